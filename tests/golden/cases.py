@@ -1,4 +1,4 @@
-"""The ways to fail that are kept as golden outputs: a command, the one cause it must name, and its exit code."""
+"""The failures that have golden files: a command, the one cause it must name, and its exit code."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ ENVIRONMENT = {"OPENAI_API_KEY": "not looked at"}
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One run: how it is made in a scratch folder, and what it must come to."""
+    """One run in a temporary folder, and its expected result."""
 
     run: Callable[[Path], CommandResult]
     code: str
-    """The one finding that fails; everything else passes, is noted, or is skipped."""
+    """The one finding that fails; everything else passes, is a note, or is skipped."""
     exit_code: int = 1
     warnings: tuple[str, ...] = ()
-    """Warnings that belong to the same cause."""
+    """Warnings with the same cause."""
 
 
 def _simulated(

@@ -1,6 +1,6 @@
-"""A report held still: what differs from run to run (times, ports, ids, the moment's dates) takes a fixed value.
+"""Normalizes a report: whatever differs between runs (times, ports, IDs, dates) gets a fixed value.
 
-Everything else stays as it came, so that a kept rendering shows what a user sees.
+Everything else is unchanged, so that a golden file shows what a user sees.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _SIDES = ("client", "server")
 
 
 def normalize(report: Report) -> Report:
-    """Give the report as it would have been at a moment when everything takes 7 ms."""
+    """Return the report with fixed values."""
     return replace(
         report,
         version="0",
@@ -51,7 +51,7 @@ def normalize(report: Report) -> Report:
 
 
 def normalize_text(said: str) -> str:
-    """Hold one text still."""
+    """Normalize one text."""
     for pattern, replacement in _MOVING:
         said = pattern.sub(replacement, said)
     return said
@@ -69,7 +69,7 @@ def _evidence(evidence: Evidence) -> Evidence:
 
 
 def _timeline(timeline: Timeline) -> Timeline:
-    """Keep each side's order, and each stream once: what crosses on the wire, and in how many chunks, moves."""
+    """Keep each side's order and each stream once: the interleaving of both sides and the number of chunks vary."""
     kept = sorted((m for m in fold_moments(timeline.moments) if m.who in _SIDES), key=lambda m: _SIDES.index(m.who))
     moments = (
         replace(moment, at=number / 100, detail=normalize_text(moment.detail), count=1, until=None)

@@ -1,6 +1,6 @@
-"""Every way to fail, in every format, as it is kept; `python -m tests.golden.update` keeps what is shown now.
+"""Compares every failure in every format with its golden file. `python -m tests.golden.update` rewrites them.
 
-A difference is a change that users see: look at it, and keep it where it is meant.
+A difference is a change that users see: check it before you commit it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ENOUGH = 40
 
 
 @pytest.mark.parametrize("name", sorted(CASES))
-def test_a_way_to_fail_names_its_one_cause_and_looks_as_it_is_kept(name: str, tmp_path: Path) -> None:
+def test_a_failure_has_one_cause_and_matches_its_golden_files(name: str, tmp_path: Path) -> None:
     case = CASES[name]
     outcome = case.run(tmp_path)
     failed = [f.code for f in outcome.report.findings if f.severity in (Severity.FAIL, Severity.ERROR)]
@@ -32,7 +32,7 @@ def test_a_way_to_fail_names_its_one_cause_and_looks_as_it_is_kept(name: str, tm
         assert text == file_of(name, format_name).read_text(encoding="utf-8"), f"{format_name} changed"
 
 
-def test_enough_ways_to_fail_are_kept_and_nothing_else() -> None:
+def test_there_are_enough_golden_files_and_no_others() -> None:
     assert len(CASES) >= ENOUGH
     wanted = {file_of(name, format_name) for name in CASES for format_name in ("terminal", *FORMATS)}
     assert {path for path in EXPECTED_FOLDER.rglob("*") if path.is_file()} == wanted

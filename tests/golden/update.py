@@ -1,8 +1,8 @@
-"""Renders every case in every format; kept files stand in `kept/`, one folder a format.
+"""Renders every case in every format. The golden files are in `kept/`, one folder per format.
 
     python -m tests.golden.update [part of a case's name]
 
-writes them anew: look at the difference before you commit it.
+rewrites them: check the difference before you commit it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ENDINGS = {"junit": "xml", "markdown": "md", "github": "txt", "terminal": "txt",
 
 
 def renderings(outcome: CommandResult) -> Iterator[tuple[str, str]]:
-    """Give each format's name and its text."""
+    """Yield each format's name and its text."""
     report = normalize(outcome.report)
     yield "terminal", terminal.render(report, outcome.exit_code, width=80)
     for name in FORMATS:
@@ -38,17 +38,17 @@ def renderings(outcome: CommandResult) -> Iterator[tuple[str, str]]:
 
 
 def _body(page: str) -> str:
-    """Leave style and script out of what is kept: they are the same on every page."""
+    """Remove style and script, which are the same on every page."""
     return re.sub(r"<(style|script)\b.*?</\1>", r"<\1></\1>", page, flags=re.DOTALL)
 
 
 def file_of(case: str, format_name: str) -> Path:
-    """Name the kept file."""
+    """Return the path of a golden file."""
     return EXPECTED_FOLDER / format_name / f"{case}.{ENDINGS.get(format_name, format_name)}"
 
 
 def main() -> None:
-    """Keep what is shown now."""
+    """Rewrite the golden files."""
     part = sys.argv[1] if len(sys.argv) > 1 else ""
     for name, case in CASES.items():
         if part not in name:

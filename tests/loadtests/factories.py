@@ -1,4 +1,4 @@
-"""Runs that never took place, for tests of what is said about them."""
+"""Plans and aggregated runs that never took place."""
 
 from __future__ import annotations
 
@@ -39,18 +39,22 @@ def worker_report(*, well: int = 0, failed: int = 0, **measured: float) -> Mappi
 
 def worker_report_of(measured: Mapping[str, float], well: int = 0, failed: int = 0) -> Mapping[str, Any]:
     """The same, of figures that stand in a mapping."""
-    figures = RunMeasurements()
+    measurements = RunMeasurements()
     for name, value in measured.items():
         if name in ("ready", "first_audio", "turn", "pace_lag", "connect"):
-            figures.record_duration(name, value, 1)
+            measurements.record_duration(name, value, 1)
         else:
-            figures.add_count(name, value, 1)
-    return {"measurements": figures.export_and_clear(), "sent_audio": [], "attempts": {"ready": well, "failed": failed}}
+            measurements.add_count(name, value, 1)
+    return {
+        "measurements": measurements.export_and_clear(),
+        "sent_audio": [],
+        "attempts": {"ready": well, "failed": failed},
+    }
 
 
 def aggregated(*wires: Mapping[str, Any], **changed: Any) -> RunAggregator:
     """A run in which this came in at its second second."""
-    gathering = RunAggregator(plan=make_test_plan(**changed), started_at=1_800_000_000.0)
+    aggregator = RunAggregator(plan=make_test_plan(**changed), started_at=1_800_000_000.0)
     for one in wires:
-        gathering.merge(one, 2.0)
-    return gathering
+        aggregator.merge(one, 2.0)
+    return aggregator

@@ -41,7 +41,7 @@ CALLS: list[Call] = []
 class Chunk:
     pcm: bytes
     end_ms: float = 0.0
-    """Where it ends on the clock of the session that it was last sent to."""
+    """Its end on the clock of the session that it was last sent to."""
 
     @property
     def ms(self) -> float:
@@ -53,7 +53,7 @@ class SessionOver(Exception):  # noqa: N818 - an end, not always a fault
 
 
 class Call:
-    """One client and the sessions that it has, one behind the other."""
+    """One client and its upstream sessions, one after the other."""
 
     def __init__(self, ws: ServerConnection, upstream: str, defect: Defect) -> None:
         self.ws, self.upstream, self.defect = ws, upstream, defect
@@ -136,7 +136,7 @@ class Call:
     # ---- the service
 
     async def _live(self) -> None:
-        """Open sessions, one behind the other, until there is no hope."""
+        """Open sessions, one after the other, until the last attempt has failed."""
         attempt = 0
         while True:
             attempt += 1
@@ -206,7 +206,7 @@ class Call:
         self.some.set()
 
     async def _serve(self) -> bool:
-        """Serve one session to its end; says whether another is to follow."""
+        """Serve one session to its end. Returns whether another follows."""
         left = self.expires - time.time()
         sender = asyncio.create_task(self._speak(self.up))
         try:

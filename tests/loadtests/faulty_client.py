@@ -1,4 +1,4 @@
-"""What the faulty bridge may do wrong, and what waits for one of its clients."""
+"""The defects of the faulty bridge, and the queue for one of its clients."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WINDOW_SECONDS = 2.0
 
 
 class Defect(StrEnum):
-    """What it does wrong; one at a time."""
+    """What the bridge does wrong, one defect at a time."""
 
     NONE = "none"
     LOSES_CHUNKS = "loses-chunks"
@@ -54,7 +54,7 @@ class Defect(StrEnum):
 
 @dataclass(slots=True)
 class ClientWriter:
-    """What waits for one client, bounded in bytes, and the errors, one in two seconds."""
+    """The bounded queue for one client, and the error throttle: one error in 2 s."""
 
     ws: ServerConnection
     defect: Defect
@@ -79,7 +79,7 @@ class ClientWriter:
         self.put(json.dumps({"type": kind, **more, "timestamp": stamp}))
 
     def fail(self, code: str, message: str, *, ends: bool = False, **more: Any) -> None:
-        """Say an error now, or when the window opens again; one that ends a session is not replaced by a lesser one."""
+        """Send an error now, or when the window opens. A final error is not replaced by another one."""
         said = {"code": code, "message": message, "retryable": True, **more}
         if self.defect is Defect.NO_THROTTLE or time.monotonic() - self.last_error >= WINDOW_SECONDS + 0.01:
             self._say(said)

@@ -1,6 +1,6 @@
-"""A bridge for one test: a few lines of script behind a real WebSocket, on gevent, in the test's own process.
+"""A bridge for one test: a short script behind a real WebSocket, on gevent, in the test's own process.
 
-The WebSocket is that of `websockets`, without I/O: another hand than the callers' own.
+The WebSocket is the sans-I/O one of `websockets`: an implementation other than the callers' own.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _MOST = 50
 
 
 class CallerLeft(Exception):  # noqa: N818 - an end, no fault
-    """The caller's socket is over."""
+    """The caller's socket has ended."""
 
 
 @dataclass
 class ServedCaller:
-    """One caller's socket, as the bridge has it."""
+    """One caller's socket on the bridge's side."""
 
     stream: Any
     protocol: ServerProtocol = field(default_factory=ServerProtocol)
@@ -40,12 +40,12 @@ class ServedCaller:
     headers: Mapping[str, str] = field(default_factory=dict)
     received: list[str | bytes] = field(default_factory=list)
     received_at: list[float] = field(default_factory=list)
-    """When each of them came, in seconds of `time.monotonic`."""
+    """Arrival times in seconds of `time.monotonic`."""
     pongs: int = 0
     close_code: int | None = None
 
     def accept(self) -> None:
-        """Take the upgrade."""
+        """Accept the upgrade."""
         while True:
             self._pump()
             for event in self.protocol.events_received():
@@ -71,12 +71,12 @@ class ServedCaller:
         self._flush()
 
     def close(self, code: int) -> None:
-        """Close in good form."""
+        """Close with a close frame."""
         self.protocol.send_close(code)
         self._flush()
 
     def receive(self) -> list[str | bytes]:
-        """Wait for frames; raises Left at the end."""
+        """Wait for frames. Raises CallerLeft at the end."""
         fresh: list[str | bytes] = []
         while not fresh:
             self._pump()
@@ -97,7 +97,7 @@ class ServedCaller:
         return fresh
 
     def types(self) -> list[str]:
-        """Name the messages that were heard."""
+        """Return the types of the received messages."""
         return [json.loads(frame)["type"] for frame in self.received if isinstance(frame, str)]
 
     @property
@@ -120,7 +120,7 @@ class ServedCaller:
 
 @dataclass
 class GeventBridge:
-    """It, and whom it had."""
+    """The running bridge and its callers."""
 
     url: str
     callers: list[ServedCaller] = field(default_factory=list)
@@ -128,7 +128,7 @@ class GeventBridge:
 
 @contextmanager
 def gevent_bridge(script: Callable[[ServedCaller], None]) -> Iterator[GeventBridge]:
-    """Serve on loopback for the length of the block; each caller meets the script."""
+    """Serve on loopback while the block runs. The script handles each caller."""
     running = GeventBridge("")
 
     def serve(stream: Any, _: Any) -> None:
@@ -148,7 +148,7 @@ def gevent_bridge(script: Callable[[ServedCaller], None]) -> Iterator[GeventBrid
 
 
 def good_bridge(guest: ServedCaller) -> None:
-    """Be a good bridge: a session at once, a short answer to a sentence's silence, a goodbye in good order."""
+    """Behave well: a session at once, a short answer to each text turn, a proper end."""
     guest.send("connected", clientId="c", protocol=1)
     while True:
         for frame in guest.receive():
@@ -166,7 +166,7 @@ def good_bridge(guest: ServedCaller) -> None:
 
 @dataclass
 class StallingSocket:
-    """A wire whose other side makes each sender wait."""
+    """A socket whose peer blocks every sender."""
 
     frames: list[str] = field(default_factory=lambda: ['{"type":"session_ready"}', '{"type":"connected"}'])
     is_cut: Event = field(default_factory=Event)

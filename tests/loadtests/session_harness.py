@@ -1,4 +1,4 @@
-"""A caller's talk on a clock that the test turns, and what it said and measured so far."""
+"""A caller's session on a clock that the test advances, with everything it sent and recorded."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DONE = message("response.done", response={"status": "completed"})
 
 @dataclass
 class SessionHarness:
-    """A talk and its clock."""
+    """A session and its clock."""
 
     behaviour: CallerBehaviour = SHORT
     lost_at: float | None = None
@@ -62,7 +62,7 @@ class SessionHarness:
             self.session.receive(frame, self.now, self.now)
 
     def run_for(self, seconds: float) -> None:
-        """Live through it as the greenlet of a call does."""
+        """Advance the clock as the greenlet of a call does."""
         until = self.now + seconds
         while self.now < until - 1e-9:
             while self._sends(self.session.next_frames(self.now)):
@@ -70,7 +70,7 @@ class SessionHarness:
             self.now = min(until, max(self.now + 1e-6, self.session.speech_clock.due))
 
     def stall(self, seconds: float) -> None:
-        """Be kept from doing anything."""
+        """Advance the clock without sending."""
         self.now += seconds
 
     @property
@@ -90,6 +90,6 @@ class SessionHarness:
 
 
 def ready_session(behaviour: CallerBehaviour = SHORT) -> SessionHarness:
-    desk = SessionHarness(behaviour)
-    desk.receive(READY)
-    return desk
+    harness = SessionHarness(behaviour)
+    harness.receive(READY)
+    return harness

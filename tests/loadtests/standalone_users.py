@@ -29,7 +29,7 @@ CALLERS = 5
 
 
 class HurriedUser(CallUser):
-    """A caller in a hurry."""
+    """A caller with short sentences."""
 
     behaviour = CallerBehaviour(chunk_ms=20, speech_ms=200, start_spread_ms=100)
 
@@ -48,12 +48,12 @@ def main(how: str) -> dict[str, Any]:
         began = time.monotonic()
         runner.stop()
         took = time.monotonic() - began
-        goodbyes = sum("end_session" in guest.types() for guest in running.callers)
-    wire = HurriedUser.recorder.export_and_clear()
-    counts = {name: amount for _, name, amount in wire["measurements"]["counts"]}
+        goodbyes = sum("end_session" in caller.types() for caller in running.callers)
+    exported = HurriedUser.recorder.export_and_clear()
+    counts = {name: amount for _, name, amount in exported["measurements"]["counts"]}
     shown = sorted(name for name, _ in environment.stats.entries)
     runner.quit()
-    return {"took": took, "goodbyes": goodbyes, "sent_audio": wire["sent_audio"], "counts": counts, "shown": shown}
+    return {"took": took, "goodbyes": goodbyes, "sent_audio": exported["sent_audio"], "counts": counts, "shown": shown}
 
 
 if __name__ == "__main__":

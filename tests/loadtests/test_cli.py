@@ -1,4 +1,4 @@
-"""The command: wrong usage in plain words with exit code 2, help at once, JSON whatever happens."""
+"""The command: invalid usage exits with 2 and an explanation, help is fast, and with --json stdout is one document."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files that start a run on several machines: what they call exists, and the parts find one another."""
+"""The files for several machines: their commands exist, and their parts can reach each other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FOLDER = ROOT / "docs" / "load"
 
 
 def parts(file: str) -> dict[str, list[str]]:
-    """The words of each container, by its name."""
+    """Return the command of each container by its name."""
     documents: list[Any] = list(YAML(typ="safe").load_all(FOLDER / file))
     if file == "compose.yaml":
         return {name: shlex.split(service["command"]) for name, service in documents[0]["services"].items()}

@@ -1,4 +1,4 @@
-"""A Chromium that is installed here, driven without its network services; it is not downloaded and never skipped."""
+"""The Chromium installed on this machine, without its network services. It is neither downloaded nor skipped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTML report in a real browser: what people see, in both themes, on a desk and on a phone."""
+"""The HTML report in a real browser: in both themes, on a desktop and on a phone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Theme = Literal["light", "dark"]
 
 
 class Opened:
-    """A page in the browser, with all that it complained of and all that it asked for."""
+    """A page in the browser, with its console messages and its requests."""
 
     def __init__(self, page: Page, file: Path) -> None:
         self.page, self.file = page, file
@@ -42,7 +42,7 @@ Open = "Callable[..., Opened]"
 
 @pytest.fixture
 def opened(chromium: Browser, tmp_path: Path) -> Iterator[Callable[..., Opened]]:
-    """Open a sample as a file, in a browser that has never seen anything else."""
+    """Open a sample as a file in a fresh browser context."""
     contexts = []
 
     def open_sample(name: str, size: tuple[int, int] = DESK, theme: Theme = "light", **more: Any) -> Opened:
@@ -138,7 +138,7 @@ def test_the_first_key_skips_to_the_content(opened: Callable[..., Opened]) -> No
 
 
 @pytest.mark.parametrize("name", ["events", "lint"])
-def test_who_listens_finds_landmarks_headings_and_tables(opened: Callable[..., Opened], name: str) -> None:
+def test_screen_readers_find_landmarks_headings_and_tables(opened: Callable[..., Opened], name: str) -> None:
     tree = opened(name).page.locator("body").aria_snapshot()
     for role in ("banner", "navigation", "main", "contentinfo", "status"):
         assert re.search(rf"^ *- {role}\b", tree, re.MULTILINE), role
@@ -147,7 +147,7 @@ def test_who_listens_finds_landmarks_headings_and_tables(opened: Callable[..., O
     assert "- 'link \"" in tree or '- link "' in tree
 
 
-def test_a_session_is_a_table_for_who_listens(opened: Callable[..., Opened]) -> None:
+def test_a_session_is_a_table_for_screen_readers(opened: Callable[..., Opened]) -> None:
     tree = opened("events").page.locator(".diagram").aria_snapshot()
     assert 'region "events: audio"' in tree
     assert "columnheader" in tree

@@ -1,4 +1,4 @@
-"""Reports to render: small ones by hand, and any that hypothesis thinks of, with every text a foreign one."""
+"""Reports to render: small ones by hand, and any that hypothesis generates, with arbitrary text in every field."""
 
 from __future__ import annotations
 

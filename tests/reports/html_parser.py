@@ -1,4 +1,4 @@
-"""Reads an HTML page as strictly as no browser does: every element is closed in its order, no attribute given twice."""
+"""A strict HTML parser: every element must be closed in order, no attribute may occur twice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BY_ID = ("aria-labelledby", "aria-describedby", "for")
 
 
 class ParsedPage(HTMLParser):
-    """A page, taken apart. Raises AssertionError where it is not well formed."""
+    """A parsed page. Raises AssertionError if it is not well formed."""
 
     def __init__(self, source: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -49,23 +49,23 @@ class ParsedPage(HTMLParser):
 
     @property
     def text(self) -> str:
-        """All that can be read, white space made one."""
+        """The readable text with normalized white space."""
         return " ".join("".join(self.pieces).split())
 
     def all(self, tag: str) -> list[dict[str, str]]:
-        """The attributes of all elements of a kind."""
+        """The attributes of all elements with this tag."""
         return [attributes for name, attributes in self.elements if name == tag]
 
     def ids(self) -> list[str]:
         return [attributes["id"] for _, attributes in self.elements if "id" in attributes]
 
     def named(self) -> set[str]:
-        """Ids that something refers to."""
+        """IDs that something refers to."""
         links = {a["href"][1:] for _, a in self.elements if a.get("href", "").startswith("#")}
         return links | {name for _, a in self.elements for key in _BY_ID for name in a.get(key, "").split()}
 
     def loaded(self) -> list[str]:
-        """Addresses that a browser would fetch by itself."""
+        """URLs that a browser would load by itself."""
         sources = [
             a[key] for _, a in self.elements for key in ("src", "srcset", "poster", "data", "action") if key in a
         ]

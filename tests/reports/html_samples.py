@@ -1,4 +1,4 @@
-"""Reports as the tools make them, written by hand: what the HTML page is looked at with."""
+"""Sample reports as the tools write them, for tests of the HTML page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`sherpa-report` as users and scripts meet it: exit codes, plain complaints, one JSON document whatever happens."""
+"""`sherpa-report` for users and scripts: exit codes, plain errors, one JSON document with --json."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def start(*words: str, **options: Any) -> subprocess.Popen[str]:
     return subprocess.Popen([*PROGRAM, str(ROOT), *words], **pipes)
 
 
-def test_a_kept_report_is_shown_as_it_was_when_it_was_made(command: Command) -> None:
+def test_a_stored_report_is_shown_as_when_it_was_made(command: Command) -> None:
     keep("a.json", report(finding(), finding(Severity.PASS, check="tls")), 1)
     code, out, err = command("render", "a.json")
     assert (code, err) == (0, "")
@@ -70,7 +70,7 @@ def test_a_kept_report_is_shown_as_it_was_when_it_was_made(command: Command) -> 
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_kept_report_can_be_had_in_every_format(command: Command, name: str) -> None:
+def test_a_stored_report_can_be_rendered_in_every_format(command: Command, name: str) -> None:
     keep("a.json", report(finding(), placed()), 1)
     code, out, err = command("render", "a.json", "--format", name)
     assert (code, err) == (0, "")
@@ -117,7 +117,7 @@ def test_two_runs_are_compared_and_worse_fails_only_when_asked_for(command: Comm
 
 
 @pytest.mark.parametrize(("share", "code"), [("20%", 1), ("0.2", 1), ("60%", 0), ("0.6", 0), ("0", 1)])
-def test_figures_may_move_within_the_tolerance(command: Command, share: str, code: int) -> None:
+def test_metrics_may_change_within_the_tolerance(command: Command, share: str, code: int) -> None:
     keep("before.json", report(metrics=(ReportMetric("a_seconds", 1.0),)))
     keep("after.json", report(metrics=(ReportMetric("a_seconds", 1.5),)))
     assert command("compare", "before.json", "after.json", "--fail-on-worse", "--tolerance", share)[0] == code
@@ -188,7 +188,7 @@ def test_a_command_alone_shows_its_help_and_is_wrong_usage(command: Command) -> 
     assert "compare" in err
 
 
-def test_nobody_reads_to_the_end_and_nobody_minds(tmp_path: Path) -> None:
+def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text(as_json.render(report(*(finding(title=f"{n}" * 200) for n in range(2_000))), 1))
     running = start("render", str(path), "-v")
@@ -202,7 +202,7 @@ def test_nobody_reads_to_the_end_and_nobody_minds(tmp_path: Path) -> None:
     running.stdin.close()
 
 
-def test_a_full_disk_is_told() -> None:
+def test_a_full_disk_is_reported() -> None:
     with Path("/dev/full").open("w") as full:
         running = start("--help", stdout=full)
         _, err = running.communicate(timeout=60)

@@ -1,4 +1,4 @@
-"""Colour only where it is wanted, text that any terminal can show, and quiet where nobody reads any more."""
+"""Colour only where it is wanted, text for any terminal, and silence after a closed pipe."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def test_a_reader_that_is_gone_is_no_error() -> None:
         assert stream.closed is False
 
 
-def test_a_complaint_is_one_line_and_what_to_type(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_is_one_line_and_a_command(capsys: pytest.CaptureFixture[str]) -> None:
     print_error("sherpa-probe access", "no key\x1b[31m", "sherpa-probe access --help")
     assert capsys.readouterr() == ("", "sherpa-probe access: no key\\x1b[31m\n  sherpa-probe access --help\n")
 
 
-def test_a_complaint_is_as_wide_as_the_page_and_breaks_no_word(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_is_wrapped_to_the_page_and_breaks_no_word(capsys: pytest.CaptureFixture[str]) -> None:
     address = "https://a-very-long-name.example.com/with/a/path/v1"
     print_error("sherpa-probe access", f"--base-url: nobody {'really ' * 20}knows {address}", "", {"COLUMNS": "40"})
     lines = capsys.readouterr().err.splitlines()
@@ -72,7 +72,7 @@ def test_a_real_terminal_is_asked_for_its_width() -> None:
         os.close(keeper)
 
 
-def test_a_stream_that_is_closed_or_full_is_told() -> None:
+def test_a_stream_that_is_closed_or_full_is_reported() -> None:
     class Full(io.StringIO):
         def flush(self) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

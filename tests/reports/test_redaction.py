@@ -72,7 +72,7 @@ def test_it_compares_by_value_and_hides_itself_in_texts() -> None:
         ("?api-key=0123456789abcdef", "?api-key=…"),
     ],
 )
-def test_what_looks_like_a_credential_is_hidden_although_nobody_named_it(text: str, hidden: str) -> None:
+def test_what_looks_like_a_credential_is_hidden_even_if_unregistered(text: str, hidden: str) -> None:
     assert hide_credentials(text) == hidden
     assert looks_like_credential(text)
     assert hide_credentials(hidden) == hidden

@@ -1,4 +1,4 @@
-"""Waits between attempts: they grow, they differ, and they obey the target."""
+"""Reconnect delays: they grow, they differ, and they respect the target's own delay."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from random import Random
 from loadtests.callers.backoff import FIRST_SECONDS, GOOD_SECONDS, LAST_SECONDS, Backoff
 
 
-class Most(Random):
-    """Chance that always gives the most."""
+class MaximumRandom(Random):
+    """A generator that always returns the maximum."""
 
     def uniform(self, a: float, b: float) -> float:
         return max(a, b)
 
 
 def test_waits_double_up_to_the_last() -> None:
-    waits = Backoff(Most())
-    assert [waits.next_delay() for _ in range(6)] == [0.5, 1.0, 2.0, 4.0, 8.0, LAST_SECONDS]
+    backoff = Backoff(MaximumRandom())
+    assert [backoff.next_delay() for _ in range(6)] == [0.5, 1.0, 2.0, 4.0, 8.0, LAST_SECONDS]
 
 
 def test_what_the_target_asks_for_is_the_least() -> None:
-    waits = Backoff(Most())
-    assert waits.next_delay(at_least=3.0) == 3.0
-    assert waits.next_delay(at_least=0.1) == 1.0
+    backoff = Backoff(MaximumRandom())
+    assert backoff.next_delay(at_least=3.0) == 3.0
+    assert backoff.next_delay(at_least=0.1) == 1.0
 
 
 def test_callers_do_not_wait_in_step() -> None:
     assert len({Backoff(Random(seed)).next_delay() for seed in range(50)}) == 50
 
 
-def test_only_behind_a_good_session_waits_are_short_again() -> None:
-    waits = Backoff(Most())
-    waits.next_delay()
-    waits.session_lasted(GOOD_SECONDS - 0.1)
-    assert waits.next_delay() == 2 * FIRST_SECONDS
-    waits.session_lasted(GOOD_SECONDS)
-    assert waits.next_delay() == FIRST_SECONDS
+def test_only_after_a_good_session_delays_are_short_again() -> None:
+    backoff = Backoff(MaximumRandom())
+    backoff.next_delay()
+    backoff.session_lasted(GOOD_SECONDS - 0.1)
+    assert backoff.next_delay() == 2 * FIRST_SECONDS
+    backoff.session_lasted(GOOD_SECONDS)
+    assert backoff.next_delay() == FIRST_SECONDS

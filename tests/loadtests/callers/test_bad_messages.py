@@ -1,4 +1,4 @@
-"""Messages that nobody understands come at their rate, and never in a heap."""
+"""Invalid messages are sent at their rate, and never in a burst."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_they_come_at_their_rate() -> None:
     assert sum(len(rude.due(100.0 + step / 50)) for step in range(51)) == 21
 
 
-def test_whoever_was_held_up_catches_up_with_a_second_of_them() -> None:
+def test_a_blocked_caller_catches_up_with_one_second_of_audio() -> None:
     rude = BadMessages(20.0)
     rude.start(100.0)
     assert 20 <= len(rude.due(160.0)) <= 21

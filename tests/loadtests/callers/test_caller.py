@@ -1,4 +1,4 @@
-"""A caller's life on a clock that the test owns: when it calls, how it comes back, and when it stays away."""
+"""A virtual caller on a clock that the test owns: when it calls, how it reconnects, and when it stays away."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ END = 100.0
 
 
 @dataclass
-class Life:
-    """What happens to one caller: each call lasts so long and ends so; behind the last one the test ends."""
+class CallerScenario:
+    """The duration and outcome of each call. After the last one, the test ends."""
 
     calls: Sequence[tuple[float, CallOutcome]]
     behaviour: CallerBehaviour = field(default_factory=CallerBehaviour)
     get_ready: bool = True
     now: float = 0.0
-    talks: list[CallerSession] = field(default_factory=list)
-    dues: list[float] = field(default_factory=list)
-    begun: list[float] = field(default_factory=list)
+    sessions: list[CallerSession] = field(default_factory=list)
+    due_times: list[float] = field(default_factory=list)
+    started: list[float] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
-    """The number in each call's audio."""
+    """The caller number of each call."""
     losses: list[float | None] = field(default_factory=list)
-    """Since when each call was missing, as it began."""
+    """When the session that each call replaces was lost."""
 
     def live(self, until: float = END) -> VirtualCaller:
-        meter = ProcessRecorder(fire=lambda **_: None, clock=lambda: self.now)
+        recorder = ProcessRecorder(fire=lambda **_: None, clock=lambda: self.now)
         caller = VirtualCaller(
             target=CallTarget("ws://127.0.0.1:1", "m"),
             behaviour=self.behaviour,
-            recorder=meter,
+            recorder=recorder,
             caller_ids=count(1),
             clock=lambda: self.now,
             sleep=self._sleep,
@@ -57,37 +57,39 @@ class Life:
         assert seconds > 0
         self.now += seconds
 
-    def _call(self, _: CallTarget, talk: CallerSession, due: float) -> Any:
-        self.talks.append(talk)
-        self.dues.append(due)
-        self.losses.append(talk.lost_at)
-        self.numbers.append(talk.audio_source.caller)
-        return FakeCall(self, talk, len(self.talks) - 1)
+    def _call(self, _: CallTarget, session: CallerSession, due: float) -> Any:
+        self.sessions.append(session)
+        self.due_times.append(due)
+        self.losses.append(session.lost_at)
+        self.numbers.append(session.audio_source.caller)
+        return FakeCall(self, session, len(self.sessions) - 1)
 
 
 @dataclass
 class FakeCall:
-    life: Life
-    talk: CallerSession
+    scenario: CallerScenario
+    session: CallerSession
     which: int
     is_complete: bool = False
 
     def run(self, _: Callable[[], bool]) -> CallOutcome:
-        life = self.life
-        life.begun.append(life.now)
-        seconds, fate = life.calls[self.which] if self.which < len(life.calls) else (END, CallOutcome.COMPLETED)
-        if life.get_ready and fate is not CallOutcome.REFUSED:
-            self.talk.start(life.now)
-            self.talk.receive('{"type":"session_ready"}', life.now, life.now)
-        life.now += seconds
-        if fate in (CallOutcome.LOST, CallOutcome.CUT):
-            self.talk.session_lost(life.now)
-        self.is_complete = fate is CallOutcome.COMPLETED
-        return fate
+        scenario = self.scenario
+        scenario.started.append(scenario.now)
+        seconds, outcome = (
+            scenario.calls[self.which] if self.which < len(scenario.calls) else (END, CallOutcome.COMPLETED)
+        )
+        if scenario.get_ready and outcome is not CallOutcome.REFUSED:
+            self.session.start(scenario.now)
+            self.session.receive('{"type":"session_ready"}', scenario.now, scenario.now)
+        scenario.now += seconds
+        if outcome in (CallOutcome.LOST, CallOutcome.CUT):
+            self.session.session_lost(scenario.now)
+        self.is_complete = outcome is CallOutcome.COMPLETED
+        return outcome
 
 
-def test_a_call_behind_one_that_ended_well_goes_on_with_its_number_and_one_behind_a_loss_does_not() -> None:
-    life = Life(
+def test_a_call_after_one_that_ended_normally_keeps_its_number_and_one_after_a_loss_does_not() -> None:
+    scenario = CallerScenario(
         [
             (1.0, CallOutcome.COMPLETED),
             (1.0, CallOutcome.COMPLETED),
@@ -95,96 +97,98 @@ def test_a_call_behind_one_that_ended_well_goes_on_with_its_number_and_one_behin
             (1.0, CallOutcome.COMPLETED),
         ]
     )
-    life.live()
-    assert life.numbers == [1, 1, 1, 2, 2]
-    assert life.talks[0].audio_source is life.talks[2].audio_source
+    scenario.live()
+    assert scenario.numbers == [1, 1, 1, 2, 2]
+    assert scenario.sessions[0].audio_source is scenario.sessions[2].audio_source
 
 
 def test_each_caller_begins_at_a_moment_of_its_own_and_counts_from_there() -> None:
-    life = Life([(END, CallOutcome.COMPLETED)], CallerBehaviour(start_spread_ms=1000))
-    life.live()
-    assert 0 < life.dues[0] < 1
-    assert life.begun[0] == pytest.approx(life.dues[0])
+    scenario = CallerScenario([(END, CallOutcome.COMPLETED)], CallerBehaviour(start_spread_ms=1000))
+    scenario.live()
+    assert 0 < scenario.due_times[0] < 1
+    assert scenario.started[0] == pytest.approx(scenario.due_times[0])
 
 
 def test_calls_that_are_done_follow_one_another_at_once() -> None:
-    life = Life([(10, CallOutcome.COMPLETED)] * 3, CallerBehaviour(start_spread_ms=0))
-    life.live(until=30)
-    assert life.begun == [0, 10, 20]
-    assert life.losses == [None, None, None]
+    scenario = CallerScenario([(10, CallOutcome.COMPLETED)] * 3, CallerBehaviour(start_spread_ms=0))
+    scenario.live(until=30)
+    assert scenario.started == [0, 10, 20]
+    assert scenario.losses == [None, None, None]
 
 
-@pytest.mark.parametrize("fate", [CallOutcome.LOST, CallOutcome.CUT])
-def test_a_lost_call_is_made_again_soon_and_knows_since_when_it_was_lost(fate: CallOutcome) -> None:
-    life = Life([(10, fate)], CallerBehaviour(start_spread_ms=0))
-    life.live()
-    assert 10 < life.begun[1] <= 10.5
-    assert life.losses[1] == 10
-    assert life.dues[1] == pytest.approx(life.begun[1])
+@pytest.mark.parametrize("outcome", [CallOutcome.LOST, CallOutcome.CUT])
+def test_a_lost_call_is_made_again_soon_and_knows_since_when_it_was_lost(outcome: CallOutcome) -> None:
+    scenario = CallerScenario([(10, outcome)], CallerBehaviour(start_spread_ms=0))
+    scenario.live()
+    assert 10 < scenario.started[1] <= 10.5
+    assert scenario.losses[1] == 10
+    assert scenario.due_times[1] == pytest.approx(scenario.started[1])
 
 
 def test_the_speech_clock_runs_through_a_loss() -> None:
-    life = Life([(10, CallOutcome.LOST), (10, CallOutcome.COMPLETED)], CallerBehaviour(start_spread_ms=0))
-    life.live()
-    assert life.talks[1].speech_clock is life.talks[0].speech_clock
-    assert life.talks[2].speech_clock is not life.talks[1].speech_clock
+    scenario = CallerScenario([(10, CallOutcome.LOST), (10, CallOutcome.COMPLETED)], CallerBehaviour(start_spread_ms=0))
+    scenario.live()
+    assert scenario.sessions[1].speech_clock is scenario.sessions[0].speech_clock
+    assert scenario.sessions[2].speech_clock is not scenario.sessions[1].speech_clock
 
 
-def test_waits_grow_while_nobody_answers() -> None:
-    life = Life([(0.1, CallOutcome.REFUSED)] * 30, CallerBehaviour(start_spread_ms=0))
-    life.live(until=80)
-    gaps = [later - earlier - 0.1 for earlier, later in zip(life.begun, life.begun[1:], strict=False)]
+def test_delays_grow_while_the_target_does_not_respond() -> None:
+    scenario = CallerScenario([(0.1, CallOutcome.REFUSED)] * 30, CallerBehaviour(start_spread_ms=0))
+    scenario.live(until=80)
+    gaps = [later - earlier - 0.1 for earlier, later in zip(scenario.started, scenario.started[1:], strict=False)]
     assert max(gaps[:1]) <= 0.5
     assert max(gaps) <= 8.01
     assert sum(gaps[5:10]) > sum(gaps[:5])
-    assert len(life.begun) < 30
+    assert len(scenario.started) < 30
 
 
 def test_a_bridge_that_ends_each_call_at_once_is_not_hammered() -> None:
-    life = Life([(0.01, CallOutcome.LOST)] * 500, CallerBehaviour(start_spread_ms=0))
-    life.live(until=60)
-    assert len(life.begun) < 40
+    scenario = CallerScenario([(0.01, CallOutcome.LOST)] * 500, CallerBehaviour(start_spread_ms=0))
+    scenario.live(until=60)
+    assert len(scenario.started) < 40
 
 
-def test_behind_a_good_session_waits_are_short_again() -> None:
-    life = Life([*[(0.1, CallOutcome.REFUSED)] * 6, (20, CallOutcome.LOST)], CallerBehaviour(start_spread_ms=0))
-    life.live()
-    lost_at = life.begun[6] + 20
-    assert life.begun[7] - lost_at <= 0.5
+def test_after_a_good_session_delays_are_short_again() -> None:
+    scenario = CallerScenario(
+        [*[(0.1, CallOutcome.REFUSED)] * 6, (20, CallOutcome.LOST)], CallerBehaviour(start_spread_ms=0)
+    )
+    scenario.live()
+    lost_at = scenario.started[6] + 20
+    assert scenario.started[7] - lost_at <= 0.5
 
 
-def test_who_never_had_a_session_lost_none() -> None:
-    life = Life(
+def test_a_caller_without_a_session_has_lost_none() -> None:
+    scenario = CallerScenario(
         [(0.1, CallOutcome.REFUSED), (0.1, CallOutcome.LOST), (END, CallOutcome.COMPLETED)],
         CallerBehaviour(start_spread_ms=0),
         get_ready=False,
     )
-    life.live()
-    assert life.losses == [None, None, None]
+    scenario.live()
+    assert scenario.losses == [None, None, None]
 
 
 def test_a_loss_counts_from_its_begin_however_many_attempts_it_takes() -> None:
-    life = Life(
+    scenario = CallerScenario(
         [(10, CallOutcome.LOST), (0.1, CallOutcome.REFUSED), (0.1, CallOutcome.REFUSED)],
         CallerBehaviour(start_spread_ms=0),
     )
-    life.live()
-    assert life.losses[1:] == [10, 10, 10]
+    scenario.live()
+    assert scenario.losses[1:] == [10, 10, 10]
 
 
-def test_who_does_not_come_back_stays_away_until_the_end() -> None:
-    life = Life([(10, CallOutcome.LOST)], CallerBehaviour(start_spread_ms=0, reconnects=False))
-    life.live()
-    assert len(life.talks) == 1
-    assert life.now == pytest.approx(END, abs=0.3)
+def test_a_caller_that_does_not_reconnect_stays_away() -> None:
+    scenario = CallerScenario([(10, CallOutcome.LOST)], CallerBehaviour(start_spread_ms=0, reconnects=False))
+    scenario.live()
+    assert len(scenario.sessions) == 1
+    assert scenario.now == pytest.approx(END, abs=0.3)
 
 
 def test_a_caller_who_waits_leaves_when_told_to() -> None:
-    life = Life([(0.1, CallOutcome.REFUSED)] * 50, CallerBehaviour(start_spread_ms=0))
-    caller = life.live(until=20)
-    assert life.now < 20.5
+    scenario = CallerScenario([(0.1, CallOutcome.REFUSED)] * 50, CallerBehaviour(start_spread_ms=0))
+    caller = scenario.live(until=20)
+    assert scenario.now < 20.5
     assert caller.current_call is None
 
 
-def test_cutting_somebody_who_is_not_calling_does_nothing() -> None:
-    Life([(END, CallOutcome.COMPLETED)], CallerBehaviour(start_spread_ms=0)).live().cut()
+def test_cutting_an_idle_caller_does_nothing() -> None:
+    CallerScenario([(END, CallOutcome.COMPLETED)], CallerBehaviour(start_spread_ms=0)).live().cut()

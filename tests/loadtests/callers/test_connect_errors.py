@@ -1,4 +1,4 @@
-"""Why there is no socket, in words that a person would use."""
+"""Explanations of failed connections."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from loadtests.callers.connect_errors import UPGRADE_REFUSED_TEXT, UpgradeRefuse
         (ValueError(), "ValueError"),
     ],
 )
-def test_it_is_said_plainly(error: BaseException, words: str) -> None:
+def test_it_is_explained_in_plain_words(error: BaseException, words: str) -> None:
     assert describe_error(error, 5.0) == words
 
 

@@ -1,4 +1,4 @@
-"""What an answer that is an echo says of the sentence before it."""
+"""What an echoed answer says about the sentence before it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CALLER = 7
 
 
 class Speaker:
-    """A caller and his account."""
+    """A caller and its audit."""
 
     def __init__(self) -> None:
         self.source, self.echo = TracerSource(CALLER), EchoAudit(CALLER)
@@ -45,7 +45,7 @@ def test_a_whole_echo_with_silence_around_it_lost_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cut", "found"),
+    ("cut", "result"),
     [
         (slice(2 * CELL_BYTES, None), echoed(160, lost=40)),
         (slice(None, -CELL_BYTES), echoed(180, lost=20)),
@@ -53,9 +53,9 @@ def test_a_whole_echo_with_silence_around_it_lost_nothing() -> None:
     ],
     ids=["its first words", "its last", "all of it"],
 )
-def test_what_does_not_come_back_is_lost(cut: slice, found: EchoResult | None) -> None:
+def test_what_does_not_come_back_is_lost(cut: slice, result: EchoResult | None) -> None:
     speaker = Speaker()
-    assert speaker.hears(speaker.says(200)[cut]) == found
+    assert speaker.hears(speaker.says(200)[cut]) == result
 
 
 def test_what_comes_back_twice_is_repeated_and_what_comes_late_is_reordered() -> None:
@@ -71,17 +71,17 @@ def test_a_sentence_that_comes_back_with_the_next_answer_too_is_repeated() -> No
     assert speaker.hears(first[: 2 * CELL_BYTES] + speaker.says(100)) == echoed(100, repeated=40)
 
 
-def test_an_answer_to_nothing_that_was_said_tells_nothing() -> None:
+def test_an_answer_without_a_sentence_says_nothing() -> None:
     assert Speaker().hears(bytes(9600)) is None
 
 
-def test_somebody_elses_words_in_an_answer_are_crosstalk() -> None:
+def test_another_callers_audio_in_an_answer_is_crosstalk() -> None:
     speaker = Speaker()
-    found = speaker.hears(speaker.says(100), TracerSource(CALLER + 1).speech(60))
-    assert found == EchoResult(received_ms=100, lost_ms=0, repeated_ms=0, reordered_ms=0, crosstalk_ms=60)
+    result = speaker.hears(speaker.says(100), TracerSource(CALLER + 1).speech(60))
+    assert result == EchoResult(received_ms=100, lost_ms=0, repeated_ms=0, reordered_ms=0, crosstalk_ms=60)
 
 
-def test_a_sentence_that_gets_no_answer_is_not_held_against_the_next() -> None:
+def test_an_unanswered_sentence_does_not_affect_the_next() -> None:
     speaker = Speaker()
     speaker.says(100)
     speaker.echo.discard()
@@ -92,39 +92,39 @@ def delta(pcm: bytes) -> str:
     return message("response.output_audio.delta", delta=base64.b64encode(pcm).decode(), item_id="item")
 
 
-@pytest.mark.parametrize("door", TargetEndpoint)
-def test_a_call_accounts_for_each_turn_by_its_answer(door: TargetEndpoint) -> None:
-    desk = SessionHarness(CallerBehaviour(endpoint=door, chunk_ms=20, speech_ms=100, pause_ms=60, echo=True))
-    desk.receive(message("session.updated") if door is TargetEndpoint.NATIVE else READY)
-    desk.run_for(0.3)
+@pytest.mark.parametrize("endpoint", TargetEndpoint)
+def test_a_call_accounts_for_each_turn_by_its_answer(endpoint: TargetEndpoint) -> None:
+    harness = SessionHarness(CallerBehaviour(endpoint=endpoint, chunk_ms=20, speech_ms=100, pause_ms=60, echo=True))
+    harness.receive(message("session.updated") if endpoint is TargetEndpoint.NATIVE else READY)
+    harness.run_for(0.3)
     spoken = TracerSource(7).speech(100)
-    desk.receive(delta(spoken[: 2 * CELL_BYTES]), delta(spoken[3 * CELL_BYTES :]), DONE)
-    totals = {name: desk.total(name) for name in ("turns", "echoed_ms", "lost_ms", "repeated_ms", "reordered_ms")}
+    harness.receive(delta(spoken[: 2 * CELL_BYTES]), delta(spoken[3 * CELL_BYTES :]), DONE)
+    totals = {name: harness.total(name) for name in ("turns", "echoed_ms", "lost_ms", "repeated_ms", "reordered_ms")}
     assert totals == {"turns": 1, "echoed_ms": 80, "lost_ms": 20, "repeated_ms": 0, "reordered_ms": 0}
 
 
-def test_a_call_that_is_not_told_of_an_echo_looks_at_no_sound() -> None:
-    desk = SessionHarness(SHORT)
-    desk.receive(READY)
-    desk.run_for(0.3)
-    desk.receive(delta(TracerSource(7).speech(100)), DONE)
-    assert "echoed_ms" not in desk.recorder.measurements.measured_names()
+def test_without_echo_no_audio_is_decoded() -> None:
+    harness = SessionHarness(SHORT)
+    harness.receive(READY)
+    harness.run_for(0.3)
+    harness.receive(delta(TracerSource(7).speech(100)), DONE)
+    assert "echoed_ms" not in harness.recorder.measurements.measured_names()
 
 
 def test_an_answer_that_was_cut_in_upon_accounts_for_nothing() -> None:
-    desk = SessionHarness(CallerBehaviour(chunk_ms=20, speech_ms=100, pause_ms=60, echo=True, interrupt_after_ms=20))
-    desk.receive(READY)
-    desk.run_for(0.3)
-    desk.receive(delta(TracerSource(7).speech(60)))
-    desk.run_for(0.1)
-    desk.receive(message("response.done", response={"status": "cancelled"}))
-    assert desk.total("turns") == 1
-    assert "lost_ms" not in desk.recorder.measurements.measured_names()
+    harness = SessionHarness(CallerBehaviour(chunk_ms=20, speech_ms=100, pause_ms=60, echo=True, interrupt_after_ms=20))
+    harness.receive(READY)
+    harness.run_for(0.3)
+    harness.receive(delta(TracerSource(7).speech(60)))
+    harness.run_for(0.1)
+    harness.receive(message("response.done", response={"status": "cancelled"}))
+    assert harness.total("turns") == 1
+    assert "lost_ms" not in harness.recorder.measurements.measured_names()
 
 
 def test_sound_that_is_no_base64_is_sound_all_the_same() -> None:
-    desk = SessionHarness(CallerBehaviour(chunk_ms=20, speech_ms=100, pause_ms=60, echo=True))
-    desk.receive(READY)
-    desk.run_for(0.3)
-    desk.receive(message("response.output_audio.delta", delta="%%%%", item_id="item"), DONE)
-    assert desk.total("turns") == 1
+    harness = SessionHarness(CallerBehaviour(chunk_ms=20, speech_ms=100, pause_ms=60, echo=True))
+    harness.receive(READY)
+    harness.run_for(0.3)
+    harness.receive(message("response.output_audio.delta", delta="%%%%", item_id="item"), DONE)
+    assert harness.total("turns") == 1

@@ -1,4 +1,4 @@
-"""Where nobody can ask the upstream what it heard, its echo tells: our bridge, and one that loses, in whole runs."""
+"""Whole runs with --echo: our bridge, and one that loses audio."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from loadtests.run.run import RunEnvironment, run_once
 from loadtests.run.stack import open_stack
 from loadtests.scenarios.plan import RunOptions
 from tests.loadtests.faulty_client import Defect
-from tests.loadtests.scenarios.test_table_run import broken, faulty_command
+from tests.loadtests.scenarios.test_table_run import failures, faulty_command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,11 +25,13 @@ pytestmark = pytest.mark.slow
 ECHOES = ("--fault", "reply:how=echo", "--pace", "4")
 
 
-def run(door: str, defect: Defect | None, simulator: tuple[str, ...] = ECHOES) -> StoredReport:
+def run(endpoint: str, defect: Defect | None, simulator: tuple[str, ...] = ECHOES) -> StoredReport:
     command = None if defect is None else faulty_command(defect)
     with open_stack(simulator=simulator, bridge_command=command) as stack:
-        wish = RunOptions(scenario="conversation", url=stack.url, users=4, duration="8s", echo=True, endpoint=door)
-        return run_once(RunEnvironment(wish, {}, stack), Distribution(), os.environ, lambda _: None)
+        options = RunOptions(
+            scenario="conversation", url=stack.url, users=4, duration="8s", echo=True, endpoint=endpoint
+        )
+        return run_once(RunEnvironment(options, {}, stack), Distribution(), os.environ, lambda _: None)
 
 
 @pytest.fixture(scope="module")
@@ -45,25 +47,25 @@ def runs() -> Mapping[str, StoredReport]:
         return {name: one.result(timeout=90) for name, one in begun.items()}
 
 
-def metrics(kept: StoredReport) -> dict[str, float]:
-    return {metric.name: metric.value for metric in kept.report.metrics}
+def metrics(stored: StoredReport) -> dict[str, float]:
+    return {metric.name: metric.value for metric in stored.report.metrics}
 
 
 @pytest.mark.parametrize("name", ["ours", "ours, native"])
 def test_a_bridge_that_loses_nothing_is_known_by_the_echo(name: str, runs: Mapping[str, StoredReport]) -> None:
-    kept = runs[name]
-    assert broken(kept) == []
-    assert metrics(kept)["load_echoed_ms"] >= metrics(kept)["load_turns_total"] * 1000 - 4 * 1000
-    assert metrics(kept)["load_lost_ms"] == 0
+    stored = runs[name]
+    assert failures(stored) == []
+    assert metrics(stored)["load_echoed_ms"] >= metrics(stored)["load_turns_total"] * 1000 - 4 * 1000
+    assert metrics(stored)["load_lost_ms"] == 0
 
 
 def test_what_a_bridge_loses_does_not_come_back(runs: Mapping[str, StoredReport]) -> None:
-    kept = runs["loses"]
-    assert [said for said in broken(kept) if said.startswith("lost_ms")]
-    assert metrics(kept)["load_lost_ms"] >= 20
+    stored = runs["loses"]
+    assert [said for said in failures(stored) if said.startswith("lost_ms")]
+    assert metrics(stored)["load_lost_ms"] >= 20
 
 
 def test_a_service_that_does_not_echo_proves_nothing(runs: Mapping[str, StoredReport]) -> None:
-    kept = runs["no echo"]
-    assert [said.partition(":")[0] for said in broken(kept)] == ["echo"]
-    assert kept.exit_code == 3
+    stored = runs["no echo"]
+    assert [said.partition(":")[0] for said in failures(stored)] == ["echo"]
+    assert stored.exit_code == 3

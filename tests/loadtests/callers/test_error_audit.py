@@ -1,4 +1,4 @@
-"""What a caller may expect of errors: one in two seconds, and one before each close for a fault."""
+"""The error audit: one error in 2 s, and one before each close for a fault."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from loadtests.callers.error_audit import ErrorAudit
 
 
-def seen(*stamps: float) -> ErrorAudit:
+def audit_of(*stamps: float) -> ErrorAudit:
     errors = ErrorAudit()
     for at in stamps:
         errors.record(at, "INVALID_MESSAGE")
@@ -27,16 +27,16 @@ def seen(*stamps: float) -> ErrorAudit:
     ],
 )
 def test_two_errors_are_two_seconds_apart(stamps: tuple[float, ...], violations: int) -> None:
-    assert seen(*stamps).finish(60.0) == violations
+    assert audit_of(*stamps).finish(60.0) == violations
 
 
 def test_the_last_error_before_the_bridge_closes_may_come_early() -> None:
-    assert seen(10.0, 10.5).finish(10.6) == 0
-    assert seen(10.0, 10.2, 10.5).finish(10.6) == 1
+    assert audit_of(10.0, 10.5).finish(10.6) == 0
+    assert audit_of(10.0, 10.2, 10.5).finish(10.6) == 1
 
 
 def test_an_early_error_is_not_excused_by_a_close_that_the_bridge_did_not_make() -> None:
-    assert seen(10.0, 10.5).finish(10.6, by_bridge=False) == 1
+    assert audit_of(10.0, 10.5).finish(10.6, by_bridge=False) == 1
 
 
 @pytest.mark.parametrize(
@@ -68,22 +68,22 @@ def test_an_error_long_ago_explains_only_a_close_of_its_own_code() -> None:
 
 
 def test_a_flood_is_one_whatever_its_stamps_say() -> None:
-    seen = ErrorAudit()
+    audit_of = ErrorAudit()
     for step in range(20):
-        seen.record(1000.0 + 2.1 * step, arrived=1000.0 + 0.1 * step)
-    assert seen.finish(1003.0, by_bridge=False) >= 14
+        audit_of.record(1000.0 + 2.1 * step, arrived=1000.0 + 0.1 * step)
+    assert audit_of.finish(1003.0, by_bridge=False) >= 14
 
 
-def test_errors_that_were_held_up_on_the_way_are_none() -> None:
-    seen = ErrorAudit()
+def test_errors_that_were_delayed_in_transit_are_no_violation() -> None:
+    audit_of = ErrorAudit()
     for step in range(3):
-        seen.record(1000.0 + 2.1 * step, arrived=1006.0)
-    assert seen.finish(1020.0) == 0
+        audit_of.record(1000.0 + 2.1 * step, arrived=1006.0)
+    assert audit_of.finish(1020.0) == 0
 
 
 def test_a_bridge_whose_clock_is_wrong_explains_its_close_all_the_same() -> None:
     for skew in (-60.0, 60.0):
-        seen = ErrorAudit()
-        seen.record(1000.0 + skew, "SESSION_INITIALIZATION_FAILED", arrived=1000.0)
-        assert seen.explains(1011, "", 1000.3)
-        assert not seen.explains(1011, "", 1010.0)
+        audit_of = ErrorAudit()
+        audit_of.record(1000.0 + skew, "SESSION_INITIALIZATION_FAILED", arrived=1000.0)
+        assert audit_of.explains(1011, "", 1000.3)
+        assert not audit_of.explains(1011, "", 1010.0)

@@ -1,4 +1,4 @@
-"""The two protocols as a caller needs them: what is sent, and what the frames that come mean."""
+"""The two protocols from the caller's side: encoding, and the events of received frames."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BASE64 = base64.b64encode(PCM).decode()
 STAMP = "2026-11-21T08:00:00.250Z"
 
 
-def said(kind: str, **fields: Any) -> str:
+def message(kind: str, **fields: Any) -> str:
     return json.dumps({"type": kind, **fields})
 
 
@@ -42,7 +42,7 @@ def client(**behaviour: Any) -> ClientEndpointProtocol:
     return ClientEndpointProtocol(CallerBehaviour(**behaviour))
 
 
-def test_the_door_chooses_the_line() -> None:
+def test_the_endpoint_chooses_the_protocol() -> None:
     assert isinstance(protocol_for(CallerBehaviour()), ClientEndpointProtocol)
     assert isinstance(protocol_for(CallerBehaviour(endpoint=TargetEndpoint.NATIVE)), NativeEndpointProtocol)
 
@@ -61,7 +61,7 @@ def test_a_bridge_may_be_named_by_any_of_its_addresses(url: str, address: str) -
     assert client().endpoint_url(url, "gpt-realtime-2.1") == address
 
 
-def test_the_native_door_names_the_model_in_its_address() -> None:
+def test_the_native_endpoint_has_the_model_in_its_url() -> None:
     assert native().endpoint_url("ws://h:1", "gpt-x") == "ws://h:1/v1/realtime?model=gpt-x"
 
 
@@ -78,35 +78,42 @@ def test_a_client_sends_binary_and_an_sdk_base64() -> None:
     assert (event["type"], base64.b64decode(event["audio"])) == ("input_audio_buffer.append", PCM)
 
 
-@pytest.mark.parametrize("line", [client(), native()], ids=["client", "native"])
-def test_everything_that_is_sent_is_json_with_a_type(line: EndpointProtocol) -> None:
-    frames = (*line.create_session(), *line.encode_text("hello"), *line.interrupt("item_1", 300), *line.end_session())
+@pytest.mark.parametrize("protocol", [client(), native()], ids=["client", "native"])
+def test_everything_that_is_sent_is_json_with_a_type(protocol: EndpointProtocol) -> None:
+    frames = (
+        *protocol.create_session(),
+        *protocol.encode_text("hello"),
+        *protocol.interrupt("item_1", 300),
+        *protocol.end_session(),
+    )
     assert all(json.loads(frame)["type"] for frame in frames)
 
 
 def test_a_native_turn_is_an_item_and_a_response_and_a_cut_cancels_and_truncates() -> None:
-    line = native()
-    types = [json.loads(frame)["type"] for frame in (*line.encode_text("hello"), *line.interrupt("item_1", 300))]
+    protocol = native()
+    types = [
+        json.loads(frame)["type"] for frame in (*protocol.encode_text("hello"), *protocol.interrupt("item_1", 300))
+    ]
     assert types == ["conversation.item.create", "response.create", "response.cancel", "conversation.item.truncate"]
 
 
 @pytest.mark.parametrize(
     ("frame", "signal"),
     [
-        (said("connected", clientId="c"), OpenedEvent()),
-        (said("session_ready", generation=1), ReadyEvent()),
-        (said("reconnected", generation=2, resentMs=340), ReadyEvent(is_reconnect=True, resent_ms=340)),
-        (said("reconnecting", attempt=1), LostEvent()),
-        (said("reconnecting", attempt=1, delayMs=1500), LostEvent(1.5)),
-        (said("session_initializing", attempt=1), AttemptEvent()),
-        (said("audio_dropped", ms=400, chunks=20), DroppedEvent(400)),
-        (said("session_closed", reason="draining"), EndedEvent("draining")),
-        (said("response.done", response={"status": "completed"}), AnswerDoneEvent()),
-        (said("response.done", response={"status": "failed"}), AnswerDoneEvent(failed=True)),
-        (said("response.done", response={"status": "cancelled"}), AnswerDoneEvent(cancelled=True)),
-        (said("response.output_text.delta", delta="a"), AnswerTextEvent()),
-        (said("response.output_audio_transcript.delta", delta="a"), AnswerTextEvent()),
-        (said("response.output_audio.delta", item_id="i", delta=BASE64), AnswerAudioEvent(20, "i")),
+        (message("connected", clientId="c"), OpenedEvent()),
+        (message("session_ready", generation=1), ReadyEvent()),
+        (message("reconnected", generation=2, resentMs=340), ReadyEvent(is_reconnect=True, resent_ms=340)),
+        (message("reconnecting", attempt=1), LostEvent()),
+        (message("reconnecting", attempt=1, delayMs=1500), LostEvent(1.5)),
+        (message("session_initializing", attempt=1), AttemptEvent()),
+        (message("audio_dropped", ms=400, chunks=20), DroppedEvent(400)),
+        (message("session_closed", reason="draining"), EndedEvent("draining")),
+        (message("response.done", response={"status": "completed"}), AnswerDoneEvent()),
+        (message("response.done", response={"status": "failed"}), AnswerDoneEvent(failed=True)),
+        (message("response.done", response={"status": "cancelled"}), AnswerDoneEvent(cancelled=True)),
+        (message("response.output_text.delta", delta="a"), AnswerTextEvent()),
+        (message("response.output_audio_transcript.delta", delta="a"), AnswerTextEvent()),
+        (message("response.output_audio.delta", item_id="i", delta=BASE64), AnswerAudioEvent(20, "i")),
         (PCM, AnswerAudioEvent(20)),
         ("no json", None),
         ("[]", None),
@@ -116,8 +123,8 @@ def test_what_a_client_hears(frame: str | bytes, signal: ClientEvent | None) -> 
     assert client().decode(frame) == signal
 
 
-def test_an_error_tells_when_it_was_sent_and_what_to_do_about_it() -> None:
-    frame = said(
+def test_an_error_has_its_time_and_whether_to_retry() -> None:
+    frame = message(
         "error", code="CONNECTION_LOST", retryable=True, timestamp=STAMP, detail={"retryAfterMs": 1500, "attempts": 5}
     )
     signal = client().decode(frame)
@@ -138,53 +145,56 @@ def test_an_error_tells_when_it_was_sent_and_what_to_do_about_it() -> None:
     ],
 )
 def test_only_some_errors_end_the_session(code: str, detail: object, *, ends: bool) -> None:
-    signal = client().decode(said("error", code=code, detail=detail))
+    signal = client().decode(message("error", code=code, detail=detail))
     assert isinstance(signal, ErrorEvent)
     assert signal.ends_session is ends
 
 
 def test_what_cannot_get_better_is_not_retryable() -> None:
-    signal = client().decode(said("error", code="QUOTA_EXHAUSTED", retryable=False))
+    signal = client().decode(message("error", code="QUOTA_EXHAUSTED", retryable=False))
     assert isinstance(signal, ErrorEvent)
     assert not signal.retryable
 
 
 def test_a_message_of_an_earlier_generation_is_stale() -> None:
-    line = client()
-    assert line.decode(said("session_ready", generation=3)) == ReadyEvent()
-    assert line.decode(said("reconnecting", generation=3)) == LostEvent()
-    assert line.decode(said("session_closed", generation=2, reason="ended")) == StaleEvent()
-    assert line.decode(said("reconnected", generation=4)) == ReadyEvent(is_reconnect=True)
+    protocol = client()
+    assert protocol.decode(message("session_ready", generation=3)) == ReadyEvent()
+    assert protocol.decode(message("reconnecting", generation=3)) == LostEvent()
+    assert protocol.decode(message("session_closed", generation=2, reason="ended")) == StaleEvent()
+    assert protocol.decode(message("reconnected", generation=4)) == ReadyEvent(is_reconnect=True)
 
 
-def test_an_error_that_was_held_back_until_its_session_was_over_is_no_stale_event_and_ends_nothing() -> None:
-    line = client()
-    line.decode(said("reconnected", generation=2))
-    signal = line.decode(said("error", code="CONNECTION_LOST", generation=1))
+def test_a_throttled_error_of_an_earlier_session_is_not_stale_and_ends_nothing() -> None:
+    protocol = client()
+    protocol.decode(message("reconnected", generation=2))
+    signal = protocol.decode(message("error", code="CONNECTION_LOST", generation=1))
     assert isinstance(signal, ErrorEvent)
     assert not signal.ends_session
 
 
 @pytest.mark.parametrize("odd", [None, "soon", [], {}])
 def test_fields_of_the_wrong_kind_break_nothing(odd: object) -> None:
-    line = client()
-    assert line.decode(said("audio_dropped", ms=odd)) == DroppedEvent(0)
-    assert line.decode(said("reconnected", resentMs=odd)) == ReadyEvent(is_reconnect=True)
-    assert line.decode(said("response.done", response=odd)) == AnswerDoneEvent()
-    assert isinstance(line.decode(said("error", code=odd, detail=odd, timestamp=odd)), ErrorEvent)
-    assert isinstance(native().decode(said("error", error=odd)), ErrorEvent)
+    protocol = client()
+    assert protocol.decode(message("audio_dropped", ms=odd)) == DroppedEvent(0)
+    assert protocol.decode(message("reconnected", resentMs=odd)) == ReadyEvent(is_reconnect=True)
+    assert protocol.decode(message("response.done", response=odd)) == AnswerDoneEvent()
+    assert isinstance(protocol.decode(message("error", code=odd, detail=odd, timestamp=odd)), ErrorEvent)
+    assert isinstance(native().decode(message("error", error=odd)), ErrorEvent)
 
 
 @pytest.mark.parametrize(
     ("frame", "signal"),
     [
-        (said("session.created"), OpenedEvent()),
-        (said("session.updated"), ReadyEvent()),
-        (said("error", error={"type": "bridge_error", "code": "connection_lost"}), ErrorEvent("connection_lost", None)),
-        (said("error", error={"type": "server_error"}), ErrorEvent("server_error", None)),
-        (said("response.done", response={"status": "completed"}), AnswerDoneEvent()),
-        (said("response.output_audio.delta", item_id="i", delta=BASE64), AnswerAudioEvent(20, "i")),
-        (said("rate_limits.updated"), None),
+        (message("session.created"), OpenedEvent()),
+        (message("session.updated"), ReadyEvent()),
+        (
+            message("error", error={"type": "bridge_error", "code": "connection_lost"}),
+            ErrorEvent("connection_lost", None),
+        ),
+        (message("error", error={"type": "server_error"}), ErrorEvent("server_error", None)),
+        (message("response.done", response={"status": "completed"}), AnswerDoneEvent()),
+        (message("response.output_audio.delta", item_id="i", delta=BASE64), AnswerAudioEvent(20, "i")),
+        (message("rate_limits.updated"), None),
     ],
 )
 def test_what_an_sdk_hears(frame: str, signal: ClientEvent | None) -> None:
@@ -192,6 +202,6 @@ def test_what_an_sdk_hears(frame: str, signal: ClientEvent | None) -> None:
 
 
 def test_a_reconnection_shows_an_sdk_one_more_session_updated() -> None:
-    line = native()
-    line.decode(said("session.updated"))
-    assert line.decode(said("session.updated")) == ReadyEvent(is_reconnect=True)
+    protocol = native()
+    protocol.decode(message("session.updated"))
+    assert protocol.decode(message("session.updated")) == ReadyEvent(is_reconnect=True)

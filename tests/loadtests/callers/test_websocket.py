@@ -1,4 +1,4 @@
-"""The callers' WebSocket against another hand's, on loopback: frames of all sizes, both ways, and every end."""
+"""The callers' WebSocket against another implementation on loopback: frames of all sizes, both ways, and every end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIZES = [0, 1, 125, 126, 960, 65_535, 65_536, 200_000]
 
 
 @contextmanager
-def wired(
+def connected(
     script: Callable[[ServedCaller], None], *, read_bytes: int = 0
 ) -> Iterator[tuple[CallerSocket, list[ServedCaller]]]:
     with gevent.Timeout(60), gevent_bridge(script) as running:
@@ -34,20 +34,20 @@ def wired(
             wire.abort()
 
 
-def echo(guest: ServedCaller) -> None:
+def echo(caller: ServedCaller) -> None:
     while True:
-        for frame in guest.receive():
+        for frame in caller.receive():
             if isinstance(frame, bytes):
-                guest.send_bytes(frame)
+                caller.send_bytes(frame)
             else:
-                guest.protocol.send_text(frame.encode())
-                guest._flush()
+                caller.protocol.send_text(frame.encode())
+                caller._flush()
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_frames_of_every_size_arrive_whole_both_ways(size: int) -> None:
     data = bytes(step % 251 for step in range(size))
-    with wired(echo) as (wire, guests):
+    with connected(echo) as (wire, guests):
         wire.send(data)
         assert wire.receive() == data
         wire.send("ü" * (size // 2))
@@ -57,24 +57,24 @@ def test_frames_of_every_size_arrive_whole_both_ways(size: int) -> None:
     assert "Origin" not in guests[0].headers, "callers are no page: a bridge that allows only its own lets them in"
 
 
-def test_frames_that_come_together_are_told_apart() -> None:
-    def talkative(guest: ServedCaller) -> None:
+def test_frames_that_arrive_together_are_separated() -> None:
+    def talkative(caller: ServedCaller) -> None:
         for step in range(200):
-            guest.protocol.send_text(b"x" * step)
-        guest._flush()
-        guest.receive()
+            caller.protocol.send_text(b"x" * step)
+        caller._flush()
+        caller.receive()
 
-    with wired(talkative) as (wire, _):
+    with connected(talkative) as (wire, _):
         assert [len(wire.receive()) for _ in range(200)] == list(range(200))
 
 
 def test_a_ping_is_answered_between_the_frames() -> None:
-    def pinging(guest: ServedCaller) -> None:
-        guest.ping()
-        guest.send("after")
-        guest.receive()
+    def pinging(caller: ServedCaller) -> None:
+        caller.ping()
+        caller.send("after")
+        caller.receive()
 
-    with wired(pinging) as (wire, guests):
+    with connected(pinging) as (wire, guests):
         assert "after" in wire.receive()
         wire.send("done")
         gevent.sleep(0)
@@ -84,11 +84,11 @@ def test_a_ping_is_answered_between_the_frames() -> None:
 
 
 def test_an_answer_to_a_ping_waits_until_a_frame_is_written_whole() -> None:
-    def pinging(guest: ServedCaller) -> None:
-        guest.ping()
-        guest.receive()
+    def pinging(caller: ServedCaller) -> None:
+        caller.ping()
+        caller.receive()
 
-    with wired(pinging) as (wire, guests):
+    with connected(pinging) as (wire, guests):
         reader = gevent.spawn(wire.receive)
         with wire._sending:
             gevent.sleep(0.05)
@@ -99,20 +99,20 @@ def test_an_answer_to_a_ping_waits_until_a_frame_is_written_whole() -> None:
         reader.join(timeout=60)
 
 
-def test_a_close_tells_its_code() -> None:
-    with wired(lambda guest: guest.close(1013)) as (wire, _), pytest.raises(SocketClosed) as caught:
+def test_a_close_has_its_code() -> None:
+    with connected(lambda caller: caller.close(1013)) as (wire, _), pytest.raises(SocketClosed) as caught:
         wire.receive()
     assert caught.value.code == 1013
 
 
-def test_an_end_without_a_close_is_told_from_one_with() -> None:
-    with wired(lambda _: None) as (wire, _), pytest.raises(SOCKET_ERRORS) as caught:
+def test_an_end_without_a_close_frame_differs_from_one_with() -> None:
+    with connected(lambda _: None) as (wire, _), pytest.raises(SOCKET_ERRORS) as caught:
         wire.receive()
     assert not isinstance(caught.value, SocketClosed)
 
 
-def test_cutting_wakes_who_reads_and_nothing_is_sent_any_more() -> None:
-    with wired(echo) as (wire, guests):
+def test_cutting_wakes_the_receiver_and_stops_sending() -> None:
+    with connected(echo) as (wire, guests):
         reader = gevent.spawn(wire.receive)
         gevent.sleep(0.01)
         wire.abort()
@@ -124,33 +124,33 @@ def test_cutting_wakes_who_reads_and_nothing_is_sent_any_more() -> None:
         assert guests[0].close_code is None
 
 
-def test_a_goodbye_is_a_close_1000() -> None:
-    with wired(echo) as (wire, guests):
+def test_a_normal_end_is_a_close_with_1000() -> None:
+    with connected(echo) as (wire, guests):
         wire.send_close()
         with pytest.raises(SocketClosed):
             wire.receive()
         assert guests[0].close_code == 1000
 
 
-def test_sending_says_whether_the_target_held_us_up() -> None:
-    def deaf(guest: ServedCaller) -> None:
+def test_sending_says_whether_the_target_blocked_us() -> None:
+    def deaf(caller: ServedCaller) -> None:
         gevent.sleep(0.05)
         while True:
-            guest.receive()
+            caller.receive()
 
-    with wired(deaf) as (wire, _):
+    with connected(deaf) as (wire, _):
         assert wire.send(bytes(960))
         assert not wire.send(bytes(16 * 2**20))
 
 
-def test_whoever_reads_slowly_has_a_small_window() -> None:
-    with wired(echo, read_bytes=4096) as (wire, _):
+def test_a_slow_reader_has_a_small_tcp_window() -> None:
+    with connected(echo, read_bytes=4096) as (wire, _):
         stream = wire._web.sock
         assert stream.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) <= 2 * 4096
 
 
 @pytest.mark.parametrize("status", [503, 301, 307])
-def test_a_refused_upgrade_is_named_by_its_status_and_nobody_is_sent_elsewhere(status: int) -> None:
+def test_a_refused_upgrade_is_reported_with_its_status_and_no_redirect_is_followed(status: int) -> None:
     def refuse(stream: socket.socket, _: object) -> None:
         with stream:
             stream.recv(65_536)
@@ -177,9 +177,9 @@ def over_tls(authority: trustme.CA) -> Iterator[str]:
 
     def serve(stream: Any, _: object) -> None:
         with stream, suppress(CallerLeft, OSError):
-            guest = ServedCaller(stream)
-            guest.accept()
-            echo(guest)
+            caller = ServedCaller(stream)
+            caller.accept()
+            echo(caller)
 
     server = StreamServer(("127.0.0.1", 0), serve, ssl_context=context)
     server.start()
@@ -200,12 +200,12 @@ def test_tls_carries_frames_where_the_certificate_is_trusted(monkeypatch: pytest
         wire.abort()
 
 
-def test_a_certificate_of_nobody_is_refused() -> None:
+def test_an_untrusted_certificate_is_refused() -> None:
     with over_tls(trustme.CA()) as address, pytest.raises(ssl.SSLCertVerificationError):
         CallerSocket.connect(address)
 
 
-def test_nobody_there_is_an_error_of_the_system() -> None:
+def test_a_refused_connection_is_a_system_error() -> None:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         with gevent.Timeout(60), pytest.raises(OSError, match="refused"):

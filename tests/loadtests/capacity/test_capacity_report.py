@@ -1,4 +1,4 @@
-"""What the runs of a search say together: a number, its curve, and what ran out at the edge."""
+"""The report of a search: the result, the curve, and what ran out at the limit."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 BROKEN = "p99(first_audio) < 1s exceeded: 3000 ms"
 
 
-def tried(callers: int, metrics: Mapping[str, float] | None = None, *, passed: bool, late: bool = False) -> Trial:
-    said = brief_finding(problems.BUDGET_KEPT, "x", "1") if passed else make_finding(problems.BUDGET_BROKEN, "x")
-    findings = [said] if passed else [brief_finding(problems.BUDGET_BROKEN, "x", BROKEN)]
+def trial(callers: int, metrics: Mapping[str, float] | None = None, *, passed: bool, late: bool = False) -> Trial:
+    titles = brief_finding(problems.BUDGET_KEPT, "x", "1") if passed else make_finding(problems.BUDGET_BROKEN, "x")
+    findings = [titles] if passed else [brief_finding(problems.BUDGET_BROKEN, "x", BROKEN)]
     findings += [make_finding(problems.GENERATOR_LATE, "generator")] if late else []
     report = Report(
         tool="t",
@@ -35,44 +35,44 @@ def tried(callers: int, metrics: Mapping[str, float] | None = None, *, passed: b
     return Trial(callers, StoredReport(report, 0 if passed else 1))
 
 
-def searched(
+def run_search(
     holds: Callable[[int], bool], most: int = 100, metrics: Mapping[str, float] | None = None
 ) -> tuple[CapacitySearch, list[Trial]]:
-    search, tries = CapacitySearch(start=10, maximum=most), []
+    search, trials = CapacitySearch(start=10, maximum=most), []
     while search.stage is not SearchStage.DONE:
         callers = search.next_callers
-        tries.append(tried(callers, metrics, passed=holds(callers)))
+        trials.append(trial(callers, metrics, passed=holds(callers)))
         search.record(passed=holds(callers))
-    return search, tries
+    return search, trials
 
 
-def said(search: CapacitySearch, tries: list[Trial]) -> dict[str, str]:
-    return {one.code: one.title for one in search_findings(search, tries, interrupted=False)}
+def titles(search: CapacitySearch, trials: list[Trial]) -> dict[str, str]:
+    return {one.code: one.title for one in search_findings(search, trials, interrupted=False)}
 
 
-def test_an_edge_is_told_with_what_breaks_behind_it() -> None:
-    found = said(*searched(lambda callers: callers <= 40))
-    assert found["LOAD-CAPACITY-FOUND"] == f"40 callers passed, 42 failed: {BROKEN}"
-    assert "LOAD-CAPACITY-UNCONFIRMED" not in found
+def test_a_limit_is_reported_with_what_fails_above_it() -> None:
+    titles_by_code = titles(*run_search(lambda callers: callers <= 40))
+    assert titles_by_code["LOAD-CAPACITY-FOUND"] == f"40 callers passed, 42 failed: {BROKEN}"
+    assert "LOAD-CAPACITY-UNCONFIRMED" not in titles_by_code
 
 
-def test_a_target_that_holds_nobody_has_failed() -> None:
-    search, tries = searched(lambda _: False)
-    found = list(search_findings(search, tries, interrupted=False))
-    assert found[0].code == "LOAD-CAPACITY-NONE"
-    assert found[0].evidence[0].value == BROKEN
+def test_a_target_that_handles_no_caller_has_failed() -> None:
+    search, trials = run_search(lambda _: False)
+    titles_by_code = list(search_findings(search, trials, interrupted=False))
+    assert titles_by_code[0].code == "LOAD-CAPACITY-NONE"
+    assert titles_by_code[0].evidence[0].value == BROKEN
 
 
-def test_where_the_search_had_to_stop_it_says_so() -> None:
-    assert said(*searched(lambda _: True, most=40))["LOAD-CAPACITY-MOST"].startswith(
+def test_a_search_that_stops_at_its_limit_says_so() -> None:
+    assert titles(*run_search(lambda _: True, most=40))["LOAD-CAPACITY-MOST"].startswith(
         "40 callers passed; --most allowed no more"
     )
 
 
-def test_an_interrupted_search_tells_what_held_so_far() -> None:
+def test_an_interrupted_search_reports_what_passed_so_far() -> None:
     search = CapacitySearch(start=10, maximum=100)
     search.record(passed=True)
-    (only,) = search_findings(search, [tried(10, passed=True)], interrupted=True)
+    (only,) = search_findings(search, [trial(10, passed=True)], interrupted=True)
     assert (only.code, only.title) == ("LOAD-CAPACITY-UNDONE", "no result yet; the most callers that passed: 10")
 
 
@@ -86,47 +86,47 @@ def test_an_interrupted_search_tells_what_held_so_far() -> None:
     ],
 )
 def test_what_ran_out_is_named(metrics: dict[str, float], code: str, words: str) -> None:
-    assert words in said(*searched(lambda callers: callers <= 40, metrics=metrics))[code]
+    assert words in titles(*run_search(lambda callers: callers <= 40, metrics=metrics))[code]
 
 
 def test_a_generator_that_was_late_at_the_edge_is_warned_of() -> None:
-    search, tries = searched(lambda callers: callers <= 40)
-    edge = min(one.callers for one in tries if not one.passed)
-    late = [tried(one.callers, passed=one.passed, late=one.callers == edge) for one in tries]
-    assert "LOAD-CAPACITY-GENERATOR" in said(search, late)
+    search, trials = run_search(lambda callers: callers <= 40)
+    edge = min(one.callers for one in trials if not one.passed)
+    late = [trial(one.callers, passed=one.passed, late=one.callers == edge) for one in trials]
+    assert "LOAD-CAPACITY-GENERATOR" in titles(search, late)
 
 
 def test_a_whole_machine_can_run_out_before_any_process() -> None:
-    figures = {f"load_{name}_cpu_percent": 60.0 for name in ("bridge", "simulator", "generator")}
-    assert dict(saturated_resources(figures, cores=2)) == {"machine": "CPU of this machine: 180 % of 2 cores"}
-    assert dict(saturated_resources(figures, cores=4)) == {}
+    measurements = {f"load_{name}_cpu_percent": 60.0 for name in ("bridge", "simulator", "generator")}
+    assert dict(saturated_resources(measurements, cores=2)) == {"machine": "CPU of this machine: 180 % of 2 cores"}
+    assert dict(saturated_resources(measurements, cores=4)) == {}
 
 
 def test_what_others_took_is_warned_of() -> None:
     metrics = {"bridge_cpu_percent": 30.0, "machine_cpu_percent": 100.0 * (os.cpu_count() or 1)}
-    assert "LOAD-CAPACITY-BUSY" in said(*searched(lambda callers: callers <= 40, metrics=metrics))
+    assert "LOAD-CAPACITY-BUSY" in titles(*run_search(lambda callers: callers <= 40, metrics=metrics))
 
 
 def waiting(*p50s: float) -> list[Trial]:
-    return [tried(10 * nth, {"first_audio_p50_seconds": p50}, passed=True) for nth, p50 in enumerate(p50s, 1)]
+    return [trial(10 * nth, {"first_audio_p50_seconds": p50}, passed=True) for nth, p50 in enumerate(p50s, 1)]
 
 
-def test_the_knee_is_where_half_of_all_answers_begin_to_wait() -> None:
+def test_the_knee_is_where_the_median_answer_slows_down() -> None:
     search = CapacitySearch(start=10, maximum=100)
-    found = {
+    titles_by_code = {
         one.code: one.title for one in search_findings(search, waiting(0.26, 0.25, 0.3, 0.6, 2.0), interrupted=False)
     }
-    assert found["LOAD-CAPACITY-KNEE"] == "median first audio: 300 ms with 30 callers, 600 ms with 40"
+    assert titles_by_code["LOAD-CAPACITY-KNEE"] == "median first audio: 300 ms with 30 callers, 600 ms with 40"
 
 
-def test_answers_that_never_begin_to_wait_have_no_knee() -> None:
-    found = search_findings(CapacitySearch(start=10, maximum=100), waiting(0.26, 0.25, 0.3), interrupted=False)
-    assert "LOAD-CAPACITY-KNEE" not in {one.code for one in found}
+def test_answers_that_never_slow_down_have_no_knee() -> None:
+    titles_by_code = search_findings(CapacitySearch(start=10, maximum=100), waiting(0.26, 0.25, 0.3), interrupted=False)
+    assert "LOAD-CAPACITY-KNEE" not in {one.code for one in titles_by_code}
 
 
 def test_every_try_is_a_row_the_fewest_callers_first() -> None:
-    tries = [tried(20, {"ready_p99_seconds": 0.2}, passed=False), tried(10, {"ready_p99_seconds": 0.1}, passed=True)]
-    (table,) = trials_table(tries)
+    trials = [trial(20, {"ready_p99_seconds": 0.2}, passed=False), trial(10, {"ready_p99_seconds": 0.1}, passed=True)]
+    (table,) = trials_table(trials)
     assert table.columns == ("outcome", "ready_p99_seconds")
     assert [(row.name, row.cells) for row in table.rows] == [("10", ("passed", 0.1)), ("20", ("failed", 0.2))]
     assert trials_table([]) == ()
@@ -134,8 +134,10 @@ def test_every_try_is_a_row_the_fewest_callers_first() -> None:
 
 def test_lines_over_callers_share_a_plot_and_are_named_by_what_differs() -> None:
     measured = {"first_audio_p50_seconds": 0.1, "first_audio_p99_seconds": 0.2, "bridge_cpu_percent": 30, "lost_ms": 0}
-    found = {one.name: (one.plot, one.unit) for one in trials_series([tried(10, measured, passed=True)], "capacity")}
-    assert found == {
+    titles_by_code = {
+        one.name: (one.plot, one.unit) for one in trials_series([trial(10, measured, passed=True)], "capacity")
+    }
+    assert titles_by_code == {
         "first audio, p50": ("first audio", "ms"),
         "first audio, p99": ("first audio", "ms"),
         "lost": ("lost", "ms"),
@@ -144,8 +146,8 @@ def test_lines_over_callers_share_a_plot_and_are_named_by_what_differs() -> None
 
 
 def test_curves_stand_over_the_number_of_callers() -> None:
-    tries = [tried(20, {"ready_p99_seconds": 0.2}, passed=True), tried(10, {"ready_p99_seconds": 0.1}, passed=True),
-             tried(20, {"ready_p99_seconds": 0.4}, passed=True)]  # fmt: skip
-    (ready,) = trials_series(tries, "capacity")
+    trials = [trial(20, {"ready_p99_seconds": 0.2}, passed=True), trial(10, {"ready_p99_seconds": 0.1}, passed=True),
+             trial(20, {"ready_p99_seconds": 0.4}, passed=True)]  # fmt: skip
+    (ready,) = trials_series(trials, "capacity")
     assert (ready.across, ready.unit) == ("callers", "ms")
     assert [(x, round(y)) for x, y in ready.points] == [(10, 100), (20, 300)]

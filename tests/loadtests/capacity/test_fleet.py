@@ -1,4 +1,4 @@
-"""The arithmetic of a fleet, held against hand-made cases and against dice."""
+"""The arithmetic of a fleet, compared with manual cases and with a Monte Carlo simulation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from loadtests.capacity.fleet import Fleet, backoff_cap_for, dials_per_second, peak_dials
 
 
-def test_a_fleet_holds_everybody_when_a_zone_is_gone() -> None:
+def test_a_fleet_can_handle_all_callers_when_a_zone_fails() -> None:
     fleet = Fleet(callers=10_000, callers_per_core=200, cores=2, zones=3, headroom=0.3)
     assert fleet.callers_per_instance == 280
     assert fleet.instances == 54
@@ -26,7 +26,7 @@ def test_a_fleet_holds_everybody_when_a_zone_is_gone() -> None:
     zones=st.integers(2, 6),
     spare=st.floats(0, 0.9),
 )
-def test_whatever_the_figures_are_the_rest_is_enough_and_not_much_too_large(
+def test_the_remaining_zones_are_large_enough_and_not_much_too_large(
     callers: int, per_core: float, cores: int, zones: int, spare: float
 ) -> None:
     fleet = Fleet(callers=callers, callers_per_core=per_core, cores=cores, zones=zones, headroom=spare)
@@ -48,7 +48,7 @@ def test_without_an_outage_everybody_dials_once_within_the_first_limit() -> None
 
 
 def thrown(sessions: int, seconds: int, outage: float, last: float) -> list[float]:
-    """Throw dice for every session."""
+    """Simulate every session with random delays."""
     dice, counted = Random(7), [0] * seconds
     for _ in range(sessions):
         at, limit = 0.0, 0.5

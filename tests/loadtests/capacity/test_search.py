@@ -1,4 +1,4 @@
-"""The search finds the knee of targets with an edge, comes back below one that wavers, and always ends."""
+"""The search finds the limit of targets with a sharp one, goes lower if a target wavers, and always ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def searched(holds: Callable[[int, int], bool], start: int = 10, most: int = 5000) -> CapacitySearch:
-    """Search a made-up target: `holds(callers, number of the run)`."""
+    """Search an invented target: `holds(callers, number of the run)`."""
     search = CapacitySearch(start=start, maximum=most)
     while search.stage is not SearchStage.DONE:
         search.record(passed=holds(search.next_callers, len(search.runs)))
@@ -23,7 +23,7 @@ def searched(holds: Callable[[int, int], bool], start: int = 10, most: int = 500
 
 
 @given(edge=st.integers(1, 4999), start=st.integers(1, 300))
-def test_an_edge_is_found_to_a_twentieth_and_what_is_reported_held_twice(edge: int, start: int) -> None:
+def test_a_limit_is_found_within_5_percent_and_the_result_passed_twice(edge: int, start: int) -> None:
     search = searched(lambda callers, _: callers <= edge, start)
     assert edge * 0.94 - 1 <= search.result <= edge
     assert search.runs.count((search.result, True)) == 2
@@ -32,16 +32,16 @@ def test_an_edge_is_found_to_a_twentieth_and_what_is_reported_held_twice(edge: i
     assert not search.reached_maximum
 
 
-def test_a_target_that_holds_nothing_ends_with_nought() -> None:
+def test_a_target_that_handles_nothing_has_the_result_0() -> None:
     assert searched(lambda *_: False).result == 0
 
 
-def test_a_target_that_holds_all_ends_where_the_search_may_go() -> None:
+def test_a_target_that_handles_everything_ends_at_the_upper_limit() -> None:
     search = searched(lambda *_: True, start=10, most=300)
     assert (search.result, search.reached_maximum) == (300, True)
 
 
-def test_a_number_that_held_once_and_not_again_is_not_the_answer() -> None:
+def test_a_number_that_passed_once_and_not_again_is_not_the_result() -> None:
     failing_later = searched(lambda callers, run: callers <= 100 and not (callers > 90 and run > 6))
     assert 0 < failing_later.result <= 90
 

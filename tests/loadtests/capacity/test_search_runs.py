@@ -1,4 +1,4 @@
-"""A search from its first try to its report, with runs that are made up."""
+"""A search from its first trial to its report, with invented runs."""
 
 from __future__ import annotations
 
@@ -33,65 +33,69 @@ def outcome(callers: int, edge: int) -> StoredReport:
     return StoredReport(report, int(callers > edge))
 
 
-def test_it_finds_the_edge_and_keeps_every_try_on_the_timeline() -> None:
-    tries = SearchProgress(make_test_plan(users=100), CapacitySearch(start=10, maximum=100))
-    kept = run_search(tries, lambda callers: outcome(callers, 33))
-    (found,) = kept.report.metrics
+def test_it_finds_the_limit_and_puts_every_trial_on_the_timeline() -> None:
+    trials = SearchProgress(make_test_plan(users=100), CapacitySearch(start=10, maximum=100))
+    stored = run_search(trials, lambda callers: outcome(callers, 33))
+    (found,) = stored.report.metrics
     assert 31 <= found.value <= 33
-    assert kept.exit_code == 0
-    (timeline,) = kept.report.timelines
+    assert stored.exit_code == 0
+    (timeline,) = stored.report.timelines
     assert [moment.what for moment in timeline.moments[:3]] == ["10 callers", "20 callers", "40 callers"]
     assert timeline.moments[2].detail == "failed: words"
-    assert kept.report.tool == TOOL
+    assert stored.report.tool == TOOL
 
 
-def test_nobody_there_is_told_as_it_is() -> None:
-    tries = SearchProgress(make_test_plan(), CapacitySearch(start=1, maximum=10))
-    kept = run_search(tries, lambda _: report_without_run(make_test_plan(), problems.TARGET_DOWN, "connection refused"))
-    assert [one.code for one in kept.report.findings] == ["LOAD-TARGET-DOWN"]
-    assert (kept.exit_code, kept.report.tool) == (3, TOOL)
+def test_an_unreachable_target_is_reported_as_it_is() -> None:
+    trials = SearchProgress(make_test_plan(), CapacitySearch(start=1, maximum=10))
+    stored = run_search(
+        trials, lambda _: report_without_run(make_test_plan(), problems.TARGET_DOWN, "connection refused")
+    )
+    assert [one.code for one in stored.report.findings] == ["LOAD-TARGET-DOWN"]
+    assert (stored.exit_code, stored.report.tool) == (3, TOOL)
 
 
-def test_a_target_that_falls_over_later_only_holds_less() -> None:
+def test_a_target_that_crashes_later_only_handles_less() -> None:
     down = report_without_run(make_test_plan(), problems.TARGET_DOWN, "gone")
-    tries = SearchProgress(make_test_plan(), CapacitySearch(start=10, maximum=100))
+    trials = SearchProgress(make_test_plan(), CapacitySearch(start=10, maximum=100))
     fell = iter([True])
-    kept = run_search(tries, lambda callers: down if callers > 20 and next(fell, False) else outcome(callers, 20))
-    assert kept.report.metrics[0].value == 20
+    stored = run_search(trials, lambda callers: down if callers > 20 and next(fell, False) else outcome(callers, 20))
+    assert stored.report.metrics[0].value == 20
 
 
-def test_a_target_that_falls_over_and_stays_down_is_told_as_gone() -> None:
+def test_a_target_that_crashes_and_stays_down_is_reported() -> None:
     down = report_without_run(make_test_plan(), problems.TARGET_DOWN, "gone")
-    tries = SearchProgress(make_test_plan(), CapacitySearch(start=10, maximum=100))
-    kept = run_search(tries, lambda callers: outcome(callers, 100) if callers <= 20 else down)
-    assert [one.code for one in kept.report.findings][:2] == ["LOAD-TARGET-DOWN", "LOAD-CAPACITY-UNDONE"]
-    assert "the most callers that passed: 20" in kept.report.findings[1].title
-    assert kept.exit_code == 3
+    trials = SearchProgress(make_test_plan(), CapacitySearch(start=10, maximum=100))
+    stored = run_search(trials, lambda callers: outcome(callers, 100) if callers <= 20 else down)
+    assert [one.code for one in stored.report.findings][:2] == ["LOAD-TARGET-DOWN", "LOAD-CAPACITY-UNDONE"]
+    assert "the most callers that passed: 20" in stored.report.findings[1].title
+    assert stored.exit_code == 3
 
 
 def test_what_to_type_next_is_what_was_asked_for() -> None:
-    tries = SearchProgress(make_test_plan(), CapacitySearch(start=1, maximum=1))
-    kept = with_rerun_command(run_search(tries, lambda callers: outcome(callers, 0)), "sherpa-load run soak --simulate")
-    assert "sherpa-load run soak --simulate" in kept.report.findings[0].fix
+    trials = SearchProgress(make_test_plan(), CapacitySearch(start=1, maximum=1))
+    stored = with_rerun_command(
+        run_search(trials, lambda callers: outcome(callers, 0)), "sherpa-load run soak --simulate"
+    )
+    assert "sherpa-load run soak --simulate" in stored.report.findings[0].fix
 
 
-def test_ctrl_c_shows_what_held_so_far() -> None:
-    tries = SearchProgress(make_test_plan(), CapacitySearch(start=10, maximum=100))
+def test_ctrl_c_shows_what_passed_so_far() -> None:
+    trials = SearchProgress(make_test_plan(), CapacitySearch(start=10, maximum=100))
     stopped = report_without_run(make_test_plan(), problems.INTERRUPTED, "")
-    kept = run_search(tries, lambda callers: outcome(callers, 100) if callers <= 10 else stopped)
-    assert [one.code for one in kept.report.findings] == ["LOAD-INTERRUPTED", "LOAD-CAPACITY-UNDONE"]
-    assert kept.exit_code == 130
-    assert search_report(tries).exit_code == 130
+    stored = run_search(trials, lambda callers: outcome(callers, 100) if callers <= 10 else stopped)
+    assert [one.code for one in stored.report.findings] == ["LOAD-INTERRUPTED", "LOAD-CAPACITY-UNDONE"]
+    assert stored.exit_code == 130
+    assert search_report(trials).exit_code == 130
 
 
 @pytest.mark.parametrize(
     ("start", "most", "words"), [(20, 10, "--start: 20 callers are more than"), (1, 5000, "more than 1000")]
 )
 def test_a_range_that_cannot_be_searched_is_refused(start: int, most: int, words: str) -> None:
-    wish, nothing = RunOptions(scenario="conversation", url="ws://127.0.0.1:1"), dict[str, str]()
+    options, nothing = RunOptions(scenario="conversation", url="ws://127.0.0.1:1"), dict[str, str]()
 
-    def hears(_: Mapping[str, object]) -> None:
+    def on_progress(_: Mapping[str, object]) -> None:
         raise AssertionError
 
     with pytest.raises(PlanError, match=words):
-        find_capacity(RunRequest(options=wish), nothing, hears, start=start, maximum=most)
+        find_capacity(RunRequest(options=options), nothing, on_progress, start=start, maximum=most)

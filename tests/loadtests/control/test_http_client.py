@@ -1,4 +1,4 @@
-"""A small request that ends in time, goes nowhere else, and says in a line what is wrong."""
+"""A request that ends in time, follows no redirect, and explains what is wrong."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def says(*pieces: bytes, wait: float = 0.0) -> Iterator[str]:
-    """Answer one request with these pieces, so far apart."""
+    """Answer one request with these pieces, `wait` seconds apart."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -55,12 +55,12 @@ def test_what_cannot_be_used_is_one_error(answer: bytes, words: str) -> None:
         fetch(url, timeout=60, max_bytes=1000)
 
 
-def test_a_status_is_told_and_a_redirect_is_one() -> None:
+def test_a_status_is_reported_and_a_redirect_is_one() -> None:
     with says(b"HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbody") as url, pytest.raises(FetchError) as busy:
         fetch(url, timeout=60)
     assert (busy.value.status, busy.value.reason) == (503, "body")
-    away = b"HTTP/1.1 302 Go\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n"
-    with says(away) as url, pytest.raises(FetchError) as sent_away:
+    parent = b"HTTP/1.1 302 Go\r\nLocation: http://127.0.0.1:9/\r\nContent-Length: 0\r\n\r\n"
+    with says(parent) as url, pytest.raises(FetchError) as sent_away:
         fetch(url, timeout=60)
     assert sent_away.value.status == 302
 
@@ -70,7 +70,7 @@ def test_one_that_drips_comes_to_an_end() -> None:
         fetch(url, timeout=0.4)
 
 
-def test_nobody_there_is_said_and_no_proxy_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_connection_is_reported_and_no_proxy_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     with says(OK, b"here") as url:
         assert fetch(url, timeout=60) == b"here"

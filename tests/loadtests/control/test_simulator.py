@@ -1,4 +1,4 @@
-"""What a load test asks of the simulator, over a real socket."""
+"""The client for the simulator's control API, over a real socket."""
 
 from __future__ import annotations
 
@@ -79,18 +79,18 @@ def test_it_cuts_and_it_makes_the_service_ill_and_well(simulator: RunningSimulat
         assert "session.created" in line.recv()
 
 
-def test_a_wrong_call_is_told_with_the_simulators_own_words(simulator: RunningSimulator) -> None:
+def test_an_invalid_request_is_reported_with_the_simulators_own_message(simulator: RunningSimulator) -> None:
     control = ControlClient(f"http://127.0.0.1:{simulator.port}")
     with pytest.raises(ControlError, match=r"responded 400 to /scenario: .*did you mean 'latency'"):
         control.set_faults(("latenzy",))
 
 
-def test_a_simulator_without_a_control_api_is_told() -> None:
+def test_a_simulator_without_a_control_api_is_reported() -> None:
     with simulator_in_thread() as running, pytest.raises(ControlError, match="responded 401 to /reset"):
         ControlClient(f"http://127.0.0.1:{running.port}").reset()
 
 
-def test_nobody_there_is_told_with_the_address() -> None:
+def test_an_unreachable_simulator_is_reported_with_its_address() -> None:
     with pytest.raises(ControlError, match=r"no simulator's control API at http://127\.0\.0\.1:9/_sim"):
         ControlClient("http://127.0.0.1:9").snapshot()
 
@@ -106,13 +106,13 @@ class Stranger(BaseHTTPRequestHandler):
         self.wfile.write(self.said)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.mark.parametrize(
     ("said", "told"), [(b"<html>", "no simulator's control API"), (b'{"live": "two"}', "sent an unexpected response")]
 )
-def test_another_server_is_told(said: bytes, told: str) -> None:
+def test_another_server_is_reported(said: bytes, told: str) -> None:
     stranger = type("Stranger", (Stranger,), {"said": said})
     with HTTPServer(("127.0.0.1", 0), stranger) as server:
         thread = threading.Thread(target=server.handle_request)

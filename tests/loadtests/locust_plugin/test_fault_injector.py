@@ -1,4 +1,4 @@
-"""The acts of a run, on a clock that is told what time it is."""
+"""The phases of a run on a clock that the test controls."""
 
 from __future__ import annotations
 
@@ -49,54 +49,54 @@ class FakeExecutor:
     def begin_phase(self, phase: str) -> None:
         self.done.append((self.clock.now, phase))
 
-    def execute(self, deed: Action) -> None:
-        self.done.append((self.clock.now, deed))
+    def execute(self, action: Action) -> None:
+        self.done.append((self.clock.now, action))
         self.clock.sleep(self.takes)
         if self.fails_with is not None:
             raise self.fails_with
 
 
-def directed(acts: tuple[ScenarioPhase, ...], stage: FakeExecutor) -> FaultInjector:
-    director = FaultInjector(acts, 100.0, stage, sleep=stage.clock.sleep, now=stage.clock.tell)
-    director.run()
-    return director
+def make_injector(phases: tuple[ScenarioPhase, ...], executor: FakeExecutor) -> FaultInjector:
+    injector = FaultInjector(phases, 100.0, executor, sleep=executor.clock.sleep, now=executor.clock.tell)
+    injector.run()
+    return injector
 
 
 STORM = ScenarioPhase(0.25, "storm", (SetFaults(("http:status=503",)), CutUpstream()), "cut")
 CALM = ScenarioPhase(0.5, "calm", (SetFaults(),), "well")
 
 
-def test_every_act_is_done_when_it_is_due_with_its_deeds_in_order() -> None:
-    stage = FakeExecutor(Clock())
-    director = directed((CALM, STORM), stage)
-    assert stage.done == [
+def test_every_phase_starts_on_time_with_its_actions_in_order() -> None:
+    executor = FakeExecutor(Clock())
+    injector = make_injector((CALM, STORM), executor)
+    assert executor.done == [
         (1025, "storm"), (1025, STORM.actions[0]), (1025, CutUpstream()), (1050, "calm"), (1050, SetFaults()),
     ]  # fmt: skip
-    assert director.phase_starts == [PhaseStart("storm", 1025), PhaseStart("calm", 1050)]
-    assert [(moment.at, moment.who, moment.what, moment.detail) for moment in director.moments] == [
+    assert injector.phase_starts == [PhaseStart("storm", 1025), PhaseStart("calm", 1050)]
+    assert [(moment.at, moment.who, moment.what, moment.detail) for moment in injector.moments] == [
         (25, "load", "storm", "cut"), (50, "load", "calm", "well"),
     ]  # fmt: skip
 
 
-def test_an_act_that_takes_its_time_holds_the_next_one_up_and_no_other() -> None:
-    stage = FakeExecutor(Clock(), takes=40)
+def test_a_slow_action_delays_only_the_next_phase() -> None:
+    executor = FakeExecutor(Clock(), takes=40)
     last = ScenarioPhase(0.9, "last", ())
-    director = directed((ScenarioPhase(0.25, "deploy", (Deploy(),), "deployed"), CALM, last), stage)
-    assert [mark.at for mark in director.phase_starts] == [1025, 1065, 1105]
-    assert [(moment.at, moment.detail) for moment in director.moments][:2] == [(25, "deployed"), (65, "is up again")]
+    injector = make_injector((ScenarioPhase(0.25, "deploy", (Deploy(),), "deployed"), CALM, last), executor)
+    assert [mark.at for mark in injector.phase_starts] == [1025, 1065, 1105]
+    assert [(moment.at, moment.detail) for moment in injector.moments][:2] == [(25, "deployed"), (65, "is up again")]
 
 
 @pytest.mark.parametrize("error", [ActionError("nothing to do it with"), ControlError("nobody there")])
-def test_what_cannot_be_done_is_said_and_the_rest_goes_on(error: Exception) -> None:
-    stage = FakeExecutor(Clock(), fails_with=error)
-    director = directed((STORM, CALM), stage)
-    assert director.errors == [f"storm: {error}"] * 2 + [f"calm: {error}"]
-    assert "failed" in [moment.detail for moment in director.moments]
-    assert [mark.phase for mark in director.phase_starts] == ["storm", "calm"]
+def test_a_failed_action_is_reported_and_the_run_continues(error: Exception) -> None:
+    executor = FakeExecutor(Clock(), fails_with=error)
+    injector = make_injector((STORM, CALM), executor)
+    assert injector.errors == [f"storm: {error}"] * 2 + [f"calm: {error}"]
+    assert "failed" in [moment.detail for moment in injector.moments]
+    assert [mark.phase for mark in injector.phase_starts] == ["storm", "calm"]
 
 
 class FakeRunner:
-    """Locust's, as much as is used of it: what is sent comes back at once, as in a process that is alone."""
+    """Locust's runner, as far as it is used: sent messages come back at once, as in a single process."""
 
     def __init__(self) -> None:
         self.listeners: dict[str, Callable[..., None]] = {}
@@ -116,18 +116,18 @@ class FakeCaller:
         self.cuts += 1
 
 
-def meter() -> ProcessRecorder:
+def recorder() -> ProcessRecorder:
     return ProcessRecorder(lambda **_: None)
 
 
 def test_a_phase_and_a_cut_reach_the_callers_of_a_process() -> None:
-    runner, here, callers = FakeRunner(), meter(), [FakeCaller(), FakeCaller()]
+    runner, here, callers = FakeRunner(), recorder(), [FakeCaller(), FakeCaller()]
     listen_for_actions(runner, here, lambda: callers)
     assert set(runner.listeners) == {PHASE_MESSAGE, CUT_MESSAGE}
-    leads = meter()
-    stage = RunExecutor(runner, leads)
-    stage.begin_phase("storm")
-    stage.execute(CutClients())
+    leads = recorder()
+    executor = RunExecutor(runner, leads)
+    executor.begin_phase("storm")
+    executor.execute(CutClients())
     assert (here.measurements.phase, leads.measurements.phase) == ("storm", "storm")
     assert [caller.cuts for caller in callers] == [1, 1]
 
@@ -136,7 +136,7 @@ def test_the_users_that_run_here_are_found_and_the_dead_are_not() -> None:
     runner, caller = FakeRunner(), FakeCaller()
     runner.user_greenlets = [SimpleNamespace(args=(caller,)), SimpleNamespace(args=())]
     assert running_users(runner) == [caller]
-    listen_for_actions(runner, meter())
+    listen_for_actions(runner, recorder())
     runner.send_message(CUT_MESSAGE, None)
     assert caller.cuts == 1
 
@@ -155,19 +155,19 @@ class FakeControl(ControlClient):
 
 def test_the_simulator_is_asked_for_cuts_and_faults() -> None:
     control = FakeControl()
-    stage = RunExecutor(FakeRunner(), meter(), control, ("pace:times=4",))
-    stage.execute(SetFaults(("latency",)))
-    stage.execute(SetFaults())
-    stage.execute(CutUpstream("reset"))
+    executor = RunExecutor(FakeRunner(), recorder(), control, ("pace:times=4",))
+    executor.execute(SetFaults(("latency",)))
+    executor.execute(SetFaults())
+    executor.execute(CutUpstream("reset"))
     assert control.asked == [("pace:times=4", "latency"), ("pace:times=4",), "reset"], "what it has, it keeps"
 
 
 @pytest.mark.parametrize(
-    ("deed", "said"), [(CutUpstream(), "--control"), (SetFaults(), "--control"), (Deploy(), "--deploy-command")]
+    ("action", "said"), [(CutUpstream(), "--control"), (SetFaults(), "--control"), (Deploy(), "--deploy-command")]
 )
-def test_what_there_is_nothing_for_is_refused_with_the_option_to_give(deed: Action, said: str) -> None:
+def test_what_there_is_nothing_for_is_refused_with_the_option_to_give(action: Action, said: str) -> None:
     with pytest.raises(ActionError, match=said):
-        RunExecutor(FakeRunner(), meter()).execute(deed)
+        RunExecutor(FakeRunner(), recorder()).execute(action)
 
 
 def words(code: str) -> tuple[str, ...]:
@@ -182,14 +182,14 @@ def words(code: str) -> tuple[str, ...]:
         (("/no/such/command",), "the deploy command can't be run: .*No such file"),
     ],
 )
-def test_a_deploy_that_fails_says_how(command: tuple[str, ...], said: str) -> None:
+def test_a_failed_deploy_reports_why(command: tuple[str, ...], said: str) -> None:
     with pytest.raises(ActionError, match=said):
-        RunExecutor(FakeRunner(), meter(), deploy_command=command).execute(Deploy())
+        RunExecutor(FakeRunner(), recorder(), deploy_command=command).execute(Deploy())
 
 
 def test_a_deploy_that_succeeds_is_waited_for(tmp_path: Any) -> None:
     done = tmp_path / "done"
     command = words(f"import pathlib; pathlib.Path({str(done)!r}).touch()")
-    RunExecutor(FakeRunner(), meter(), deploy_command=command).execute(Deploy())
+    RunExecutor(FakeRunner(), recorder(), deploy_command=command).execute(Deploy())
     assert done.exists()
     assert RunMeasurements().phase == "start"

@@ -1,4 +1,4 @@
-"""Our options on Locust's command line mean what they mean at `sherpa-load`."""
+"""Our options on Locust's command line mean the same as for `sherpa-load`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from loadtests.locust_plugin.options import add_options, parse_options
 
 
 class Parser(argparse.ArgumentParser):
-    """As much of Locust's parser as our options need."""
+    """Locust's parser, as far as our options need it."""
 
     def add_argument(self, *names: Any, include_in_web_ui: bool = True, **more: Any) -> argparse.Action:  # noqa: ARG002
         return super().add_argument(*names, **more)

@@ -1,4 +1,4 @@
-"""Callers in Locust's hands, in a process of their own: Locust patches whatever it runs in."""
+"""Callers under Locust's control, in a process of their own, since Locust patches its process."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def test_locusts_stop_ends_every_call_in_good_order_and_soon(how: str) -> None:
         check=False,
     )
     assert run.returncode == 0, run.stderr.decode()
-    seen = json.loads(run.stdout)
-    assert seen["took"] < 2
-    assert seen["goodbyes"] == CALLERS
-    assert seen["counts"]["calls"] == CALLERS
-    assert "unclean_ends" not in seen["counts"]
-    assert "failed_calls" not in seen["counts"]
-    assert sorted(caller for caller, *_ in seen["sent_audio"]) == [3_000_001 + step for step in range(CALLERS)]
-    assert all(sent == sure for _, sent, sure, *_ in seen["sent_audio"])
-    assert {"connect", "ready"} <= set(seen["shown"])
+    result = json.loads(run.stdout)
+    assert result["took"] < 2
+    assert result["goodbyes"] == CALLERS
+    assert result["counts"]["calls"] == CALLERS
+    assert "unclean_ends" not in result["counts"]
+    assert "failed_calls" not in result["counts"]
+    assert sorted(caller for caller, *_ in result["sent_audio"]) == [3_000_001 + step for step in range(CALLERS)]
+    assert all(sent == expected for _, sent, expected, *_ in result["sent_audio"])
+    assert {"connect", "ready"} <= set(result["shown"])

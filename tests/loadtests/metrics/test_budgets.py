@@ -1,4 +1,4 @@
-"""Budgets: read as people write them, broken where they must be, and never kept by what did not happen."""
+"""Budgets: parsed from text, failed when they must, and never passed without data."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from loadtests.metrics.histograms import RunMeasurements
 
 
 def measured() -> RunMeasurements:
-    figures = RunMeasurements()
+    measurements = RunMeasurements()
     for ms in range(1, 101):
-        figures.record_duration("first_audio", ms * 10, 1)
-    figures.add_count("lost_ms", 0, 1)
-    figures.add_count("errors", 30, 1)
-    figures.phase = "storm"
-    figures.record_duration("ready", 1500, 5)
-    return figures
+        measurements.record_duration("first_audio", ms * 10, 1)
+    measurements.add_count("lost_ms", 0, 1)
+    measurements.add_count("errors", 30, 1)
+    measurements.phase = "storm"
+    measurements.record_duration("ready", 1500, 5)
+    return measurements
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def measured() -> RunMeasurements:
         ("repeated_ms == 0", BudgetVerdict.NOT_MEASURED),
     ],
 )
-def test_a_budget_is_kept_broken_or_was_about_nothing(text: str, verdict: BudgetVerdict) -> None:
+def test_a_budget_passes_fails_or_has_no_data(text: str, verdict: BudgetVerdict) -> None:
     assert evaluate(parse_budget(text), measured(), seconds=10).verdict is verdict
 
 
@@ -62,13 +62,13 @@ def test_a_budget_is_kept_broken_or_was_about_nothing(text: str, verdict: Budget
         ("lost_ms == -1", "invalid budget"),
     ],
 )
-def test_what_cannot_be_read_is_said_in_plain_words(text: str, words: str) -> None:
+def test_an_invalid_budget_is_explained(text: str, words: str) -> None:
     with pytest.raises(BudgetError) as refused:
         parse_budget(text)
     assert words in str(refused.value)
 
 
-def test_what_was_measured_is_said_with_its_unit() -> None:
+def test_a_measured_value_has_its_unit() -> None:
     texts = ["p99(first_audio) < 1s", "errors == 0", "rate(errors) < 1", "p50(reconnect) < 1s", "count(ready) == 1"]
     words = [evaluate(parse_budget(text), measured(), 10).value_text for text in texts]
     assert words == ["990 ms", "30", "3 per second", "no data", "1"]

@@ -1,4 +1,4 @@
-"""Figures: exact sums and close percentiles, the same from one process as from many."""
+"""Measurements: exact sums and close percentiles, the same from one process as from many."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ NOTES = st.lists(
 )
 
 
-def noted(notes: Sequence[tuple[str, float, int, int]], processes: int) -> RunMeasurements:
-    """Spread the notes over processes by their last number, and merge what each of them gives."""
+def recorded(notes: Sequence[tuple[str, float, int, int]], processes: int) -> RunMeasurements:
+    """Distribute the records over processes by their last number, and merge the exports."""
     workers = [RunMeasurements() for _ in range(processes)]
     for name, ms, at, who in notes:
         worker = workers[who % processes]
@@ -33,8 +33,8 @@ def noted(notes: Sequence[tuple[str, float, int, int]], processes: int) -> RunMe
 
 
 @given(NOTES)
-def test_many_processes_add_up_to_what_one_would_have_seen(notes: list[tuple[str, float, int, int]]) -> None:
-    one, three = noted(notes, 1), noted(notes, 3)
+def test_many_processes_add_up_to_what_one_would_have_measured(notes: list[tuple[str, float, int, int]]) -> None:
+    one, three = recorded(notes, 1), recorded(notes, 3)
     assert one.measured_names() == three.measured_names()
     for name in ("ready", "turn", "errors"):
         for phase in (None, "start", "storm"):
@@ -45,32 +45,32 @@ def test_many_processes_add_up_to_what_one_would_have_seen(notes: list[tuple[str
 
 
 def test_percentiles_are_true_to_a_thousandth() -> None:
-    figures = RunMeasurements()
+    measurements = RunMeasurements()
     for ms in range(1, 1001):
-        figures.record_duration("turn", ms, 0)
-    found = figures.percentile("turn", 99)
+        measurements.record_duration("turn", ms, 0)
+    found = measurements.percentile("turn", 99)
     assert found is not None
     assert abs(found - 990) <= 1
-    assert figures.total("turn") == 1000
+    assert measurements.total("turn") == 1000
 
 
 def test_what_was_never_measured_is_none_and_not_nought() -> None:
-    figures = RunMeasurements()
-    assert figures.percentile("turn", 99) is None
-    assert figures.total("lost_ms") is None
-    figures.add_count("lost_ms", 0, 1)
-    assert figures.total("lost_ms") == 0
+    measurements = RunMeasurements()
+    assert measurements.percentile("turn", 99) is None
+    assert measurements.total("lost_ms") is None
+    measurements.add_count("lost_ms", 0, 1)
+    assert measurements.total("lost_ms") == 0
 
 
-def test_a_phase_is_kept_apart() -> None:
-    figures = RunMeasurements()
-    figures.record_duration("ready", 10, 0)
-    figures.phase = "storm"
-    figures.record_duration("ready", 1000, 5)
-    assert figures.phases() == ("start", "storm")
-    assert figures.total("ready", "storm") == 1
-    assert (figures.percentile("ready", 50, "") or 0) < 11
-    assert (figures.percentile("ready", 50, "storm") or 0) > 990
+def test_a_phase_is_measured_separately() -> None:
+    measurements = RunMeasurements()
+    measurements.record_duration("ready", 10, 0)
+    measurements.phase = "storm"
+    measurements.record_duration("ready", 1000, 5)
+    assert measurements.phases() == ("start", "storm")
+    assert measurements.total("ready", "storm") == 1
+    assert (measurements.percentile("ready", 50, "") or 0) < 11
+    assert (measurements.percentile("ready", 50, "storm") or 0) > 990
 
 
 def test_taking_forgets_and_a_piece_too_late_for_its_plot_still_counts() -> None:
@@ -85,19 +85,19 @@ def test_taking_forgets_and_a_piece_too_late_for_its_plot_still_counts() -> None
     assert master.durations_by_second("ready")[1].count == 1
 
 
-def test_durations_out_of_range_are_kept_at_its_ends() -> None:
-    figures = RunMeasurements()
-    figures.record_duration("turn", -5, 0)
-    figures.record_duration("turn", 1e12, 0)
-    assert figures.total("turn") == 2
-    assert 3_590_000 < (figures.percentile("turn", 100) or 0) < 3_610_000
+def test_durations_out_of_range_are_clamped() -> None:
+    measurements = RunMeasurements()
+    measurements.record_duration("turn", -5, 0)
+    measurements.record_duration("turn", 1e12, 0)
+    assert measurements.total("turn") == 2
+    assert 3_590_000 < (measurements.percentile("turn", 100) or 0) < 3_610_000
 
 
 def test_a_peak_is_the_highest_of_its_phases_and_no_sum() -> None:
-    figures = RunMeasurements()
+    measurements = RunMeasurements()
     for phase, most in (("start", 5), ("storm", 9), ("calm", 2)):
-        figures.phase = phase
-        figures.add_count("dials_per_second_max", most, 1.0)
-    assert figures.total("dials_per_second_max") == 9
-    assert figures.total("dials_per_second_max", "calm") == 2
+        measurements.phase = phase
+        measurements.add_count("dials_per_second_max", most, 1.0)
+    assert measurements.total("dials_per_second_max") == 9
+    assert measurements.total("dials_per_second_max", "calm") == 2
     assert RunMeasurements().total("dials_per_second_max") is None

@@ -1,4 +1,4 @@
-"""A meter: into the figures and to Locust; chunks are added up and lose nothing by it."""
+"""The recorders: into the measurements and Locust's statistics; no chunk is lost while counting."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from loadtests.metrics.recorder import CountsOnlyRecorder, ProcessRecorder, Sent
 
 
 class Clock:
-    """A clock that stands."""
+    """A clock that stands still."""
 
     now = 100.0
 
@@ -22,7 +22,7 @@ class Clock:
 
 
 class Locust:
-    """What Locust was told."""
+    """Locust's event hook; keeps what it gets."""
 
     def __init__(self) -> None:
         self.told: list[dict[str, Any]] = []
@@ -31,51 +31,51 @@ class Locust:
         self.told.append(said)
 
 
-def meter_of() -> tuple[ProcessRecorder, Clock, Locust]:
+def make_recorder() -> tuple[ProcessRecorder, Clock, Locust]:
     clock, locust = Clock(), Locust()
     return ProcessRecorder(fire=locust, clock=clock), clock, locust
 
 
-def test_a_duration_is_a_figure_and_a_row_on_locusts_page() -> None:
-    meter, clock, locust = meter_of()
+def test_a_duration_is_recorded_and_shown_in_locusts_statistics() -> None:
+    recorder, clock, locust = make_recorder()
     clock.now += 3.5
-    meter.record_duration("ready", 0.25)
-    assert meter.measurements.durations_by_second("ready")[3].count == 1
-    assert meter.measurements.percentile("ready", 50) == pytest.approx(250, rel=0.002)
+    recorder.record_duration("ready", 0.25)
+    assert recorder.measurements.durations_by_second("ready")[3].count == 1
+    assert recorder.measurements.percentile("ready", 50) == pytest.approx(250, rel=0.002)
     (said,) = locust.told
     assert (said["name"], said["response_time"], said["exception"]) == ("ready", 250, None)
 
 
-def test_a_failure_is_counted_and_told_with_its_reason() -> None:
-    meter, _, locust = meter_of()
-    meter.record_failure("failed_connects", "nobody there", 0.1)
-    assert meter.measurements.total("failed_connects") == 1
+def test_a_failure_is_counted_and_reported_with_its_reason() -> None:
+    recorder, _, locust = make_recorder()
+    recorder.record_failure("failed_connects", "nobody there", 0.1)
+    assert recorder.measurements.total("failed_connects") == 1
     assert repr(locust.told[0]["exception"]) == "nobody there", "Locust shows it so"
 
 
 def test_an_error_message_is_counted_and_is_no_failure_to_locust() -> None:
-    meter, _, locust = meter_of()
-    meter.record_error("INVALID_MESSAGE")
-    assert meter.measurements.total("errors") == 1
+    recorder, _, locust = make_recorder()
+    recorder.record_error("INVALID_MESSAGE")
+    assert recorder.measurements.total("errors") == 1
     assert locust.told[0]["exception"] is None
     assert locust.told[0]["response_time"] is None
 
 
 @pytest.mark.parametrize("code", ["SESSION_NOT_READY", "NO_SESSION_EXISTS", "session_not_ready"])
-def test_being_told_to_wait_is_no_error(code: str) -> None:
-    meter, _, _ = meter_of()
-    meter.record_error(code)
-    assert (meter.measurements.total("errors"), meter.measurements.total("told_to_wait")) == (None, 1)
+def test_a_request_to_wait_is_no_error(code: str) -> None:
+    recorder, _, _ = make_recorder()
+    recorder.record_error(code)
+    assert (recorder.measurements.total("errors"), recorder.measurements.total("told_to_wait")) == (None, 1)
 
 
-def test_chunks_come_to_the_figures_in_their_second_and_their_phase() -> None:
-    meter, _, _ = meter_of()
+def test_chunks_are_recorded_in_their_second_and_phase() -> None:
+    recorder, _, _ = make_recorder()
     for at in (100.1, 100.9, 101.0):
-        meter.record_chunk(20, 0.0015, at)
-    meter.measurements.phase = "storm"
-    meter.record_chunk(100, 0.5, 101.2)
-    meter.flush()
-    figures = meter.measurements
+        recorder.record_chunk(20, 0.0015, at)
+    recorder.measurements.phase = "storm"
+    recorder.record_chunk(100, 0.5, 101.2)
+    recorder.flush()
+    figures = recorder.measurements
     assert figures.counts_by_second("chunks") == {0: 2, 1: 2}
     assert figures.total("sent_ms", "start") == 60
     assert figures.total("sent_ms", "storm") == 100
@@ -85,35 +85,35 @@ def test_chunks_come_to_the_figures_in_their_second_and_their_phase() -> None:
 
 
 def test_however_scattered_lateness_is_a_second_of_it_is_few_numbers() -> None:
-    meter, _, _ = meter_of()
+    recorder, _, _ = make_recorder()
     for step in range(100_000):
-        meter.record_chunk(20, step / 100_000, 100.0)
-    assert len(meter.chunks_at(100.0).lags) < 750
-    meter.flush()
-    assert meter.measurements.total("pace_lag") == 100_000
+        recorder.record_chunk(20, step / 100_000, 100.0)
+    assert len(recorder.chunks_at(100.0).lags) < 750
+    recorder.flush()
+    assert recorder.measurements.total("pace_lag") == 100_000
 
 
 def test_taking_gives_everything_once_and_the_next_piece_begins_with_nothing() -> None:
-    meter, _, _ = meter_of()
-    meter.record_chunk(20, 0.0, 100.0)
-    meter.record_sent_audio(SentAudio(7, 20, 20, resent_ms=40.0, dropped_ms=60.0))
-    meter.attempts.ready += 2
-    wire = json.loads(json.dumps(meter.export_and_clear()))
-    assert [SentAudio.from_row(row) for row in wire["sent_audio"]] == [
+    recorder, _, _ = make_recorder()
+    recorder.record_chunk(20, 0.0, 100.0)
+    recorder.record_sent_audio(SentAudio(7, 20, 20, resent_ms=40.0, dropped_ms=60.0))
+    recorder.attempts.ready += 2
+    exported = json.loads(json.dumps(recorder.export_and_clear()))
+    assert [SentAudio.from_row(row) for row in exported["sent_audio"]] == [
         SentAudio(7, 20, 20, resent_ms=40.0, dropped_ms=60.0)
     ]
-    assert wire["attempts"] == {"ready": 2, "failed": 0}
+    assert exported["attempts"] == {"ready": 2, "failed": 0}
     master = RunMeasurements()
-    master.merge(wire["measurements"])
+    master.merge(exported["measurements"])
     assert master.total("chunks") == 1
-    again = meter.export_and_clear()
+    again = recorder.export_and_clear()
     assert (again["sent_audio"], again["attempts"]) == ([], {"ready": 0, "failed": 0})
     assert again["measurements"]["counts"] == []
 
 
 def test_those_apart_count_and_how_long_they_take_does_not() -> None:
-    meter, _, locust = meter_of()
-    apart = CountsOnlyRecorder(meter)
+    recorder, _, locust = make_recorder()
+    apart = CountsOnlyRecorder(recorder)
     apart.record_duration("turn", 60.0)
     apart.record_chunk(20, 9.0, 100.0)
     apart.add_count("turns")
@@ -121,11 +121,11 @@ def test_those_apart_count_and_how_long_they_take_does_not() -> None:
     apart.record_failure("failed_calls", "no session", 1.0)
     apart.record_sent_audio(SentAudio(1, 20, 20))
     apart.attempts.failed += 1
-    wire = meter.export_and_clear()
-    assert wire["attempts"]["failed"] == 1
-    assert len(wire["sent_audio"]) == 1
-    assert wire["measurements"]["durations"] == []
-    assert {name for _, name, _ in wire["measurements"]["counts"]} == {
+    exported = recorder.export_and_clear()
+    assert exported["attempts"]["failed"] == 1
+    assert len(exported["sent_audio"]) == 1
+    assert exported["measurements"]["durations"] == []
+    assert {name for _, name, _ in exported["measurements"]["counts"]} == {
         "chunks",
         "sent_ms",
         "turns",
@@ -135,5 +135,5 @@ def test_those_apart_count_and_how_long_they_take_does_not() -> None:
     assert "turn" not in {said["name"] for said in locust.told}
 
 
-def test_what_a_meter_names_is_a_measure() -> None:
+def test_every_recorded_name_is_a_measure() -> None:
     assert {"chunks", "sent_ms", "pace_lag", "errors"} <= set(MEASURES)

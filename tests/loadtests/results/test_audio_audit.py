@@ -1,4 +1,4 @@
-"""What was sent against what was heard."""
+"""The audit: what was sent against what was received."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def row(caller: int, sent: int, *, whole: bool = True, resent: float = 0, droppe
 
 
 def test_speech_that_arrived_whole_is_no_loss() -> None:
-    found = audit_audio([row(1, 1000), row(2, 500)], {1: heard(1000), 2: heard(500)})
-    assert (found.callers, found.sent_ms, found.lost_ms, found.worst_callers) == (2, 1500, 0, ())
+    audit = audit_audio([row(1, 1000), row(2, 500)], {1: heard(1000), 2: heard(500)})
+    assert (audit.callers, audit.sent_ms, audit.lost_ms, audit.worst_callers) == (2, 1500, 0, ())
 
 
 @pytest.mark.parametrize(
-    ("said", "found", "lost"),
+    ("sent", "received", "lost"),
     [
         (row(1, 5000), heard(4980), 20),
         (row(1, 5000, whole=False), heard(3000), 0),
@@ -48,49 +48,49 @@ def test_speech_that_arrived_whole_is_no_loss() -> None:
         "more came than was said",
     ],
 )
-def test_what_is_missing_is_lost_unless_the_call_was_cut_behind_it(
-    said: SentAudio, found: ReceivedAudio | None, lost: float
+def test_missing_audio_is_lost_unless_the_call_was_cut_after_it(
+    sent: SentAudio, received: ReceivedAudio | None, lost: float
 ) -> None:
-    speech = audit_audio([said], {} if found is None else {1: found})
-    assert speech.lost_ms == lost
-    assert speech.worst_callers == (((1, lost),) if lost else ())
+    audit = audit_audio([sent], {} if received is None else {1: received})
+    assert audit.lost_ms == lost
+    assert audit.worst_callers == (((1, lost),) if lost else ())
 
 
-def test_the_end_of_a_good_call_must_have_arrived_though_one_behind_it_was_cut() -> None:
+def test_the_end_of_a_good_call_must_have_arrived_even_if_the_next_call_was_cut() -> None:
     both = SentAudio(1, 1000, 1000).merge(SentAudio(1, 1600, 1000, resent_ms=40, dropped_ms=20))
     assert both == SentAudio(1, 1600, 1000, 40, 20)
     assert audit_audio([both], {1: heard(1000)}).lost_ms == 0
     assert audit_audio([both], {1: heard(900)}).lost_ms == 100
 
 
-def test_what_the_bridge_told_its_caller_that_it_drops_is_not_lost_in_silence() -> None:
+def test_reported_drops_are_not_silently_lost() -> None:
     rows = [row(1, 1000, dropped=300), row(2, 1000, dropped=40), row(3, 1000)]
-    found = audit_audio(rows, {1: heard(800, lost=200), 2: heard(900, lost=100), 3: heard(1000)})
-    assert found.lost_ms == 300
-    assert found.silently_lost_ms == 60, "what was told to one caller explains nothing of another"
+    audit = audit_audio(rows, {1: heard(800, lost=200), 2: heard(900, lost=100), 3: heard(1000)})
+    assert audit.lost_ms == 300
+    assert audit.silently_lost_ms == 60, "what was told to one caller explains nothing of another"
 
 
 def test_a_bridge_that_claims_more_than_there_was_is_not_believed() -> None:
     both = {1: heard(700, lost=300, repeated=100)}
-    found = audit_audio([row(1, 1000, dropped=10_000, resent=10_000)], both)
-    assert (found.silently_lost_ms, found.repeated_ms) == (300, 100)
+    audit = audit_audio([row(1, 1000, dropped=10_000, resent=10_000)], both)
+    assert (audit.silently_lost_ms, audit.repeated_ms) == (300, 100)
 
 
-def test_what_the_bridge_said_it_sends_again_is_no_repetition_and_of_no_other_caller() -> None:
+def test_reported_resends_are_no_repetition_and_count_for_one_caller_only() -> None:
     both = {1: heard(1000, repeated=200), 2: heard(1000, repeated=100)}
     assert audit_audio([row(1, 1000, resent=300), row(2, 1000)], both).repeated_ms == 100
 
 
 def test_the_callers_that_lost_most_are_named_worst_first() -> None:
     rows = [row(caller, 1000) for caller in range(9)]
-    found = audit_audio(rows, {caller: heard(1000 - 20 * caller, lost=20 * caller) for caller in range(9)})
-    assert found.worst_callers == ((8, 160), (7, 140), (6, 120), (5, 100), (4, 80))
-    assert found.lost_ms == sum(20 * caller for caller in range(9))
+    audit = audit_audio(rows, {caller: heard(1000 - 20 * caller, lost=20 * caller) for caller in range(9)})
+    assert audit.worst_callers == ((8, 160), (7, 140), (6, 120), (5, 100), (4, 80))
+    assert audit.lost_ms == sum(20 * caller for caller in range(9))
 
 
 def test_callers_of_others_are_not_accounted_for() -> None:
-    found = audit_audio([row(1, 100)], {1: heard(100, reordered=20), 99: heard(1, lost=500, reordered=40)})
-    assert (found.lost_ms, found.reordered_ms) == (0, 20)
+    audit = audit_audio([row(1, 100)], {1: heard(100, reordered=20), 99: heard(1, lost=500, reordered=40)})
+    assert (audit.lost_ms, audit.reordered_ms) == (0, 20)
 
 
 def test_the_busiest_second_begins_anywhere() -> None:
@@ -100,8 +100,8 @@ def test_the_busiest_second_begins_anywhere() -> None:
 
 
 def test_dials_belong_to_the_phase_in_which_they_were_made() -> None:
-    marks = [PhaseStart("storm", 20.03), PhaseStart("calm", 30.0)]
-    shared = split_by_phase([(10.0, 1), (20.0, 2), (29.9, 3), (30.0, 4)], marks)
+    phase_starts = [PhaseStart("storm", 20.03), PhaseStart("calm", 30.0)]
+    shared = split_by_phase([(10.0, 1), (20.0, 2), (29.9, 3), (30.0, 4)], phase_starts)
     assert shared == {"start": [(10.0, 1)], "storm": [(20.0, 2), (29.9, 3)], "calm": [(30.0, 4)]}
 
 
@@ -121,13 +121,13 @@ class FakeControl:
         return UpstreamSnapshot(open_sockets=live, dials=dials, received=self.heard, untracked_ms=self.turned_away_ms)
 
 
-def test_it_waits_until_all_have_gone_and_notes_what_the_simulator_saw() -> None:
-    control, figures, slept = FakeControl(3, heard={1: heard(80, lost=20)}), RunMeasurements(), list[float]()
+def test_it_waits_until_all_sockets_are_closed_and_records_what_the_simulator_saw() -> None:
+    control, measurements, slept = FakeControl(3, heard={1: heard(80, lost=20)}), RunMeasurements(), list[float]()
     control.turned_away_ms = 60
     speech = finish_audit(
         control,  # type: ignore[arg-type]  # as much of one as is used
         [row(1, 100)],
-        figures,
+        measurements,
         started_at=99.0,
         phase_starts=[PhaseStart("storm", 104.0)],
         open_before=1,
@@ -137,28 +137,28 @@ def test_it_waits_until_all_have_gone_and_notes_what_the_simulator_saw() -> None
     assert slept == [0.2, 0.2]
     assert (speech.lost_ms, speech.untracked_ms) == (20, 60)
     totals = {
-        name: figures.total(name) for name in ("lost_ms", "repeated_ms", "reordered_ms", "sessions_left", "dials")
+        name: measurements.total(name) for name in ("lost_ms", "repeated_ms", "reordered_ms", "sessions_left", "dials")
     }
     assert totals == {"lost_ms": 20, "repeated_ms": 0, "reordered_ms": 0, "sessions_left": 0, "dials": 5}
-    assert figures.total("dials_per_second_max", "storm") == 2
-    assert figures.counts_by_second("dials") == {1: 3, 6: 2}
+    assert measurements.total("dials_per_second_max", "storm") == 2
+    assert measurements.counts_by_second("dials") == {1: 3, 6: 2}
 
 
-def test_where_the_protocol_has_no_words_for_it_nothing_is_said_of_what_was_told() -> None:
-    figures = RunMeasurements()
-    finish_audit(FakeControl(0), [row(1, 100)], figures, started_at=99.0, bridge_reports_loss=False)  # type: ignore[arg-type]  # as above
-    measured = {name: figures.total(name) for name in ("lost_ms", "silently_lost_ms", "repeated_ms")}
+def test_without_reports_in_the_protocol_silent_losses_stay_unmeasured() -> None:
+    measurements = RunMeasurements()
+    finish_audit(FakeControl(0), [row(1, 100)], measurements, started_at=99.0, bridge_reports_loss=False)  # type: ignore[arg-type]  # as above
+    measured = {name: measurements.total(name) for name in ("lost_ms", "silently_lost_ms", "repeated_ms")}
     assert measured == {"lost_ms": 100, "silently_lost_ms": None, "repeated_ms": None}
 
 
 def test_sockets_that_stay_open_are_counted() -> None:
-    control, figures = FakeControl(4), RunMeasurements()
-    finish_audit(control, [], figures, started_at=99.0, open_before=4)  # type: ignore[arg-type]  # as much of one as is used
-    assert figures.total("sessions_left") == 0
+    control, measurements = FakeControl(4), RunMeasurements()
+    finish_audit(control, [], measurements, started_at=99.0, open_before=4)  # type: ignore[arg-type]  # as much of one as is used
+    assert measurements.total("sessions_left") == 0
     stays = StaysOpen(2)
     now = iter(range(0, 1000, 2))
-    finish_audit(stays, [], figures, started_at=99.0, sleep=lambda _: None, clock=lambda: next(now))  # type: ignore[arg-type]  # same
-    assert figures.total("sessions_left") == 2
+    finish_audit(stays, [], measurements, started_at=99.0, sleep=lambda _: None, clock=lambda: next(now))  # type: ignore[arg-type]  # same
+    assert measurements.total("sessions_left") == 2
 
 
 class StaysOpen(FakeControl):

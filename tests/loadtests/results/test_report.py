@@ -1,4 +1,4 @@
-"""The report of a run: budgets first, a plain word for what kept it from being one, and the right exit code."""
+"""The report of a run: budgets first, explanations, and the right exit code."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from reports.store.reader import read_report
 from tests.loadtests.factories import aggregated, make_test_plan, worker_report, worker_report_of
 
 
-def codes(ran: FinishedRun) -> list[tuple[str, Severity]]:
-    return [(finding.code, finding.severity) for finding in make_report(ran).findings]
+def codes(finished: FinishedRun) -> list[tuple[str, Severity]]:
+    return [(finding.code, finding.severity) for finding in make_report(finished).findings]
 
 
-def ran(*budgets: str, **measured: float) -> FinishedRun:
-    gathering = aggregated(worker_report(calls=2, ready=20), worker_report_of(measured), budgets=budgets)
-    gathering.finish(10)
-    return FinishedRun(gathering, 10.0)
+def finished(*budgets: str, **measured: float) -> FinishedRun:
+    aggregator = aggregated(worker_report(calls=2, ready=20), worker_report_of(measured), budgets=budgets)
+    aggregator.finish(10)
+    return FinishedRun(aggregator, 10.0)
 
 
-def test_budgets_come_first_kept_broken_or_about_nothing() -> None:
-    run = ran("errors == 0", "p99(turn) < 100ms", "p99(first_audio) < 1s", turn=150)
+def test_budgets_come_first_whether_passed_failed_or_without_data() -> None:
+    run = finished("errors == 0", "p99(turn) < 100ms", "p99(first_audio) < 1s", turn=150)
     report = make_report(run)
     assert [(one.code, one.title) for one in report.findings] == [
         ("LOAD-BUDGET-KEPT", "0"),
@@ -38,66 +38,68 @@ def test_budgets_come_first_kept_broken_or_about_nothing() -> None:
     assert run_exit_code(run.aggregator, report) == 1
 
 
-def test_a_run_that_keeps_everything_passes() -> None:
-    run = ran("errors == 0")
+def test_a_run_within_all_budgets_passes() -> None:
+    run = finished("errors == 0")
     assert run_exit_code(run.aggregator, make_report(run)) == 0
 
 
-def test_lost_speech_names_who_lost_most() -> None:
-    run = ran("lost_ms == 0", lost_ms=60)
+def test_lost_audio_names_the_callers_that_lost_most() -> None:
+    run = finished("lost_ms == 0", lost_ms=60)
     run.aggregator.audio_audit = AudioAudit(callers=2, lost_ms=60, worst_callers=((7, 40.0), (8, 20.0)))
     (broken,) = make_report(run).findings
     assert "caller 7: 40 ms, caller 8: 20 ms" in [one.value for one in broken.evidence]
 
 
 def test_a_target_that_never_answered_is_no_verdict_on_it() -> None:
-    gathering = aggregated(worker_report(calls=2, failed_connects=9), budgets=("errors == 0",))
-    gathering.count_failure("failed_connects: connection refused", 9)
-    run = FinishedRun(gathering, 10.0)
+    aggregator = aggregated(worker_report(calls=2, failed_connects=9), budgets=("errors == 0",))
+    aggregator.count_failure("failed_connects: connection refused", 9)
+    run = FinishedRun(aggregator, 10.0)
     assert codes(run) == [("LOAD-TARGET-DOWN", Severity.ERROR), ("LOAD-BUDGET-SKIPPED", Severity.SKIPPED)]
     assert make_report(run).findings[0].evidence[0].value == "9 x failed_connects: connection refused"
-    assert run_exit_code(gathering, make_report(run)) == 3
+    assert run_exit_code(aggregator, make_report(run)) == 3
 
 
 def test_a_target_that_refuses_everybody_has_failed() -> None:
-    gathering = aggregated(worker_report(calls=2, failed_connects=9))
-    gathering.count_failure(f"failed_connects: {UpgradeRefused(401)}", 9)
-    assert codes(FinishedRun(gathering, 10.0))[0] == ("LOAD-TARGET-REFUSED", Severity.FAIL)
+    aggregator = aggregated(worker_report(calls=2, failed_connects=9))
+    aggregator.count_failure(f"failed_connects: {UpgradeRefused(401)}", 9)
+    assert codes(FinishedRun(aggregator, 10.0))[0] == ("LOAD-TARGET-REFUSED", Severity.FAIL)
 
 
 def test_a_target_that_went_down_has_failed() -> None:
-    run = ran("errors == 0")
+    run = finished("errors == 0")
     run.aggregator.is_down = True
     assert codes(run)[0] == ("LOAD-TARGET-WENT-DOWN", Severity.FAIL)
 
 
 def test_an_interrupted_run_shows_what_it_has_and_proves_nothing() -> None:
-    run = ran("errors == 0")
+    run = finished("errors == 0")
     run.aggregator.interrupted = True
     assert codes(run) == [("LOAD-INTERRUPTED", Severity.ERROR), ("LOAD-BUDGET-KEPT", Severity.PASS)]
     assert run_exit_code(run.aggregator, make_report(run)) == 130
 
 
 @pytest.mark.parametrize(("lag", "code"), [(19.0, "LOAD-GENERATOR-OK"), (25.0, "LOAD-GENERATOR-LATE")])
-def test_a_generator_says_whether_it_kept_its_own_pace(lag: float, code: str) -> None:
-    assert code in dict(codes(ran(pace_lag=lag)))
+def test_the_report_says_whether_the_generator_kept_up(lag: float, code: str) -> None:
+    assert code in dict(codes(finished(pace_lag=lag)))
 
 
-def test_what_could_not_be_done_is_told() -> None:
-    run = ran("errors == 0")
+def test_failed_actions_are_reported() -> None:
+    run = finished("errors == 0")
     run.aggregator.errors.append("storm: no simulator there")
     assert ("LOAD-INCOMPLETE", Severity.ERROR) in codes(run)
 
 
-def test_budgets_that_nobody_could_judge_are_skipped_with_the_reason() -> None:
-    gathering = aggregated(worker_report(calls=2, ready=20), control_url=None, memory_known=False, default_budgets=True)
-    skipped = [one for one in make_report(FinishedRun(gathering, 10.0)).findings if one.severity is Severity.SKIPPED]
+def test_budgets_that_cannot_be_checked_are_skipped_with_the_reason() -> None:
+    aggregator = aggregated(
+        worker_report(calls=2, ready=20), control_url=None, memory_known=False, default_budgets=True
+    )
+    skipped = [one for one in make_report(FinishedRun(aggregator, 10.0)).findings if one.severity is Severity.SKIPPED]
     assert "lost_ms == 0" in [one.check for one in skipped]
     assert all("--control" in one.title for one in skipped)
 
 
 def test_the_timeline_is_in_order_of_time() -> None:
-    run = ran()
+    run = finished()
     run.aggregator.add_moment(4.0, "storm", "all upstream sockets cut")
     run.aggregator.add_moment(1.0, "callers", "all 2 active")
     (timeline,) = make_report(run).timelines
@@ -105,17 +107,17 @@ def test_the_timeline_is_in_order_of_time() -> None:
 
 
 def test_it_is_a_report_like_every_other_and_can_be_read_back() -> None:
-    run = ran("errors == 0", "p99(turn) < 1s", turn=150)
+    run = finished("errors == 0", "p99(turn) < 1s", turn=150)
     report = make_report(run)
-    kept = read_report(as_json.render(report, 0))
-    assert kept.report.findings == report.findings
-    assert kept.report.series == report.series
+    stored = read_report(as_json.render(report, 0))
+    assert stored.report.findings == report.findings
+    assert stored.report.series == report.series
 
 
 def test_a_run_that_did_not_take_place_is_a_report_as_well() -> None:
-    kept = report_without_run(make_test_plan(), problems.TARGET_DOWN, "connection refused")
-    assert kept.exit_code == 3
-    assert kept.report.findings[0].evidence[0].value == "connection refused"
+    stored = report_without_run(make_test_plan(), problems.TARGET_DOWN, "connection refused")
+    assert stored.exit_code == 3
+    assert stored.report.findings[0].evidence[0].value == "connection refused"
     assert report_without_run(make_test_plan(), problems.INTERRUPTED).exit_code == 130
 
 
@@ -126,17 +128,17 @@ def test_every_code_of_a_load_test_is_its_own_and_has_words() -> None:
     assert all(one.title and one.cause and one.fix for one in problems.PROBLEMS)
 
 
-def test_a_target_that_opens_its_door_and_gives_no_session_has_failed_with_what_it_says() -> None:
-    gathering = aggregated(worker_report(calls=2, connect=3, failed_calls=2), budgets=("errors == 0",))
-    gathering.count_error("MODEL_NOT_AVAILABLE", 2)
-    found = make_report(FinishedRun(gathering, 10.0)).findings[0]
+def test_a_target_that_accepts_but_starts_no_session_has_failed_with_its_errors() -> None:
+    aggregator = aggregated(worker_report(calls=2, connect=3, failed_calls=2), budgets=("errors == 0",))
+    aggregator.count_error("MODEL_NOT_AVAILABLE", 2)
+    found = make_report(FinishedRun(aggregator, 10.0)).findings[0]
     assert (found.code, found.severity) == ("LOAD-NO-SESSION", Severity.FAIL)
     assert found.evidence[0].value == "2 x error MODEL_NOT_AVAILABLE"
     assert found.fix.endswith("sherpa-probe bridge --url ws://127.0.0.1:8765")
 
 
-def test_what_callers_were_told_stands_there_though_no_budget_is_about_it() -> None:
-    run = ran("turns >= 0", turns=3)
+def test_received_errors_are_listed_even_without_a_budget_for_them() -> None:
+    run = finished("turns >= 0", turns=3)
     run.aggregator.count_error("INVALID_MESSAGE", 80)
     run.aggregator.count_failure("failed_connects: connection refused", 2)
     found = make_report(run).findings[-1]
@@ -146,15 +148,15 @@ def test_what_callers_were_told_stands_there_though_no_budget_is_about_it() -> N
 
 
 def test_an_interrupted_run_judges_nothing_that_it_did_not_come_to() -> None:
-    gathering = aggregated(
+    aggregator = aggregated(
         worker_report(calls=1, ready=20, turns=1),
         scenario="reconnect-storm",
         duration="40s",
         budgets=("count(reconnect@storm) >= 2", "turns >= 9", "p99(first_audio) < 1s", "errors == 0"),
     )
-    gathering.finish(3)
-    gathering.interrupted = True
-    report = make_report(FinishedRun(gathering, 3.0))
+    aggregator.finish(3)
+    aggregator.interrupted = True
+    report = make_report(FinishedRun(aggregator, 3.0))
     assert [(one.check, one.severity.value) for one in report.findings] == [
         ("run", "error"),
         ("count(reconnect@storm) >= 2", "skipped"),
@@ -165,11 +167,11 @@ def test_an_interrupted_run_judges_nothing_that_it_did_not_come_to() -> None:
     assert report.findings[0].evidence[0].value == "after 3 s"
 
 
-def test_where_an_echo_was_said_and_none_came_speech_is_not_judged() -> None:
-    gathering = aggregated(
+def test_without_the_expected_echo_audio_budgets_are_skipped() -> None:
+    aggregator = aggregated(
         worker_report(calls=1, ready=20, turns=3), control_url=None, echo=True, budgets=("lost_ms == 0",)
     )
-    report = make_report(FinishedRun(gathering, 10.0))
+    report = make_report(FinishedRun(aggregator, 10.0))
     assert [(one.code, one.severity.value) for one in report.findings] == [
         ("LOAD-BUDGET-SKIPPED", "skipped"), ("LOAD-NO-ECHO", "error"),
     ]  # fmt: skip
@@ -178,11 +180,11 @@ def test_where_an_echo_was_said_and_none_came_speech_is_not_judged() -> None:
 
 def test_a_token_that_a_target_sends_back_is_not_shown() -> None:
     plan = make_plan(RunOptions(scenario="conversation", url="ws://127.0.0.1:1", token_env="T"), {"T": "tok-123456789"})
-    kept = report_without_run(plan, problems.TARGET_REFUSED, "the first message is an error: Bearer tok-123456789")
-    assert "tok-123456789" not in as_json.render(kept.report, kept.exit_code)
-    gathering = replace(aggregated(worker_report(calls=1, ready=20)), plan=plan)
-    gathering.count_error("tok-123456789", 3)
-    gathering.errors.append("the deploy said sk-proj-abcdefghijklmnopqrstuvwx")
-    text = as_json.render(make_report(FinishedRun(gathering, 10.0)), 1)
+    stored = report_without_run(plan, problems.TARGET_REFUSED, "the first message is an error: Bearer tok-123456789")
+    assert "tok-123456789" not in as_json.render(stored.report, stored.exit_code)
+    aggregator = replace(aggregated(worker_report(calls=1, ready=20)), plan=plan)
+    aggregator.count_error("tok-123456789", 3)
+    aggregator.errors.append("the deploy said sk-proj-abcdefghijklmnopqrstuvwx")
+    text = as_json.render(make_report(FinishedRun(aggregator, 10.0)), 1)
     assert "tok-123456789" not in text
     assert "abcdefghijklmnop" not in text

@@ -1,4 +1,4 @@
-"""What processes use: their own figures, those that a bridge shows, and what grows."""
+"""Resource usage: of processes, from a metrics page, and memory growth."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.loadtests.factories import aggregated
 
 @dataclass
 class FakeSource:
-    """A process that uses what a test says."""
+    """A source whose usage the test sets."""
 
     uses: list[ResourceUsage | None] = field(default_factory=list)
 
@@ -29,7 +29,7 @@ class FakeSource:
         return self.uses.pop(0)
 
 
-def test_cpu_is_what_was_used_since_the_last_look_and_memory_what_is_used_now() -> None:
+def test_cpu_is_the_usage_since_the_last_sample_and_memory_the_usage_now() -> None:
     resources = ResourceMonitor(
         {"bridge": FakeSource([ResourceUsage(10.0, 40e6), ResourceUsage(10.5, 42e6), ResourceUsage(12.5, 41e6)])}
     )
@@ -40,7 +40,7 @@ def test_cpu_is_what_was_used_since_the_last_look_and_memory_what_is_used_now() 
     }
 
 
-def test_a_process_that_was_started_anew_uses_nothing_below_nothing() -> None:
+def test_a_restarted_process_has_no_negative_usage() -> None:
     resources = ResourceMonitor(
         {"bridge": FakeSource([ResourceUsage(10.0, 40e6), None, ResourceUsage(0.1, 20e6), ResourceUsage(0.2, 20e6)])}
     )
@@ -49,7 +49,7 @@ def test_a_process_that_was_started_anew_uses_nothing_below_nothing() -> None:
     assert [y for _, y in resources.points["bridge"]["cpu"]] == [pytest.approx(10.0)]
 
 
-def test_a_process_of_this_machine_is_looked_at_with_all_below_it() -> None:
+def test_a_process_is_measured_with_its_children() -> None:
     use = ProcessSource(os.getpid).read()
     assert use is not None
     assert use.memory_bytes > 10e6
@@ -64,7 +64,7 @@ def test_this_machine_uses_at_least_what_this_process_does() -> None:
     assert machine.memory_bytes >= process.memory_bytes / 2
 
 
-def test_figures_of_several_processes_on_one_page_add_up() -> None:
+def test_values_of_several_processes_on_one_page_add_up() -> None:
     page = """# HELP process_cpu_seconds_total CPU
 process_cpu_seconds_total{worker="1"} 1.5
 process_cpu_seconds_total{worker="2"} 2.5
@@ -83,11 +83,11 @@ def test_growth_is_from_when_everybody_called_to_the_end() -> None:
     assert memory_growth_mb([(float(at), 50.0 - at) for at in range(20)], since=0) == 0
 
 
-def test_growth_of_the_bridge_becomes_a_figure() -> None:
-    gathering = aggregated()
-    gathering.resources = {"bridge": {"memory": [[at, 40 + at] for at in range(10)]}}
-    record_memory_growth(gathering)
-    assert gathering.measurements.total("memory_grown_mb") == 6
+def test_memory_growth_of_the_bridge_is_recorded() -> None:
+    aggregator = aggregated()
+    aggregator.resources = {"bridge": {"memory": [[at, 40 + at] for at in range(10)]}}
+    record_memory_growth(aggregator)
+    assert aggregator.measurements.total("memory_grown_mb") == 6
     other = aggregated()
     record_memory_growth(other)
     assert other.measurements.total("memory_grown_mb") is None

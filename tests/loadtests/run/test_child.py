@@ -1,4 +1,4 @@
-"""One child process: started, waited for, ended, and never left behind."""
+"""One child process: started, awaited, stopped, and never left behind."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ print(f"serving at ws://127.0.0.1:{int(port) or 4711} for you", flush=True)
 while True:
     time.sleep(1)
 """
-WORDS = (sys.executable, "-c", _SERVES, "--port", "0")
+COMMAND = (sys.executable, "-c", _SERVES, "--port", "0")
 
 
-def started(tmp_path: Path, words: tuple[str, ...] = WORDS, seconds: float = 60) -> ChildProcess:
+def started(tmp_path: Path, words: tuple[str, ...] = COMMAND, seconds: float = 60) -> ChildProcess:
     return ChildProcess.start(words, dict(os.environ), tmp_path / "log", seconds)
 
 
-def test_it_is_there_once_it_said_its_address_and_gone_once_it_is_stopped(tmp_path: Path) -> None:
+def test_it_runs_once_it_prints_its_address_and_is_gone_once_stopped(tmp_path: Path) -> None:
     child = started(tmp_path)
     assert child.address == "127.0.0.1:4711"
     assert child.is_alive
@@ -42,12 +42,12 @@ def test_it_is_there_once_it_said_its_address_and_gone_once_it_is_stopped(tmp_pa
 
 
 def test_one_that_does_not_listen_to_reason_is_ended_by_force(tmp_path: Path) -> None:
-    child = started(tmp_path, (*WORDS, "--deaf"))
+    child = started(tmp_path, (*COMMAND, "--deaf"))
     assert not child.terminate(0.1)
     assert child.process.returncode == -signal.SIGKILL
 
 
-def test_one_that_leaves_when_it_is_asked_was_ended_gently(tmp_path: Path) -> None:
+def test_one_that_exits_on_request_was_terminated(tmp_path: Path) -> None:
     child = started(tmp_path)
     assert child.terminate(60)
     assert child.process.returncode == -signal.SIGTERM
@@ -56,10 +56,10 @@ def test_one_that_leaves_when_it_is_asked_was_ended_gently(tmp_path: Path) -> No
 def test_it_starts_again_on_the_port_that_it_had(tmp_path: Path) -> None:
     child = started(tmp_path)
     child.stop()
-    again = child.restart(tmp_path / "second", 60)
-    again.stop()
-    assert again.address == child.address
-    assert again.command[-1] == "4711"
+    restarted = child.restart(tmp_path / "second", 60)
+    restarted.stop()
+    assert restarted.address == child.address
+    assert restarted.command[-1] == "4711"
 
 
 @pytest.mark.parametrize(
@@ -69,12 +69,12 @@ def test_it_starts_again_on_the_port_that_it_had(tmp_path: Path) -> None:
         ("pass", "it did not start: no output; log: "),
     ],
 )
-def test_one_that_ends_before_it_serves_is_told_with_its_last_words(tmp_path: Path, code: str, said: str) -> None:
+def test_one_that_exits_before_it_serves_is_reported_with_its_last_line(tmp_path: Path, code: str, said: str) -> None:
     with pytest.raises(ChildError, match=said):
         started(tmp_path, (sys.executable, "-c", code))
 
 
-def test_one_that_never_says_its_address_is_given_up_and_ended(tmp_path: Path) -> None:
+def test_one_that_never_prints_its_address_is_stopped(tmp_path: Path) -> None:
     with pytest.raises(ChildError, match="it did not start: hello; log"):
         started(tmp_path, ("sh", "-c", "echo hello; sleep 60"), 1.0)
 
@@ -97,7 +97,7 @@ time.sleep(60)
 if sys.platform == "linux":  # elsewhere the kernel tells a child nothing of its parent's death
 
     def test_it_dies_with_a_parent_that_was_killed(tmp_path: Path) -> None:
-        call = (sys.executable, "-c", _PARENT, str(tmp_path / "log"), *WORDS)
+        call = (sys.executable, "-c", _PARENT, str(tmp_path / "log"), *COMMAND)
         with subprocess.Popen(call, stdout=subprocess.PIPE, cwd=ROOT) as parent:
             assert parent.stdout is not None
             pid = int(parent.stdout.readline())
@@ -109,7 +109,7 @@ if sys.platform == "linux":  # elsewhere the kernel tells a child nothing of its
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process is there and no zombie that waits for whoever adopts it."""
+    """Return whether a process exists and is not a zombie."""
     try:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except (FileNotFoundError, ProcessLookupError):

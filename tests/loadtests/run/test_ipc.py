@@ -1,4 +1,4 @@
-"""The wire between a run and the command that started it: progress one way, questions and answers the other."""
+"""The channel between a run and its command: progress one way, requests and responses the other."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-def ends(answers: Mapping[str, Callable[[], Any]], heard: list[Mapping[str, Any]]) -> tuple[RunChannel, ParentChannel]:
+def ends(
+    answers: Mapping[str, Callable[[], Any]], reports: list[Mapping[str, Any]]
+) -> tuple[RunChannel, ParentChannel]:
     ours, theirs = socket_pair()
     theirs.settimeout(5)
-    return RunChannel(theirs), ParentChannel(ours, answers, heard.append)
+    return RunChannel(theirs), ParentChannel(ours, answers, reports.append)
 
 
 def refuse() -> None:
@@ -24,41 +26,41 @@ def refuse() -> None:
 
 
 def test_progress_arrives_in_order_and_whole() -> None:
-    heard: list[Mapping[str, Any]] = []
-    home, away = ends({}, heard)
+    reports: list[Mapping[str, Any]] = []
+    channel, parent = ends({}, reports)
     for number in range(100):
-        home.send_progress({"at": number})
+        channel.send_progress({"at": number})
         if number % 10 == 9:
-            assert away.read()
-    assert [told["at"] for told in heard] == list(range(100))
-    away.connection.close()
-    home.connection.close()
+            assert parent.read()
+    assert [told["at"] for told in reports] == list(range(100))
+    parent.connection.close()
+    channel.connection.close()
 
 
 @pytest.mark.parametrize(("what", "words"), [("no", "not today"), ("unknown", "unknown")])
-def test_what_cannot_be_had_is_told(what: str, words: str) -> None:
+def test_a_failed_request_is_reported(what: str, words: str) -> None:
     assert words in asked(what)
 
 
 def asked(what: str) -> str:
-    """Ask from a thread, as another process would, and give the answer or the refusal."""
-    home, away = ends({"resources": lambda: {"bridge": [1, 2]}, "no": refuse}, [])
+    """Send a request from a thread, as another process would, and return the response or the error."""
+    channel, parent = ends({"resources": lambda: {"bridge": [1, 2]}, "no": refuse}, [])
     said: list[str] = []
 
     def ask() -> None:
         try:
-            said.append(str(home.request(what)))
+            said.append(str(channel.request(what)))
         except ChannelError as error:
             said.append(str(error))
 
     thread = threading.Thread(target=ask)
     thread.start()
     while not said:
-        away.read()
+        parent.read()
         thread.join(timeout=0.05)
-        away.connection.setblocking(False)
-    away.connection.close()
-    home.connection.close()
+        parent.connection.setblocking(False)
+    parent.connection.close()
+    channel.connection.close()
     return said[0]
 
 
@@ -66,22 +68,22 @@ def test_an_answer_comes_back() -> None:
     assert asked("resources") == "{'bridge': [1, 2]}"
 
 
-def test_a_command_that_is_gone_hears_nothing_and_refuses_everything() -> None:
-    home, away = ends({}, [])
-    away.connection.close()
-    home.send_progress({"at": 1})
+def test_a_command_that_has_exited_gets_no_progress_and_answers_nothing() -> None:
+    channel, parent = ends({}, [])
+    parent.connection.close()
+    channel.send_progress({"at": 1})
     with pytest.raises(ChannelError, match="doesn't respond"):
-        home.request("resources")
-    home.connection.close()
+        channel.request("resources")
+    channel.connection.close()
 
 
 def test_a_run_that_is_gone_is_noticed() -> None:
-    home, away = ends({}, [])
-    home.connection.close()
-    assert not away.read()
-    away.connection.close()
+    channel, parent = ends({}, [])
+    channel.connection.close()
+    assert not parent.read()
+    parent.connection.close()
 
 
 @pytest.mark.parametrize("environment", [{}, {CHANNEL_FD_VARIABLE: ""}, {CHANNEL_FD_VARIABLE: "x"}])
-def test_a_run_that_nobody_started_has_no_wire(environment: dict[str, str]) -> None:
+def test_a_run_without_a_parent_has_no_channel(environment: dict[str, str]) -> None:
     assert RunChannel.from_environment(environment) is None

@@ -1,4 +1,4 @@
-"""One knock tells a wrong address, path or token apart, before a crowd is sent."""
+"""One connection distinguishes a wrong address, path or token, before the load starts."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ _AWAY = b"HTTP/1.1 301 X\r\nLocation: ws://127.0.0.1:9/\r\nContent-Length: 0\r\n
 
 
 @contextmanager
-def door(answer: Callable[[bytes], bytes]) -> Iterator[str]:
+def listening(answer: Callable[[bytes], bytes]) -> Iterator[str]:
     """A listener that reads one request, says this, and leaves the socket open until the block ends."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(60)
-        kept: list[socket.socket] = []
+        stored: list[socket.socket] = []
 
         def serve() -> None:
             link, _ = listener.accept()
-            kept.append(link)
+            stored.append(link)
             link.sendall(answer(link.recv(4096)))
 
         thread = threading.Thread(target=serve)
         thread.start()
         yield f"ws://127.0.0.1:{listener.getsockname()[1]}"
         thread.join(timeout=60)
-        for link in kept:
+        for link in stored:
             link.close()
 
 
@@ -68,25 +68,25 @@ def text(payload: bytes) -> bytes:
 
 
 def test_a_target_that_lets_a_caller_in_is_fine() -> None:
-    with door(upgraded(text(CONNECTED))) as url:
+    with listening(upgraded(text(CONNECTED))) as url:
         check_target(make_test_plan(url=url))
 
 
 @pytest.mark.parametrize(("origin", "sent"), [(None, []), ("https://app.test", [b"Origin: https://app.test"])])
-def test_a_caller_comes_from_no_page_but_the_one_that_was_asked_for(origin: str | None, sent: list[bytes]) -> None:
+def test_a_caller_sends_only_the_requested_origin(origin: str | None, sent: list[bytes]) -> None:
     requests: list[bytes] = []
 
     def answer(request: bytes) -> bytes:
         requests.append(request)
         return upgraded(text(CONNECTED))(request)
 
-    with door(answer) as url:
+    with listening(answer) as url:
         check_target(make_test_plan(url=url, origin=origin))
     assert [line for line in requests[0].split(b"\r\n") if line.startswith(b"Origin")] == sent
 
 
 @pytest.mark.parametrize(
-    ("answer", "known", "words"),
+    ("answer", "problem", "words"),
     [
         (lambda _: b"HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n", problems.TARGET_REFUSED, "answered with status 404"),
         (lambda _: b"HTTP/1.1 401 X\r\nContent-Length: 0\r\n\r\n", problems.TARGET_REFUSED, "answered with status 401"),
@@ -108,16 +108,16 @@ def test_a_caller_comes_from_no_page_but_the_one_that_was_asked_for(origin: str 
         "error",
     ],
 )
-def test_a_door_that_stays_shut_says_which_problem_it_is(
-    answer: Callable[[bytes], bytes], known: Problem, words: str
+def test_a_target_that_refuses_callers_is_reported_with_the_right_problem(
+    answer: Callable[[bytes], bytes], problem: Problem, words: str
 ) -> None:
-    with door(answer) as url, pytest.raises(PreflightError) as shut:
+    with listening(answer) as url, pytest.raises(PreflightError) as refused:
         check_target(make_test_plan(url=url), seconds=_SILENCE_SECONDS if "no response" in words else 60)
-    assert shut.value.problem is known
-    assert words in shut.value.observed
+    assert refused.value.problem is problem
+    assert words in refused.value.observed
 
 
-def test_nobody_there_is_said_in_plain_words() -> None:
+def test_a_refused_connection_is_explained() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"ws://127.0.0.1:{listener.getsockname()[1]}"
     with pytest.raises(PreflightError, match="connection refused: nothing listens at this address"):

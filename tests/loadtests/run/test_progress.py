@@ -1,4 +1,4 @@
-"""The two lines of a run that runs."""
+"""The two lines of the progress display."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from loadtests.run.progress import progress_bar, progress_lines, show_progress
 from tests.loadtests.factories import aggregated, worker_report
 
 
-def test_it_says_what_is_known_and_a_dash_for_the_rest() -> None:
-    gathering = aggregated(worker_report(calls=2, turns=3, first_audio=420))
-    gathering.tick(2.0, 2)
-    assert progress_lines({**gathering.progress(2.4), "act": "storm: all cut"}).splitlines() == [
+def test_it_shows_measured_values_and_a_dash_for_the_rest() -> None:
+    aggregator = aggregated(worker_report(calls=2, turns=3, first_audio=420))
+    aggregator.tick(2.0, 2)
+    assert progress_lines({**aggregator.progress(2.4), "act": "storm: all cut"}).splitlines() == [
         "━━━╌╌╌╌╌╌╌╌╌ 2 of 10 s   2 of 2 callers   storm: all cut",
         "  ready p99 -   first audio p99 420 ms   3 turns",
     ]
@@ -22,14 +22,14 @@ def test_the_bar_is_never_longer_than_it_is() -> None:
 
 
 def test_what_went_wrong_is_named_only_when_it_did() -> None:
-    gathering = aggregated(worker_report(calls=2, errors=4, failed_calls=1, dropped_ms=80))
-    assert "4 errors   1 failed calls   80 ms dropped" in progress_lines(gathering.progress(1))
+    aggregator = aggregated(worker_report(calls=2, errors=4, failed_calls=1, dropped_ms=80))
+    assert "4 errors   1 failed calls   80 ms dropped" in progress_lines(aggregator.progress(1))
 
 
-def test_what_is_done_before_the_run_is_a_line_as_well() -> None:
+def test_preparation_is_shown_as_well() -> None:
     assert progress_lines({"doing": "starting Locust"}) == "starting Locust"
 
 
 def test_nothing_is_written_where_there_is_no_terminal() -> None:
-    with show_progress({"TERM": "xterm"}) as hears:
-        hears({})  # would break, were it written
+    with show_progress({"TERM": "xterm"}) as on_progress:
+        on_progress({})  # would break, were it written

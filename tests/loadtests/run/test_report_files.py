@@ -1,4 +1,4 @@
-"""Report files are known to be writable before anything is called, and are written whole."""
+"""Report files are checked before the run and written completely after it."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def test_what_cannot_be_written_is_refused_beforehand(text: str, words: str) -> 
     assert words in str(refused.value)
 
 
-def test_one_that_is_lost_at_the_end_is_told_in_the_result(tmp_path: Path) -> None:
+def test_one_that_fails_at_the_end_is_reported_in_the_result(tmp_path: Path) -> None:
     folder = tmp_path / "there"
     folder.mkdir()
     with reserve_report_files([f"json={folder / 'a.json'}"]) as write:
         for file in folder.iterdir():
             file.unlink()
         folder.rmdir()
-        kept = write(KEPT)
-    assert kept.report.findings[-1].code == "LOAD-REPORT-LOST"
-    assert kept.exit_code == 2
+        stored = write(KEPT)
+    assert stored.report.findings[-1].code == "LOAD-REPORT-LOST"
+    assert stored.exit_code == 2

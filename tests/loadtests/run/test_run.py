@@ -1,6 +1,7 @@
-"""Whole runs, from the command to the report: one process, several, and machines give the same; ends are in good order.
+"""Whole runs, from the command to the report.
 
-All commands run at once, each against a stack of its own, and the tests look at what came of them.
+One process, several processes and several machines give the same results, and every end is clean. All commands run at
+once, each with its own stack, and the tests check their results.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ RUN = ["run", "conversation", "--simulate", "--json", "--users", str(CALLERS), "
 
 @dataclass
 class Outcome:
-    """What came of one command."""
+    """The result of one command."""
 
     code: int
     document: dict[str, Any]
@@ -79,8 +80,8 @@ def free_port() -> int:
 
 
 @contextmanager
-def door_that_shuts() -> Iterator[str]:
-    """A target that answers the first caller, who only knocks, and hangs up on everybody else."""
+def target_that_hangs_up() -> Iterator[str]:
+    """A target that answers the preflight check and hangs up on everyone else."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -106,10 +107,10 @@ def door_that_shuts() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def outcomes() -> dict[str, Outcome]:
-    """Run everything there is to look at."""
+    """Run everything that the tests check."""
     port = str(free_port())
     here = ["--master-host", "127.0.0.1", "--master-port", port]
-    with ExitStack() as stack, door_that_shuts() as shut:
+    with ExitStack() as stack, target_that_hangs_up() as shut:
         running = {
             "alone": command(*budgeted()),
             "processes": command(*budgeted(), "--processes", "2"),
@@ -144,7 +145,7 @@ def _killed(process: subprocess.Popen[str]) -> None:
 
 
 @pytest.mark.parametrize("how", ["alone", "processes", "machines"])
-def test_one_process_or_many_give_the_same_totals_with_every_word_accounted_for(
+def test_one_process_or_many_give_the_same_totals_with_all_audio_audited(
     how: str, outcomes: dict[str, Outcome]
 ) -> None:
     outcome = outcomes[how]
@@ -157,7 +158,7 @@ def test_one_process_or_many_give_the_same_totals_with_every_word_accounted_for(
     assert (metrics["load_lost_ms"], metrics["load_reordered_ms"]) == (0, 0)
 
 
-def test_what_is_shown_is_the_same_whoever_called(outcomes: dict[str, Outcome]) -> None:
+def test_the_report_is_the_same_however_the_run_is_distributed(outcomes: dict[str, Outcome]) -> None:
     names = [set(outcomes[how].metrics) for how in ("alone", "processes", "machines")]
     assert names[0] == names[1] == names[2]
     assert "load_bridge_cpu_percent" in names[0]
@@ -165,7 +166,7 @@ def test_what_is_shown_is_the_same_whoever_called(outcomes: dict[str, Outcome]) 
     assert {"callers", "ready, p99", "turn, p50", "memory, bridge"} <= series
 
 
-def test_percentiles_are_told_of_the_whole_run(outcomes: dict[str, Outcome]) -> None:
+def test_percentiles_cover_the_whole_run(outcomes: dict[str, Outcome]) -> None:
     (table,) = outcomes["alone"].document["tables"]
     found = {row["name"]: row["cells"] for row in table["rows"]}
     assert table["columns"] == ["count_total", "p50_seconds", "p95_seconds", "p99_seconds", "max_seconds"]
@@ -178,9 +179,7 @@ def test_workers_end_with_their_master_and_leave_the_verdict_to_it(outcomes: dic
 
 
 @pytest.mark.parametrize("how", ["interrupted", "terminated"])
-def test_an_interrupted_run_tells_what_it_has_and_takes_everything_with_it(
-    how: str, outcomes: dict[str, Outcome]
-) -> None:
+def test_an_interrupted_run_reports_what_it_has_and_stops_everything(how: str, outcomes: dict[str, Outcome]) -> None:
     outcome = outcomes[how]
     assert outcome.code == 130, outcome
     assert outcome.codes[0] == "LOAD-INTERRUPTED"
@@ -189,7 +188,7 @@ def test_an_interrupted_run_tells_what_it_has_and_takes_everything_with_it(
     assert {one["severity"] for one in outcome.document["findings"][1:]} <= {"pass", "skipped", "info", "warning"}
 
 
-def test_a_target_that_lets_nobody_in_ends_the_run_early(outcomes: dict[str, Outcome]) -> None:
+def test_a_target_that_refuses_everyone_ends_the_run_early(outcomes: dict[str, Outcome]) -> None:
     outcome = outcomes["down"]
     assert outcome.code == 3, outcome
     assert outcome.codes[0] == "LOAD-TARGET-DOWN"

@@ -1,4 +1,4 @@
-"""All scenarios in a row: a table, a page each, one exit code."""
+"""All scenarios in sequence: a table, a page each, one exit code."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_an_interrupt_ends_the_row(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("codes", "whole"), [([0, 0], 0), ([0, 1, 0], 1), ([1, 3], 3), ([2, 3], 2), ([0, 130, 1], 130), ([], 0)]
 )
-def test_the_whole_ends_with_the_worst(codes: list[int], whole: int) -> None:
+def test_the_worst_exit_code_wins(codes: list[int], whole: int) -> None:
     assert worst_exit_code([done("soak", code) for code in codes]) == whole
 
 
@@ -66,18 +66,18 @@ def test_the_table_has_a_row_each_within_a_terminal() -> None:
     with console.capture() as captured:
         console.print(rows)
     lines = captured.get().splitlines()
-    herd, talk = (next(line for line in lines if name in line) for name in ("thundering-herd", "conversation"))
+    herd, session = (next(line for line in lines if name in line) for name in ("thundering-herd", "conversation"))
     assert herd.split() == ["ok", "thundering-herd", "40", "31", "12", "0"]
-    assert talk.split() == ["FAIL", "conversation", "40", "31", "12", "1240"]
+    assert session.split() == ["FAIL", "conversation", "40", "31", "12", "1240"]
     assert "…" not in captured.get()
 
 
-def test_what_was_not_kept_is_named() -> None:
+def test_failed_budgets_are_named() -> None:
     assert failed_budgets(done("soak", 1).stored.report) == ["lost_ms == 0"]
     assert failed_budgets(done("soak", 0).stored.report) == []
 
 
-def test_a_scenario_that_does_not_exist_is_told_with_a_near_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_scenario_is_reported_with_a_similar_one(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         main(["soaked"])
     assert left.value.code == 2

@@ -1,4 +1,4 @@
-"""The bridge and the simulator as child processes, as `--simulate` starts them."""
+"""Bridge and simulator as child processes, as `--simulate` starts them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def first_word(stack: Stack) -> str:
         line.shutdown()
 
 
-def test_it_serves_is_deployed_by_a_command_and_leaves_nothing_behind() -> None:
+def test_it_serves_is_redeployed_by_a_command_and_leaves_nothing_behind() -> None:
     with open_stack(simulator=("--pace", "4")) as stack:
         assert '"connected"' in first_word(stack)
         assert ControlClient(stack.control).snapshot().open_sockets == 0
@@ -48,7 +48,7 @@ def test_it_serves_is_deployed_by_a_command_and_leaves_nothing_behind() -> None:
     assert not stack.folder.exists()
 
 
-def test_a_bridge_that_does_not_start_is_told_with_its_log_and_the_simulator_is_ended() -> None:
+def test_a_bridge_that_does_not_start_is_reported_with_its_log_and_the_simulator_is_stopped() -> None:
     with (
         pytest.raises(StackError, match=r"it did not start: .*no such option.*; log: ") as failed,
         open_stack(bridge_command=lambda _: (sys.executable, "-c", "import sys; sys.exit('there is no such option')")),
@@ -60,7 +60,7 @@ def test_a_bridge_that_does_not_start_is_told_with_its_log_and_the_simulator_is_
     forget(log.parent)
 
 
-def test_a_bridge_that_does_not_come_back_is_told_by_the_command() -> None:
+def test_the_deploy_command_reports_a_bridge_that_does_not_restart() -> None:
     with open_stack(bridge_command=bridge_for_once) as stack:
         stack.keep_logs = True
         done = subprocess.run(stack.deploy_command, capture_output=True, timeout=30, check=False)
@@ -80,7 +80,7 @@ def test_what_fell_by_itself_is_named_and_its_log_stays() -> None:
 
 
 def bridge_for_once(_: str) -> Sequence[str]:
-    """Serve HTTP on any port; one that was had before is refused."""
+    """Serve HTTP on any port; a second start on the same port fails."""
     code = (
         "import http.server, sys\n"
         "if sys.argv[-1] != '0': sys.exit('once is enough')\n"

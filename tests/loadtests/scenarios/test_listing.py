@@ -1,4 +1,4 @@
-"""The page of scenarios, one in detail, and the page of measures."""
+"""The page of scenarios, one in detail, and the page of measurements."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_every_scenario_stands_there_with_what_it_needs() -> None:
     assert max(map(len, page.splitlines())) <= 80
 
 
-def test_one_that_is_named_is_shown_with_its_acts_and_its_budgets() -> None:
+def test_a_named_scenario_is_shown_with_its_phases_and_budgets() -> None:
     page = scenarios_page(80, colour=False, names=["reconnect-storm"])
     assert "at 14.0 s  @storm: all upstream sockets cut" in page
     assert "    dials_per_second_max@storm <= 120\n" in page

@@ -1,4 +1,4 @@
-"""A plan: what was asked for, filled up by the scenario, or refused in plain words before anything is sent."""
+"""The plan: options completed by the scenario, or refused with an explanation before anything is sent."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ HERE = RunOptions(scenario="conversation", url="ws://127.0.0.1:8765")
 SIMULATED = replace(HERE, control_url="http://127.0.0.1:1/_sim", deploy_command="deploy", memory_known=True)
 
 
-def test_what_is_left_out_the_scenario_says() -> None:
+def test_the_scenario_supplies_what_is_left_out() -> None:
     plan, scenario = make_plan(SIMULATED, {}), SCENARIOS["conversation"]
     assert (plan.users, plan.seconds, plan.spawn_rate) == (scenario.users, scenario.seconds, scenario.spawn_rate)
     assert len(plan.budgets) == len(scenario.budgets)
     assert plan.skipped_budgets == ()
 
 
-def test_what_is_asked_for_wins() -> None:
-    wish = replace(
+def test_options_take_precedence_over_the_scenario() -> None:
+    options = replace(
         HERE, users=3, spawn_rate=1.5, duration="1m", endpoint="native", chunk_ms=100, budgets=("turns > 1",)
     )
-    plan = make_plan(replace(wish, default_budgets=False), {})
+    plan = make_plan(replace(options, default_budgets=False), {})
     assert (plan.users, plan.spawn_rate, plan.seconds) == (3, 1.5, 60)
     assert (plan.groups[0].behaviour.endpoint, plan.groups[0].behaviour.chunk_ms) == (TargetEndpoint.NATIVE, 100)
     assert [budget.text for budget in plan.budgets] == ["turns > 1"]
@@ -42,7 +42,7 @@ def test_without_the_simulator_budgets_that_only_it_can_judge_are_set_apart() ->
     assert "lost_ms" not in {budget.measure for budget in plan.budgets}
 
 
-def test_an_echo_tells_of_speech_and_of_nothing_else() -> None:
+def test_an_echo_covers_speech_only() -> None:
     plan = make_plan(replace(HERE, echo=True), {})
     assert plan.groups[0].behaviour.echo
     assert {"lost_ms", "repeated_ms", "reordered_ms"} <= {budget.measure for budget in plan.budgets}
@@ -51,12 +51,12 @@ def test_an_echo_tells_of_speech_and_of_nothing_else() -> None:
         make_plan(replace(SIMULATED, echo=True), {})
 
 
-def test_what_only_the_client_protocol_has_words_for_is_not_judged_at_the_native_door() -> None:
+def test_what_only_the_client_protocol_reports_is_skipped_at_the_native_endpoint() -> None:
     plan = make_plan(replace(SIMULATED, endpoint="native"), {})
     assert plan.skipped_budgets == (("repeated_ms == 0", "--endpoint client"),)
 
 
-def test_a_budget_may_be_about_what_was_before_the_first_act() -> None:
+def test_a_budget_may_cover_the_time_before_the_first_phase() -> None:
     storm = replace(SIMULATED, scenario="reconnect-storm", budgets=("p99(first_audio@start) < 2s",))
     assert "start" in {budget.phase for budget in make_plan(storm, {}).budgets}
     with pytest.raises(PlanError, match="conversation has no phase 'start': it has no phases"):
@@ -69,7 +69,7 @@ def test_what_is_no_origin_is_refused(origin: str) -> None:
         make_plan(replace(HERE, origin=origin), {})
 
 
-def test_a_control_api_of_somebody_else_is_not_asked() -> None:
+def test_a_public_control_api_needs_permission_too() -> None:
     with pytest.raises(PlanError, match=r"api\.openai\.com looks like a public host"):
         make_plan(replace(SIMULATED, control_url="https://api.openai.com/_sim"), {})
 
@@ -80,7 +80,7 @@ def test_a_budget_that_is_given_twice_is_judged_once() -> None:
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_every_scenario_can_be_planned_where_everything_is_at_hand(name: str) -> None:
+def test_every_scenario_can_be_planned_if_all_requirements_are_met(name: str) -> None:
     plan = make_plan(replace(SIMULATED, scenario=name), {})
     assert plan.ramp_seconds < plan.seconds
 
@@ -99,7 +99,7 @@ def test_what_is_no_span_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "words"),
+    ("options", "words"),
     [
         (replace(HERE, scenario="convrsation"), "did you mean conversation?"),
         (replace(HERE, scenario="xyz"), "available: conversation, "),
@@ -127,9 +127,9 @@ def test_what_is_no_span_is_refused(text: str) -> None:
         (replace(HERE, token_env="NO_SUCH"), "the variable NO_SUCH is not set"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_run_is_refused_in_plain_words(wish: RunOptions, words: str) -> None:
+def test_invalid_options_are_refused_with_an_explanation(options: RunOptions, words: str) -> None:
     with pytest.raises(PlanError) as refused:
-        make_plan(wish, {})
+        make_plan(options, {})
     assert words in str(refused.value)
     assert "\n" not in str(refused.value)
     assert "secret" not in str(refused.value)
@@ -143,9 +143,9 @@ def test_a_token_comes_from_its_variable_and_is_never_repeated() -> None:
     assert "abc" not in str(refused.value)
 
 
-def test_permission_lifts_what_is_asked_about() -> None:
-    wish = replace(HERE, url="wss://voice.example.com", users=1500, duration="2h", permitted=True)
-    assert make_plan(wish, {}).users == 1500
+def test_permission_lifts_these_limits() -> None:
+    options = replace(HERE, url="wss://voice.example.com", users=1500, duration="2h", permitted=True)
+    assert make_plan(options, {}).users == 1500
 
 
 def test_groups_take_turns_by_their_shares_from_the_first_caller_on() -> None:

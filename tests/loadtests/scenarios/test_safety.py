@@ -1,4 +1,4 @@
-"""What may be loaded without asking, and when a target is given up."""
+"""What may be loaded without permission, and when a target counts as down."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_hosts_that_may_be_others_may_not(host: str) -> None:
     assert not is_private(host)
 
 
-def test_public_hosts_many_callers_and_long_runs_are_asked_about() -> None:
+def test_public_hosts_many_callers_and_long_runs_need_permission() -> None:
     assert "api.openai.com looks like a public host" in str(
         refusal_reason("wss://api.openai.com/v1", 1, 10, permitted=False)
     )

@@ -1,4 +1,4 @@
-"""The table of scenarios: each can be run, and says what it is about in words that are measured."""
+"""The table of scenarios: each can be run, and its budgets use existing measurements."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_its_budgets_can_be_read_for_any_number_of_callers(scenario: LoadScenari
 
 @each
 def test_its_budgets_name_phases_that_it_has(scenario: LoadScenario) -> None:
-    phases = [act.name for act in scenario.phases]
+    phases = [phase.name for phase in scenario.phases]
     assert len(set(phases)) == len(phases)
     asked = {parse_budget(text).phase for text in scenario.budgets_for(1)}
     assert asked - {None} <= {"start", *phases}
@@ -41,8 +41,8 @@ def test_its_budgets_name_phases_that_it_has(scenario: LoadScenario) -> None:
 
 
 @each
-def test_its_acts_are_in_order_and_leave_time_before_and_behind(scenario: LoadScenario) -> None:
-    times = [act.at for act in scenario.phases]
+def test_its_phases_are_in_order_with_time_before_and_after(scenario: LoadScenario) -> None:
+    times = [phase.at for phase in scenario.phases]
     assert times == sorted(times)
     assert all(0.2 <= at <= 0.8 for at in times)
     assert scenario.min_seconds <= scenario.seconds
@@ -50,7 +50,7 @@ def test_its_acts_are_in_order_and_leave_time_before_and_behind(scenario: LoadSc
 
 @each
 def test_what_the_simulator_is_asked_for_exists(scenario: LoadScenario) -> None:
-    imposed = [deed.faults for act in scenario.phases for deed in act.actions if isinstance(deed, SetFaults)]
+    imposed = [action.faults for phase in scenario.phases for action in phase.actions if isinstance(action, SetFaults)]
     for text in (*scenario.service_faults, *(text for faults in imposed for text in faults)):
         parse_fault(text)
     assert not imposed or imposed[-1] == (), "it leaves the service ill"
@@ -60,11 +60,11 @@ def test_what_the_simulator_is_asked_for_exists(scenario: LoadScenario) -> None:
 def test_it_says_what_it_does_and_what_it_is_for(scenario: LoadScenario) -> None:
     assert scenario.summary.strip() == scenario.summary
     assert scenario.measures
-    assert not scenario.phases or all(act.description for act in scenario.phases)
+    assert not scenario.phases or all(phase.description for phase in scenario.phases)
 
 
 @each
-def test_its_page_tells_of_it(scenario: LoadScenario) -> None:
+def test_its_metrics_page_is_read(scenario: LoadScenario) -> None:
     assert f"| `{scenario.name}` |" in (ROOT / "docs" / "load.md").read_text()
 
 
@@ -83,18 +83,18 @@ def test_all_of_them_together_take_less_than_ten_minutes() -> None:
         ("p99(reconnect@storm) < 3s", set()),
     ],
 )
-def test_what_no_caller_can_measure_needs_somebody_who_can(budget: str, needs: set[Requirement]) -> None:
+def test_measurements_that_no_caller_can_take_have_requirements(budget: str, needs: set[Requirement]) -> None:
     assert budget_requirements(budget) == needs
     assert set(MEASURE_REQUIREMENTS) <= set(MEASURES)
 
 
-def test_a_figure_for_each_caller_grows_with_the_callers() -> None:
+def test_a_limit_per_caller_grows_with_the_callers() -> None:
     group = CallerGroup(name="callers", behaviour=SCENARIOS["soak"].behaviour)
     scenario = LoadScenario(name="x", summary="", measures="", groups=(group,), budgets=("turns >= 1.5 * callers",))
     assert scenario.budgets_for(40) == ("turns >= 60",)
 
 
-def test_what_it_needs_is_read_from_its_acts() -> None:
+def test_its_requirements_follow_from_its_actions() -> None:
     assert SCENARIOS["conversation"].requirements == frozenset()
     assert SCENARIOS["reconnect-storm"].requirements == {Requirement.CONTROL}
     assert SCENARIOS["deploy"].requirements == {Requirement.RESTART}

@@ -1,6 +1,6 @@
-"""Every scenario, in short, with a handful of callers: green against our bridge, red against one with its defect.
+"""Every scenario as a short run: it passes with our bridge and fails with a bridge that has its defect.
 
-All runs are begun side by side when the first is asked for; a run is some processes of its own that mostly wait.
+All runs are started side by side when the first result is requested, since a run is several processes that mostly wait.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class Case:
     scenario: str
     defect: Defect | None = None
     """None: our own bridge."""
-    broken: str = ""
-    """What must be broken, as a budget begins; empty: nothing."""
+    failures: str = ""
+    """The start of the budget that must fail; empty: none."""
     seconds: float = 0.0
-    """How long it takes to show; 0: as the scenario says."""
+    """Duration until it shows; 0: the scenario's own."""
 
     def __str__(self) -> str:
         return f"{self.scenario}-{self.defect or 'ours'}"
@@ -96,7 +96,7 @@ SEEN_AT_NIGHT = (
 
 
 def faulty_command(defect: Defect) -> BridgeCommand:
-    """What starts the other bridge with this defect."""
+    """Return the command of the other bridge with this defect."""
 
     def faulty(upstream: str) -> Sequence[str]:
         words = ("--upstream", upstream, "--port", "0", "--defect", str(defect))
@@ -109,7 +109,7 @@ def run(case: Case) -> StoredReport:
     scenario = SCENARIOS[case.scenario]
     command = None if case.defect is None else faulty_command(case.defect)
     with open_stack(bridge=scenario.bridge_settings, bridge_command=command) as stack:
-        wish = RunOptions(
+        options = RunOptions(
             scenario=case.scenario,
             url=stack.url,
             users=CALLERS,
@@ -119,7 +119,7 @@ def run(case: Case) -> StoredReport:
             memory_known=True,
         )
         watched = {"bridge": ProcessSource(lambda: stack.bridge.pid)}
-        return run_once(RunEnvironment(wish, watched, stack), Distribution(), os.environ, lambda _: None)
+        return run_once(RunEnvironment(options, watched, stack), Distribution(), os.environ, lambda _: None)
 
 
 _FAULTY = """
@@ -137,7 +137,7 @@ def process_state_is_restored() -> None:
 
 @pytest.fixture(scope="module")
 def runs(request: pytest.FixtureRequest) -> Iterator[Mapping[Case, Future[StoredReport]]]:
-    """Begin the runs of all cases that were selected."""
+    """Start the runs of all selected cases."""
     own = [
         item for item in request.session.items if isinstance(item, pytest.Function) and item.module is request.module
     ]
@@ -148,19 +148,19 @@ def runs(request: pytest.FixtureRequest) -> Iterator[Mapping[Case, Future[Stored
         yield {case: threads.submit(run, case) for case in longest_first}
 
 
-def broken(kept: StoredReport) -> list[str]:
-    """The budgets that were not kept, and whatever else failed."""
+def failures(stored: StoredReport) -> list[str]:
+    """The budgets that failed, and any other problem."""
     bad = (Severity.FAIL, Severity.ERROR)
-    return [f"{one.check}: {one.title}" for one in kept.report.findings if one.severity in bad]
+    return [f"{one.check}: {one.title}" for one in stored.report.findings if one.severity in bad]
 
 
 @pytest.mark.parametrize(
     "case", [*GREEN, *GREEN_TOO, *(pytest.param(case, marks=pytest.mark.nightly) for case in GREEN_AT_NIGHT)], ids=str
 )
-def test_a_bridge_that_keeps_its_promises_is_green(case: Case, runs: Mapping[Case, Future[StoredReport]]) -> None:
-    kept = runs[case].result(timeout=120)
-    assert broken(kept) == []
-    assert kept.exit_code == 0
+def test_a_bridge_without_a_defect_passes(case: Case, runs: Mapping[Case, Future[StoredReport]]) -> None:
+    stored = runs[case].result(timeout=120)
+    assert failures(stored) == []
+    assert stored.exit_code == 0
 
 
 @pytest.mark.parametrize(
@@ -168,12 +168,12 @@ def test_a_bridge_that_keeps_its_promises_is_green(case: Case, runs: Mapping[Cas
     [pytest.param(case, marks=[pytest.mark.nightly] if case.defect in SEEN_AT_NIGHT else []) for case in RED],
     ids=str,
 )
-def test_a_bridge_with_a_defect_is_red_where_it_has_it(case: Case, runs: Mapping[Case, Future[StoredReport]]) -> None:
-    kept = runs[case].result(timeout=120)
-    assert [said for said in broken(kept) if said.startswith(case.broken)], broken(kept)
-    assert kept.exit_code == 1
+def test_a_bridge_with_a_defect_fails_the_budget_for_it(case: Case, runs: Mapping[Case, Future[StoredReport]]) -> None:
+    stored = runs[case].result(timeout=120)
+    assert [said for said in failures(stored) if said.startswith(case.failures)], failures(stored)
+    assert stored.exit_code == 1
 
 
-def test_every_defect_is_looked_for_and_every_scenario_finds_one() -> None:
+def test_every_defect_is_tested_and_every_scenario_finds_one() -> None:
     assert {one.defect for one in RED} | {Defect.NONE} == set(Defect)
     assert {one.scenario for one in RED} == set(SCENARIOS)

@@ -1,4 +1,4 @@
-"""Two runs side by side: what is new, gone, worse and better, and what nobody looked at again."""
+"""Two runs compared: what is new, gone, worse and better, and what was not checked again."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_problem_that_was_not_there_is_new_and_one_that_is_no_more_is_gone() -
     assert changes((finding(),), (PASSED,)) == [("gone", "ACCESS-KEY-REFUSED")]
 
 
-def test_what_passes_or_is_noted_is_never_told() -> None:
+def test_passed_checks_and_notes_are_never_reported() -> None:
     assert changes((PASSED, finding(Severity.INFO)), (finding(Severity.PASS, code="ACCESS-OTHER"),)) == []
 
 
@@ -60,12 +60,12 @@ def test_a_warning_that_fails_is_worse_and_the_other_way_round_better() -> None:
         (),
     ],
 )
-def test_a_problem_behind_a_check_that_was_not_looked_at_is_not_gone(after: tuple[Finding, ...]) -> None:
+def test_a_problem_whose_check_was_skipped_is_not_gone(after: tuple[Finding, ...]) -> None:
     assert ("unseen", "ACCESS-KEY-REFUSED") in changes((finding(),), after)
     assert ("gone", "ACCESS-KEY-REFUSED") not in changes((finding(),), after)
 
 
-def test_a_problem_in_a_file_is_known_again_on_another_line_and_not_in_another_file() -> None:
+def test_a_problem_in_a_file_is_recognized_on_another_line_but_not_in_another_file() -> None:
     assert changes((placed(line=3),), (placed(line=90),)) == []
     assert changes((placed("a.ts"),), (placed("b.ts"),)) == [("new", "LINT-PING"), ("gone", "LINT-PING")]
     assert changes((placed(),), (finding(Severity.PASS, probe="lint", check="lint"),)) == [("gone", "LINT-PING")]
@@ -94,7 +94,7 @@ def test_more_of_the_same_in_a_file_is_worse() -> None:
         ("x_seconds", nan, 1, None),
     ],
 )
-def test_a_figure_is_judged_by_its_name(name: str, was: float, now: float, change: ChangeKind | None) -> None:
+def test_a_metric_is_judged_by_its_name(name: str, was: float, now: float, change: ChangeKind | None) -> None:
     assert compare_metric(name, was, now, 0.2) is change
 
 
@@ -106,14 +106,14 @@ def test_what_a_name_means_is_read_from_whole_words() -> None:
     assert metric_rule("load_turns_total").direction is Direction.HIGHER
 
 
-def test_a_figure_that_is_no_more_measured_is_told_and_a_new_one_is_not() -> None:
+def test_a_metric_that_is_missing_is_reported_and_a_new_one_is_not() -> None:
     before, after = (report(metrics=(ReportMetric(name, 1.0),)) for name in ("old_seconds", "new_seconds"))
     comparison = compare(StoredReport(before, 0), StoredReport(after, 0))
     assert [(one.name, one.change) for one in comparison.figures] == [("old_seconds", ChangeKind.UNSEEN)]
     assert comparison.verdict == "same"
 
 
-def test_what_makes_the_two_hard_to_compare_is_said() -> None:
+def test_reasons_against_a_comparison_are_stated() -> None:
     other = report(tool="sherpa-probe lint", target=(Evidence("paths", "src"),))
     remarks = compare(StoredReport(report(), 0), StoredReport(other, 130)).remarks
     assert [remark.split()[0] for remark in remarks] == ["the", "the", "after"]
@@ -138,7 +138,7 @@ def test_the_page_shows_the_worst_first_and_a_verdict() -> None:
     assert page[-1].endswith("exit 1")
 
 
-def test_figures_stand_in_columns_with_what_they_moved_by() -> None:
+def test_metrics_are_in_columns_with_their_change() -> None:
     before = report(metrics=(ReportMetric("events_first_audio_seconds", 0.4), ReportMetric("events_gaps_total", 0)))
     after = report(metrics=(ReportMetric("events_first_audio_seconds", 0.6), ReportMetric("events_gaps_total", 2)))
     page = compared.render_terminal(compare(StoredReport(before, 0), StoredReport(after, 0)), 0)
@@ -160,7 +160,7 @@ def test_json_has_all_of_it() -> None:
     ]  # fmt: skip
 
 
-def test_markdown_has_a_table_of_problems_and_one_of_figures() -> None:
+def test_markdown_has_a_table_of_problems_and_one_of_metrics() -> None:
     before, after = (
         report(metrics=(ReportMetric("a_ms", 100),)),
         report(finding(), metrics=(ReportMetric("a_ms", 900),)),

@@ -1,4 +1,4 @@
-"""Workflow commands: each on a line of its own, escaped as the runner undoes it."""
+"""Workflow commands: one per line, escaped for the runner."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COMMAND = re.compile(r"::(error|warning|notice) ([a-zA-Z]+=[^:,\r\n]*(?:,[a-zA-Z
 
 
 def undone(text: str) -> str:
-    """What the runner makes of it."""
+    """Unescape as the runner does."""
     for code, character in (("%0D", "\r"), ("%0A", "\n"), ("%3A", ":"), ("%2C", ","), ("%25", "%")):
         text = text.replace(code, character)
     return text
@@ -32,7 +32,7 @@ def test_a_finding_in_a_file_is_annotated_there() -> None:
     assert last == "failed: 1 failed in 0.48 s (exit 1) - sherpa-probe access"
 
 
-def test_the_message_says_what_was_seen_why_and_what_to_do() -> None:
+def test_the_message_has_evidence_cause_and_fix() -> None:
     command = render(report(finding()), 1).splitlines()[0]
     assert undone(command.partition("ACCESS-KEY-REFUSED%3A The key was refused::")[2]) == (
         "seen: status: 401\ncause: It was revoked.\nnext: make a new key:\nsherpa-probe access\n"

@@ -1,4 +1,4 @@
-"""The JSON form: stable keys, whole text, and numbers that scripts can use."""
+"""The JSON format: stable keys, complete text, and numbers for scripts."""
 
 from __future__ import annotations
 

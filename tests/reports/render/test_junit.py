@@ -32,7 +32,7 @@ def test_there_is_a_suite_a_probe_and_a_case_a_check() -> None:
     assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("3", "1", "0")
 
 
-def test_a_failure_says_what_was_seen_why_and_what_to_do() -> None:
+def test_a_failure_has_evidence_cause_and_fix() -> None:
     (failure,) = suites(render(report(finding()), 1)).iter("failure")
     assert failure.attrib == {"message": "The key was refused", "type": "ACCESS-KEY-REFUSED"}
     assert (failure.text or "").splitlines() == [
@@ -72,7 +72,7 @@ def test_no_run_that_ended_badly_is_green(found: tuple[object, ...], code: int) 
     assert error.attrib["message"].endswith(f"exit code {code}")
 
 
-def test_a_run_that_could_not_look_has_no_second_error_for_its_exit_code() -> None:
+def test_a_run_with_checks_that_could_not_run_has_no_second_error_for_its_exit_code() -> None:
     assert suites(render(report(finding(Severity.ERROR)), 3)).get("errors") == "1"
     assert suites(render(report(finding()), 1)).get("errors") == "0"
 

@@ -1,4 +1,4 @@
-"""Markdown: read by a CommonMark parser, in which no foreign text may become anything but text."""
+"""Markdown: read by a CommonMark parser, in which text from outside stays text."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_findings_of_one_code_are_explained_once_with_all_their_places() -> None
     assert text.count("| ❌ FAIL |") == 30
 
 
-def test_figures_are_a_table_and_timelines_are_folded() -> None:
+def test_metrics_are_a_table_and_timelines_are_folded() -> None:
     moments = tuple(Moment(at=at / 10, who="server", what="response.output_audio.delta") for at in range(5))
     whole = report(
         metrics=(ReportMetric("events_ready_seconds", 0.41),), timelines=(Timeline("events: audio", moments),)
@@ -78,8 +78,8 @@ def test_a_foreign_text_is_shown_as_it_is(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["@somebody", "#12", "GH-3", "https://evil.example", "www.evil.example"])
-def test_nobody_is_mentioned_and_nothing_is_linked(text: str) -> None:
-    """GitHub looks for these in what is shown; a comment between parts them."""
+def test_no_one_is_mentioned_and_nothing_is_linked(text: str) -> None:
+    """GitHub looks for these in the rendered text; an empty comment separates them."""
     assert "<!-- -->" in escape(text)
     assert shown(f"x {escape(text)}") == f"x {text}"
 

@@ -1,4 +1,4 @@
-"""Figures in the unit that reads best."""
+"""Numbers with the unit that reads best."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prometheus text, read by Prometheus' own client."""
+"""Prometheus text, parsed by Prometheus's own client."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def value(text: str, name: str, **labels: str) -> float | None:
     return samples(text).get((name, frozenset(labels.items())))
 
 
-def test_the_run_is_told_in_figures() -> None:
+def test_the_run_has_metrics() -> None:
     text = render(report(finding(Severity.PASS), finding(check="session")), 1)
     assert value(text, "sherpa_probe_success") == 0
     assert value(text, "sherpa_probe_exit_code") == 1

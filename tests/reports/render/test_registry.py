@@ -1,4 +1,4 @@
-"""Every format of the table can be fetched and writes text."""
+"""Every format in the table can be loaded and returns text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SARIF: valid by the published schema, and such that GitHub's code scanning takes it."""
+"""SARIF: valid against the published schema, and acceptable to GitHub code scanning."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def run(text: str) -> Any:
     return only
 
 
-def test_a_place_in_a_file_is_told_as_github_shows_it() -> None:
+def test_a_place_in_a_file_is_written_as_github_shows_it() -> None:
     (result,) = run(render(report(placed("src/my file.ts", 12)), 1))["results"]
     assert (result["ruleId"], result["ruleIndex"], result["level"]) == ("LINT-PING", 0, "error")
     assert result["message"]["text"].startswith("The key was refused")
@@ -67,7 +67,7 @@ def test_what_has_no_place_gets_the_target_without_its_scheme_which_github_would
     assert other["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "sherpa-probe-access"
 
 
-def test_an_alert_is_known_again_when_lines_move_and_alike_ones_are_told_apart() -> None:
+def test_an_alert_is_recognized_when_lines_move_and_similar_ones_differ() -> None:
     def prints(*lines: int) -> list[str]:
         results = run(render(report(*(placed(line=line) for line in lines)), 1))["results"]
         return [result["partialFingerprints"]["primaryLocationLineHash"] for result in results]
@@ -76,7 +76,7 @@ def test_an_alert_is_known_again_when_lines_move_and_alike_ones_are_told_apart()
     assert len(set(prints(3, 9))) == 2
 
 
-def test_the_invocation_tells_how_the_run_ended() -> None:
+def test_the_invocation_says_how_the_run_ended() -> None:
     (failed,) = run(render(report(finding()), 1))["invocations"]
     assert failed == {
         "executionSuccessful": True, "exitCode": 1, "exitCodeDescription": "failed",
@@ -112,7 +112,7 @@ def test_columns_count_utf_16_units(text: str, start: int, end: int) -> None:
     assert region["endColumn"] >= region["startColumn"]
 
 
-def test_more_than_github_takes_is_cut_and_said() -> None:
+def test_more_than_github_accepts_is_cut_and_stated() -> None:
     many = run(render(report(*[finding(Severity.INFO)] * 26, finding()), 1, max_results=25))
     assert (len(many["results"]), many["results"][0]["level"]) == (25, "error")
     (notice,) = many["invocations"][0]["toolExecutionNotifications"]

@@ -1,4 +1,4 @@
-"""Foreign text becomes harmless and durations readable."""
+"""Text from outside becomes harmless, and durations readable."""
 
 from __future__ import annotations
 

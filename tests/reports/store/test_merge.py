@@ -1,4 +1,4 @@
-"""Several runs as one report, in which nothing is lost and nothing is called the same that is not."""
+"""Several runs as one report: nothing is lost, and different things keep different names."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_the_same_table_of_another_run_has_another_name() -> None:
     ]  # fmt: skip
 
 
-def test_of_a_figure_that_both_have_the_last_is_kept() -> None:
+def test_of_a_metric_in_both_the_last_value_is_kept() -> None:
     first, second = (
         StoredReport(report(metrics=(ReportMetric("a_ms", value), ReportMetric(f"b{value:.0f}", 1))), 0)
         for value in (1, 2)

@@ -1,4 +1,4 @@
-"""A kept report is read back as it was, and whatever is none is refused in one plain line."""
+"""A stored report is read back unchanged, and anything else is refused in one line."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FINDING = {"code": "x", "severity": "pass", "check": "c", "title": "t"}
 
 
 def kept(whole: Report) -> Report:
-    """The report as JSON can hold it: times rounded, no figure that is no number."""
+    """The report as JSON can represent it: rounded times, finite numbers only."""
     found = tuple(
         replace(one, seconds=None if one.seconds is None else round(one.seconds, 4)) for one in whole.findings
     )

@@ -1,4 +1,4 @@
-"""A report's file is whole or not there, and whether it can be written shows before the work."""
+"""A report file is complete or absent, and write access is checked before the run."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 
 
 def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
-    """As for any device: a report to a device file must never put a plain file in its place."""
+    """A report to a device file must never replace it by a regular file."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)

@@ -1,4 +1,4 @@
-"""What was done to a run, as a list."""
+"""The list of actions of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fixes taken apart: what can be copied stands alone, what can be followed is an address."""
+"""Fixes split into prose, commands that can be copied, and links."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def parts(text: str) -> list[list[tuple[str, str]]]:
         ("", []),
     ],
 )
-def test_a_command_behind_a_colon_or_on_a_line_of_its_own_stands_alone(fix: str, commands: list[str]) -> None:
+def test_a_command_after_a_colon_or_on_a_line_of_its_own_gets_its_own_line(fix: str, commands: list[str]) -> None:
     found = [line for line in parts(fix) if line[0][0] == "command"]
     assert found == [[("command", command)] for command in commands]
 

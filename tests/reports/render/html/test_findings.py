@@ -1,4 +1,4 @@
-"""Cards and rows: worst first, alike together, nothing twice."""
+"""Cards and rows: the worst first, similar findings together, nothing twice."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ def test_the_verdict_stands_on_warnings_where_nothing_failed() -> None:
     assert [card.code for card in found.reasons.shown] == ["W"]
 
 
-def test_the_same_said_of_many_places_is_one_card_and_one_row() -> None:
+def test_the_same_finding_in_many_places_is_one_card_and_one_row() -> None:
     found = findings_view(report(placed(1), placed(2), finding(), placed(3)), WIDE)
     assert [len(card.places.shown) for card in found.cards.shown] == [3, 0]
     assert [[check.outcome for check in group.checks.shown] for group in found.groups] == [["no (3 places)"], ["no"]]
 
 
-def test_what_is_said_differently_of_a_place_stands_at_it() -> None:
+def test_remarks_that_differ_stand_at_their_place() -> None:
     (card,) = findings_view(report(placed(1), placed(2, title="another")), WIDE).cards.shown
     assert [spot.remarks for spot in card.places.shown] == [(), ("another",)]
 
 
-def test_what_was_seen_at_every_place_stands_once_and_what_differs_stands_at_the_place() -> None:
+def test_common_evidence_stands_once_and_different_evidence_at_its_place() -> None:
     same, other = (Evidence("found", "a"),), (Evidence("found", "b"),)
     (card,) = findings_view(report(placed(1, evidence=same), placed(2, evidence=same)), WIDE).cards.shown
     assert ([seen.lines for seen in card.evidence.shown], card.places.shown[1].remarks) == ([("a",)], ())
@@ -68,7 +68,7 @@ def test_findings_without_a_place_stay_alone_however_alike() -> None:
     assert len(group_similar([finding(), finding()])) == 2
 
 
-def test_a_problem_s_row_leads_to_its_card_and_does_not_repeat_what_was_seen() -> None:
+def test_a_problem_s_row_links_to_its_card_and_does_not_repeat_the_evidence() -> None:
     (group,) = findings_view(report(finding(evidence=(Evidence("a", "b"),))), WIDE).groups
     (check,) = group.checks.shown
     assert (check.anchor, check.evidence.shown) == ("problem-1", ())
@@ -102,7 +102,7 @@ def test_rows_are_bounded_over_all_tables_and_what_is_left_out_is_counted() -> N
         ("a\tb", 2, 3, ("a", "    ", "b")),
     ],
 )
-def test_a_line_of_source_loses_its_indentation_and_what_is_meant_is_marked(
+def test_a_source_line_is_unindented_and_the_finding_is_marked(
     text: str, column: int, end: int, pieces: tuple[str, str, str]
 ) -> None:
     (card,) = findings_view(report(placed(7, text, column, end)), WIDE).cards.shown

@@ -1,4 +1,4 @@
-"""The page as a whole: complete, well formed, bounded, the same every time, whatever is in the report."""
+"""The page as a whole: complete, well formed, bounded and reproducible, whatever the report contains."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_a_session_reads_in_order_as_a_table() -> None:
     assert "1.30 s without an event" in text
 
 
-def test_figures_and_plots_come_last() -> None:
+def test_metrics_and_plots_come_last() -> None:
     page = ParsedPage(render(EVENTS, 1))
     assert "First audio 486 ms events_first_audio_seconds" in page.text
     assert "28 points: lowest 38, median 42 (dashed), highest 679 ms" in page.text

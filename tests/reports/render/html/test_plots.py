@@ -1,4 +1,4 @@
-"""Plots: spikes survive thinning, what is no number is left out, nothing but a picture comes out."""
+"""Plots: spikes survive downsampling, non-finite values are left out, and the SVG contains only the picture."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def lines(found: Plot) -> list[str]:
 
 
 def roles(found: Plot) -> list[str]:
-    """Name what is drawn, in order; a line and its dots are one."""
+    """Return the roles of the drawn elements in order; a line and its dots count once."""
     classes = [group.get("class", "").split() for group in tree(found).iter("g")]
     return list(dict.fromkeys(words[1] for words in classes if words[:1] == ["series"]))
 
@@ -102,7 +102,7 @@ def test_what_is_counted_in_another_unit_has_a_picture_of_its_own() -> None:
     assert len(plots([series((1, 1)), series((1, 1))], (), WIDE).shown) == 2
 
 
-def test_lines_beyond_what_can_be_told_apart_are_counted() -> None:
+def test_lines_beyond_what_can_be_distinguished_are_counted() -> None:
     (found,) = plots(together(*"abcdefgh"), (), WIDE).shown
     assert (len(found.lines), found.left_out) == (WIDE.lines, 8 - WIDE.lines)
 
@@ -174,7 +174,7 @@ def test_a_single_spike_among_thousands_is_kept() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 1e3), st.floats(-1e3, 1e3)), max_size=60), st.integers(2, 20))
-def test_thinning_keeps_order_lowest_and_highest(points: list[tuple[float, float]], limit: int) -> None:
+def test_downsampling_keeps_order_lowest_and_highest(points: list[tuple[float, float]], limit: int) -> None:
     points.sort()
     kept = downsample(points, limit)
     assert len(kept) <= limit or len(kept) == len(points)

@@ -1,4 +1,4 @@
-"""Tables of the HTML page: a cell below each heading, parts marked, nothing dropped in silence."""
+"""Tables of the HTML page: a cell below each heading, parts marked, everything left out is counted."""
 
 from __future__ import annotations
 

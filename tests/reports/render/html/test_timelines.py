@@ -1,4 +1,4 @@
-"""Sequence diagrams: arrows, streams, silence, and the middle of what is too long left out."""
+"""Sequence diagrams: arrows, streams, silence, and a cut in the middle if they are too long."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def drawn(*moments: Moment, rows: int = 400) -> SequenceDiagram:
     return diagram
 
 
-def test_an_arrow_goes_from_who_sent_it_and_the_tool_s_own_words_are_a_remark() -> None:
+def test_an_arrow_starts_at_its_sender_and_the_tool_s_own_entries_are_remarks() -> None:
     diagram = drawn(moment(0, "a", "client"), moment(0.5, "b"), moment(0.6, "hm", "sherpa-probe"))
     assert diagram.events == 2
     assert [(row.kind, row.at, row.what) for row in diagram.first_rows] == [
@@ -52,7 +52,7 @@ def test_a_second_of_silence_is_a_row_and_a_stream_s_own_time_is_none() -> None:
 
 
 @pytest.mark.parametrize(("what", "wrong"), [("error", True), ("response.failed", True), ("response.done", False)])
-def test_what_says_itself_that_it_failed_stands_out(what: str, wrong: bool) -> None:
+def test_events_that_report_a_failure_stand_out(what: str, wrong: bool) -> None:
     assert drawn(moment(0, what)).first_rows[0].is_error is wrong
 
 

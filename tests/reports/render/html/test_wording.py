@@ -1,4 +1,4 @@
-"""Words and numbers as people read them."""
+"""Verdicts and texts of the HTML page."""
 
 from __future__ import annotations
 

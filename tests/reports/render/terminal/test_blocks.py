@@ -1,4 +1,4 @@
-"""Findings of one code that have places share a block."""
+"""Findings with places and the same code share a block."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_source_stands_below_a_long_place() -> None:
     assert block(report(placed(path, 10)))[1:3] == [f"  at     {path}:10:3", "           ping()"]
 
 
-def test_of_a_long_line_the_part_that_is_meant_is_shown() -> None:
+def test_of_a_long_line_the_part_with_the_finding_is_shown() -> None:
     text = "\tconst socket = new WebSocket(address, { headers: { authorization, 'OpenAI-Beta': 'realtime=v1' } })"
     start = text.index("'OpenAI-Beta'")
     place = Place(path="a.ts", line=1, column=start + 1, end_line=1, end_column=start + 14, text=text)
@@ -46,7 +46,7 @@ def test_of_a_long_line_the_part_that_is_meant_is_shown() -> None:
     assert block(report(placed(text="x" * 200)))[1] == f"  at     src/a.ts:3:3  {'x' * 56}…"
 
 
-def test_what_was_seen_at_a_place_stands_with_it() -> None:
+def test_evidence_for_a_place_stands_with_it() -> None:
     whole = report(placed(evidence=(Evidence("shut down", "2026-05-07"),)), placed(line=9))
     assert block(whole)[1:4] == [
         "  at     src/a.ts:3:3  ping()",

@@ -1,4 +1,4 @@
-"""The page for people: rows that fit, blocks that explain, words instead of mere colour."""
+"""The terminal page: rows that fit, blocks that explain, words instead of colour alone."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_a_report_without_findings_is_still_a_page() -> None:
     assert "no checks in 0.48 s" in page()
 
 
-def test_timelines_and_figures_are_shown_when_asked_for() -> None:
+def test_timelines_and_metrics_are_shown_on_request() -> None:
     moments = (Moment(at=0.1, who="client", what="session.update"),)
     figures = (ReportMetric("events_first_audio_seconds", 0.412), ReportMetric("events_gaps_total", 12_000))
     whole = Report(

@@ -1,4 +1,4 @@
-"""Rows of several probes, and of findings that have places."""
+"""Rows of several probes, and of findings with places."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_rows_of_one_probe_have_no_heading_whatever_the_command_says_beside_it()
     assert "probe" not in page
 
 
-def test_what_the_command_itself_says_has_no_heading_either() -> None:
+def test_findings_of_the_command_itself_have_no_heading() -> None:
     page = lines(report(finding(probe="config", check="key source"), finding(), finding(probe="models")))
     assert [line for line in page if line in ("config", "access", "models")] == ["access", "models"]
 
@@ -90,7 +90,7 @@ def test_wide_characters_keep_the_columns(width: int) -> None:
     assert "".join(page).count("東") == 9 + 60
 
 
-def test_a_check_with_an_endless_name_leaves_room_for_what_it_says() -> None:
+def test_a_check_with_a_very_long_name_leaves_room_for_its_text() -> None:
     page = lines(report(finding(Severity.PASS, check="x" * 200), finding(Severity.PASS)), width=80)
     assert max(map(display_width, page)) <= 80
     assert sum(bool(re.match(r"  ok    x{35}…  The key was refused +123 ms$", line)) for line in page) == 1

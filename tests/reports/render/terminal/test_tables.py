@@ -1,4 +1,4 @@
-"""Tables on a terminal: figures below their headings, within the width of the page."""
+"""Tables on a terminal: numbers below their headings, within the page width."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def lines(table: Table, width: int = 80, *, parts: bool = False) -> list[str]:
     return [text.plain for text in draw_table(table, width, parts=parts)]
 
 
-def test_figures_are_right_aligned_below_their_headings() -> None:
+def test_numbers_are_right_aligned_below_their_headings() -> None:
     assert lines(TABLE) == [
         "how long things took",
         "               count     p50         p99",
@@ -36,7 +36,7 @@ def test_figures_are_right_aligned_below_their_headings() -> None:
     ]
 
 
-def test_the_parts_of_a_whole_stand_below_it_when_asked_for() -> None:
+def test_the_parts_of_a_whole_are_below_it_on_request() -> None:
     assert lines(TABLE, parts=True)[3] == "    @storm         7  310 ms"
 
 

@@ -23,7 +23,7 @@ def test_streams_that_run_side_by_side_get_a_line_each() -> None:
     assert [(one.what, one.count) for one in folded] == [("a.delta", 5), ("b.delta", 5)]
 
 
-def test_another_event_between_them_begins_new_lines() -> None:
+def test_another_event_between_them_starts_new_lines() -> None:
     folded = fold_moments([moment(0, "a.delta"), moment(1, "response.done"), moment(2, "a.delta")])
     assert [one.what for one in folded] == ["a.delta", "response.done", "a.delta"]
 
@@ -59,7 +59,7 @@ def test_a_line_shows_time_direction_event_and_detail() -> None:
     assert "->" in moment_line(moment(0.5, "session.update", who="client"), 80).plain
 
 
-def test_a_whole_timeline_stands_under_its_name_and_is_folded() -> None:
+def test_a_timeline_is_drawn_under_its_name_and_folded() -> None:
     moments = (moment(0.1, "session.created"), *(moment(0.2 + n / 10, "response.text.delta") for n in range(9)))
     page = [text.plain for text in draw_timeline(Timeline("events: text", moments), 80)]
     assert page == [
@@ -69,7 +69,7 @@ def test_a_whole_timeline_stands_under_its_name_and_is_folded() -> None:
     ]
 
 
-def test_what_a_stream_held_is_set_off_from_how_long_it_took() -> None:
+def test_a_streams_content_is_separated_from_its_duration() -> None:
     sent = moment(0.1, "input_audio_buffer.append", "140 ms of audio", who="client")
     many = replace(sent, count=7, until=0.22)
     assert moment_line(many, 80, 26).plain.endswith(" x7 in 120 ms, 140 ms of audio")
