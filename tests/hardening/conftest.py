@@ -1,4 +1,4 @@
-"""One bridge, and the simulator behind it, for all that is done to them here."""
+"""One bridge with a simulator behind it, for all attacks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.hardening.harness import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Small, so that there is something beyond the limit.
+#: Small enough for the tests to exceed it.
 MAX_SESSIONS = 40
 
 
@@ -32,15 +32,15 @@ def one_upstream() -> Iterator[SimulatorThread]:
 
 @pytest.fixture
 def upstream(one_upstream: SimulatorThread) -> Iterator[SimulatorThread]:
-    """Give the simulator, healthy before and behind the test."""
+    """Give the simulator, without faults before and after the test."""
     one_upstream.clear_faults()
     yield one_upstream
     one_upstream.clear_faults()
 
 
 @pytest.fixture(scope="session")
-def house(one_upstream: SimulatorThread, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BridgeProcess]:
-    """Run a bridge with everything on that keeps strangers out. It must end well, and without a fault of its own."""
+def bridge(one_upstream: SimulatorThread, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BridgeProcess]:
+    """Run a bridge with all protections on. It must end with code 0 and without an internal error."""
     words = ["--upstream", one_upstream.url, "--client-token-env", "CLIENT_TOKEN", "--allow-origin", PAGE]
     words += ["--max-sessions", str(MAX_SESSIONS), "--log-format", "json"]
     with checked_bridge_process(

@@ -1,7 +1,7 @@
-"""A bridge in a process of its own, the simulator behind it, and a healthy caller beside whatever is done to it.
+"""A bridge in its own process, the simulator behind it, and a healthy caller during every attack.
 
-Attackers and callers are in the test's process, the bridge is not: its memory and descriptors are its own. The
-simulator runs in a thread, so that a test may look into it and cut its sessions.
+Attackers and callers run in the test's process, so the bridge's memory and descriptors can be measured alone. The
+simulator runs in a thread, so that a test can inspect it and close its sessions.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from bridge.transport.link import Headers
 
 TOKEN = "a-token-for-the-tests-0123456789"
-#: The bridge's own key at the simulator; it is nobody else's business.
+#: The bridge's API key at the simulator. It must never leak.
 KEY = "sk-simulated-hardening-0123456789abcdef"
 PAGE = "https://app.test"
 CLIENT_PATH = "/api/openai/realtime"
@@ -51,12 +51,12 @@ _callers = count(1)
 
 
 class PausableSimulator(Simulator):
-    """The simulator, but that minting may be held up for ever."""
+    """The simulator, with a switch that makes minting hang."""
 
     pauses_minting = False
 
     async def http(self, request: HttpRequest) -> HttpResponse:
-        """Answer one REST request, or never."""
+        """Answer one REST request, or hang."""
         if self.pauses_minting and request.method == "POST":
             await trio.sleep_forever()
         return await super().http(request)
@@ -75,11 +75,11 @@ class SimulatorThread:
         return f"http://127.0.0.1:{self.port}/v1"
 
     def set_faults(self, *faults: Fault) -> None:
-        """Let this happen to every session that is opened from now on."""
+        """Apply these faults to every session that is opened from now on."""
         self.simulator.choose("good", faults)
 
     def inject(self, act: WireAction, session_id: str) -> None:
-        """Do this to a session, where it still runs."""
+        """Do something on the wire of a session, if it still runs."""
 
         def do() -> None:
             if session_id in self.simulator.connections:
@@ -88,16 +88,16 @@ class SimulatorThread:
         self.token.run_sync_soon(do)
 
     def opened_sessions(self) -> int:
-        """How many sessions were ever opened."""
+        """Return how many sessions were opened."""
         return len(self.simulator.journal.sessions())
 
     def clear_faults(self) -> None:
-        """Nothing goes wrong any more."""
+        """End all faults."""
         self.simulator.choices.clear()
         self.simulator.pauses_minting = False
 
     def lost_ms(self, source: TracerSource) -> int:
-        """How much of a source's audio never arrived, at any session."""
+        """Return how many ms of a source's audio arrived at no session."""
         account = self.simulator.journal.tracer_account(KEY)
         return account.counts({source.caller: source.sent_ms})[source.caller].lost_ms
 
@@ -138,12 +138,12 @@ class BridgeProcess:
         self.ps = psutil.Process(self.process.pid)
 
     async def connect(self, path: str = CLIENT_PATH, *, headers: Headers = WITH_TOKEN, **more: Any) -> JsonTestClient:
-        """Come in. Raises HandshakeRefused."""
+        """Connect a client. Raises HandshakeRefused."""
         with trio.fail_after(10):
             return JsonTestClient((await dial(f"{self.scheme}://{self.address}{path}", headers=headers, **more)).link)
 
     async def open_tcp(self, source: str | None = None) -> trio.SocketStream:
-        """Open a TCP connection, from another address of this machine where one is given."""
+        """Open a TCP connection, optionally from another local address."""
         host, _, port = self.address.partition(":")
         return await trio.open_tcp_stream(host, int(port), local_address=source)
 
@@ -155,36 +155,36 @@ class BridgeProcess:
         return {name.removeprefix("sherpa_bridge_"): float(value) for name, value in rows}
 
     def log_lines(self, event: str | None = None, *, since: int = 0) -> list[dict[str, Any]]:
-        """Read the log, from a position on."""
+        """Read the log from a position, optionally one event only."""
         text = self.log.read_bytes()[since:].decode()
         found = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
         return [line for line in found if event in (None, line["event"])]
 
     def sockets_to(self, port: int) -> int:
-        """How many TCP connections of the bridge lead there."""
+        """Return how many TCP connections the bridge has to this port."""
         alive = (psutil.CONN_ESTABLISHED, psutil.CONN_SYN_SENT, psutil.CONN_CLOSE_WAIT)
         found = [one for one in self.ps.net_connections(kind="tcp") if one.status in alive]
         return [remote_port(one.raddr) for one in found].count(port)
 
 
 def remote_port(address: Sequence[Any]) -> int:
-    """The port of the other end; 0 where there is none."""
+    """Return the port of the remote end; 0 if there is none."""
     return int(address[1]) if address else 0
 
 
 @contextmanager
 def checked_bridge_process(folder: Path, *words: str, **environment: str) -> Iterator[BridgeProcess]:
-    """Run `sherpa-bridge serve` as a process. At the end it must go down by SIGTERM, with no fault of its own."""
-    with bridge_process(folder, *words, **environment) as house:
-        yield house
-        house.process.terminate()
-        assert house.process.wait(60) == 0
-        assert house.log_lines("internal.error") == []
+    """Run `sherpa-bridge serve` as a process. SIGTERM must end it with code 0 and without an internal error."""
+    with bridge_process(folder, *words, **environment) as bridge:
+        yield bridge
+        bridge.process.terminate()
+        assert bridge.process.wait(60) == 0
+        assert bridge.log_lines("internal.error") == []
 
 
 @contextmanager
 def bridge_process(folder: Path, *words: str, **environment: str) -> Iterator[BridgeProcess]:
-    """Run it, and end it by force."""
+    """Run `sherpa-bridge serve` as a process, and kill it at the end."""
     ours = ("OPENAI_", "SHERPA_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
     inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith(ours)}
     log = folder / "bridge.log"
@@ -216,7 +216,7 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> tuple[str, str]:
 
 
 async def wait_until(condition: Callable[[], object], seconds: float) -> float:
-    """Look again and again until there is something to see; give how long it took. Raises TooSlowError."""
+    """Poll a condition until it holds; give the seconds that it took. Raises TooSlowError."""
     started = trio.current_time()
     with trio.fail_after(seconds):
         while not condition():  # noqa: ASYNC110 - it comes about in another thread or process
@@ -225,10 +225,10 @@ async def wait_until(condition: Callable[[], object], seconds: float) -> float:
 
 
 class HealthyCaller:
-    """Somebody who only wants to talk: says a sentence, waits for the answer, and says the next."""
+    """A normal caller: it speaks a sentence, waits for the answer, and speaks the next."""
 
-    def __init__(self, house: BridgeProcess, upstream: SimulatorThread) -> None:
-        self._house, self._upstream = house, upstream
+    def __init__(self, bridge: BridgeProcess, upstream: SimulatorThread) -> None:
+        self._house, self._upstream = bridge, upstream
         self.source = TracerSource(caller=next(_callers))
         self.client: JsonTestClient
         self.session_id = ""
@@ -236,14 +236,14 @@ class HealthyCaller:
         self.slowest = 0.0
 
     async def connect(self, **how: Any) -> None:
-        """Get a session whose turns are ended by the caller."""
+        """Open a session without turn detection."""
         self.client = await self._house.connect(**how)
         await self.client.send("create_session", turnDetection="none")
         with trio.fail_after(10):
             self.session_id = (await self.client.receive_until("session_ready"))["sessionId"]
 
     async def turn(self) -> None:
-        """Say 200 ms at the pace of speech, and hear the answer to its end."""
+        """Speak for 200 ms, and receive the whole answer."""
         started = trio.current_time()
         with trio.fail_after(15):
             for _ in range(10):
@@ -256,20 +256,20 @@ class HealthyCaller:
         self.slowest = max(self.slowest, trio.current_time() - started)
 
     def assert_unharmed(self) -> None:
-        """Nothing of what was said is lost, and nothing went wrong on the way."""
+        """Assert that all audio arrived and that no error occurred."""
         account = self._upstream.simulator.journal.tracer_account(KEY)
         assert account.counts({self.source.caller: self.source.sent_ms})[self.source.caller].clean
         assert not {"error", "reconnecting", "audio_dropped"} & set(self.client.types())
 
     async def disconnect(self) -> None:
-        """Say goodbye."""
+        """Close the connection."""
         with suppress(LinkClosed):
             await self.client.link.close()
 
 
 @dataclass
 class Attack:
-    """What is to be seen of an attack."""
+    """The effects of an attack."""
 
     bridge: BridgeProcess
     upstream: SimulatorThread
@@ -279,27 +279,27 @@ class Attack:
     rss_most: int = 0
 
     def log_lines(self, event: str | None = None) -> list[dict[str, Any]]:
-        """What the bridge logged since the attack began."""
+        """Return what the bridge logged since the attack started."""
         return self.bridge.log_lines(event, since=self.log_from)
 
     @property
     def grown_mib(self) -> float:
-        """How much memory it took at its worst."""
+        """The most memory that the bridge used more than before, in MiB."""
         return (self.rss_most - self.rss_before) / MIB
 
 
 @asynccontextmanager
 async def attack(
-    house: BridgeProcess, upstream: SimulatorThread, *, seconds: float, mib: float = 16, turn_seconds: float = 4
+    bridge: BridgeProcess, upstream: SimulatorThread, *, seconds: float, mib: float = 16, turn_seconds: float = 4
 ) -> AsyncIterator[Attack]:
     """Let a caller talk for as long as the block lasts, which is for so many seconds at the most.
 
     Behind it the caller has had at least one whole turn within the block and none took longer than `turn_seconds`, the
     bridge never took `mib` MiB more than before, and made no mistake of its own.
     """
-    caller = HealthyCaller(house, upstream)
+    caller = HealthyCaller(bridge, upstream)
     await caller.connect()
-    seen = Attack(house, upstream, caller, house.log.stat().st_size, house.ps.memory_info().rss)
+    result = Attack(bridge, upstream, caller, bridge.log.stat().st_size, bridge.ps.memory_info().rss)
     over = trio.Event()
 
     async def talk() -> None:
@@ -308,7 +308,7 @@ async def attack(
 
     async def weigh() -> None:
         while not over.is_set():
-            seen.rss_most = max(seen.rss_most, house.ps.memory_info().rss)
+            result.rss_most = max(result.rss_most, bridge.ps.memory_info().rss)
             await trio.sleep(0.05)
 
     try:
@@ -316,14 +316,14 @@ async def attack(
             nursery.start_soon(talk)
             nursery.start_soon(weigh)
             with trio.fail_after(seconds):
-                yield seen
+                yield result
             over.set()
         caller.assert_unharmed()
     finally:
         with trio.CancelScope(shield=True):
             await caller.disconnect()
-    figures = f"{caller.turns} turns beside it, slowest {caller.slowest:.2f} s; at most {seen.grown_mib:.1f} MiB more"
+    figures = f"{caller.turns} turns beside it, slowest {caller.slowest:.2f} s; at most {result.grown_mib:.1f} MiB more"
     print(figures)  # noqa: T201 - for whoever asks with -s
     assert caller.slowest < turn_seconds
-    assert seen.grown_mib < mib
-    assert seen.log_lines("internal.error") == []
+    assert result.grown_mib < mib
+    assert result.log_lines("internal.error") == []

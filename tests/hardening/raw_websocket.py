@@ -1,4 +1,4 @@
-"""Requests and frames as an attacker writes them: by hand."""
+"""Requests and frames written by hand, as an attacker does."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ KEY_LINE = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
 def upgrade_request(
     *lines: str, path: str = CLIENT_PATH, key: str = KEY_LINE, token: str = TOKEN, end: str = "\r\n"
 ) -> bytes:
-    """An upgrade that would be let in, and what else is asked to stand in it."""
+    """Return a valid upgrade request with additional header lines."""
     usual = (f"GET {path} HTTP/1.1", "Host: bridge.test", "Upgrade: websocket", "Connection: Upgrade")
     rest = ("Sec-WebSocket-Version: 13", *((key,) if key else ()), f"Authorization: Bearer {token}", *lines)
     return (end.join((*usual, *rest)) + end + end).encode("latin-1")
 
 
 def frame(opcode: int, payload: bytes = b"", *, last: bool = True, masked: bool = True, rsv: int = 0) -> bytes:
-    """One frame, whatever the rules say; `masked` as clients do it."""
+    """Return one frame, valid or not; clients send `masked` ones."""
     first = (0x80 if last else 0) | rsv << 4 | opcode
     if len(payload) < 126:
         size = bytes([(0x80 if masked else 0) | len(payload)])
@@ -37,13 +37,13 @@ def frame(opcode: int, payload: bytes = b"", *, last: bool = True, masked: bool 
     return bytes([first]) + size + b"\0\0\0\0" + payload  # a mask of zeros changes nothing
 
 
-async def status_of(house: BridgeProcess, request: bytes, *, seconds: float = 5) -> int:
-    """Send a request and give the status of the answer; 0 when the connection ends without one."""
-    stream = await house.open_tcp()
+async def status_of(bridge: BridgeProcess, request: bytes, *, seconds: float = 5) -> int:
+    """Send a request and return the status of the response; 0 if the connection ends without one."""
+    stream = await bridge.open_tcp()
     answer = b""
     async with stream:
         with trio.fail_after(seconds):
-            with suppress(trio.BrokenResourceError):  # it may have heard enough
+            with suppress(trio.BrokenResourceError):  # the bridge may have closed already
                 await stream.send_all(request)
             with suppress(trio.BrokenResourceError):
                 while b"\r\n" not in answer and (data := await stream.receive_some()):
@@ -52,7 +52,7 @@ async def status_of(house: BridgeProcess, request: bytes, *, seconds: float = 5)
 
 
 async def receive_until_closed(stream: trio.abc.Stream, *, seconds: float) -> bytes:
-    """Read all there is to the end of the TCP connection, which must come in time."""
+    """Read to the end of the TCP connection, which must come within `seconds`."""
     found = b""
     with trio.fail_after(seconds):
         with suppress(trio.BrokenResourceError):
@@ -62,5 +62,5 @@ async def receive_until_closed(stream: trio.abc.Stream, *, seconds: float) -> by
 
 
 def random_bytes(n_bytes: int) -> bytes:
-    """Bytes that nothing can be made of."""
+    """Return random bytes."""
     return os.urandom(n_bytes)

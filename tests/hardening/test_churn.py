@@ -1,4 +1,4 @@
-"""Clients that come and go, thousands of them: memory, descriptors and tasks stay what they were."""
+"""Thousands of clients that connect and disconnect: memory, descriptors and tasks don't grow."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from tests.hardening.harness import KEY, MIB, BridgeProcess, SimulatorThread, ch
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: So many at the same time.
+#: Clients at a time.
 AT_ONCE = 40
-#: Behind these the process has all it needs: modules, buffers, caches, the arenas of its allocator.
+#: After these, the process has loaded all modules and filled its buffers, caches and allocator arenas.
 WARMING_UP = 400
-#: What the allocator's arenas may differ by, however many came.
+#: The allocator's arenas may differ by this much, regardless of the number of clients.
 JITTER_MIB = 4
 
 
-async def _visit(house: BridgeProcess, number: int) -> None:
-    """Come, get a session (every fourth one), say something, and go in one of several ways."""
-    client = await house.connect(headers=())
+async def _connect_once(bridge: BridgeProcess, number: int) -> None:
+    """Connect, get a session (every fourth client), speak, and disconnect in one of several ways."""
+    client = await bridge.connect(headers=())
     if number % 16 < 12:
         await client.receive_until("connected")
         await (client.link.abort() if number % 2 else client.link.close())
@@ -46,40 +46,40 @@ async def _visit(house: BridgeProcess, number: int) -> None:
             await client.link.close()
 
 
-async def _visits(house: BridgeProcess, how_many: int) -> None:
+async def _connect_many(bridge: BridgeProcess, how_many: int) -> None:
     numbers = iter(range(how_many))
 
     async def one_after_another() -> None:
         for number in numbers:
             with suppress(LinkClosed):
-                await _visit(house, number)
+                await _connect_once(bridge, number)
 
     async with trio.open_nursery() as nursery:
         for _ in range(AT_ONCE):
             nursery.start_soon(one_after_another)
 
 
-async def _rest(house: BridgeProcess) -> tuple[float, int, dict[str, float]]:
-    """Wait until everybody is gone, and measure: memory in MiB, descriptors, the bridge's own figures."""
+async def _rest(bridge: BridgeProcess) -> tuple[float, int, dict[str, float]]:
+    """Wait until all clients are gone, and measure: memory in MiB, descriptors, the bridge's metrics."""
     figures: dict[str, float] = {"connections": math.inf}
     with trio.fail_after(10):
         while figures["connections"] > 1 or figures["upstreams"]:
             await trio.sleep(0.1)
-            figures = await house.metrics()
-    await wait_until(lambda: len(house.ps.net_connections("tcp")) <= 1, 5)  # the one that listens
-    fds = house.ps.num_fds()
-    return house.ps.memory_info().rss / MIB, fds, figures
+            figures = await bridge.metrics()
+    await wait_until(lambda: len(bridge.ps.net_connections("tcp")) <= 1, 5)  # the listening socket
+    fds = bridge.ps.num_fds()
+    return bridge.ps.memory_info().rss / MIB, fds, figures
 
 
 async def _churn(upstream: SimulatorThread, folder: Path, how_many: int, seconds: float) -> None:
     words = ("--upstream", upstream.url, "--log-format", "json", "--log-level", "warning")
-    with checked_bridge_process(folder, *words, OPENAI_API_KEY=KEY) as house, trio.fail_after(seconds):
-        await _visits(house, WARMING_UP)
-        before, fds_before, figures_before = await _rest(house)
+    with checked_bridge_process(folder, *words, OPENAI_API_KEY=KEY) as bridge, trio.fail_after(seconds):
+        await _connect_many(bridge, WARMING_UP)
+        before, fds_before, figures_before = await _rest(bridge)
         started = trio.current_time()
-        await _visits(house, how_many - WARMING_UP)
+        await _connect_many(bridge, how_many - WARMING_UP)
         took = trio.current_time() - started
-        after, fds, figures = await _rest(house)
+        after, fds, figures = await _rest(bridge)
         rate = (how_many - WARMING_UP) / took
         line = f"{how_many} visits, {rate:.0f}/s: {before:.1f} -> {after:.1f} MiB, {fds_before} -> {fds} fds"
         print(line)  # noqa: T201 - figures for whoever asks with -s
@@ -91,10 +91,10 @@ async def _churn(upstream: SimulatorThread, folder: Path, how_many: int, seconds
 
 
 @pytest.mark.slow
-async def test_two_thousand_visits_leave_nothing_behind(upstream: SimulatorThread, tmp_path: Path) -> None:
+async def test_two_thousand_connections_leak_nothing(upstream: SimulatorThread, tmp_path: Path) -> None:
     await _churn(upstream, tmp_path, 2_000, 100)
 
 
 @pytest.mark.nightly
-async def test_ten_thousand_visits_leave_nothing_behind(upstream: SimulatorThread, tmp_path: Path) -> None:
+async def test_ten_thousand_connections_leak_nothing(upstream: SimulatorThread, tmp_path: Path) -> None:
     await _churn(upstream, tmp_path, 10_000, 400)

@@ -1,4 +1,4 @@
-"""Going down while somebody speaks, and while somebody is answered: nothing that was said is lost."""
+"""Draining while a client speaks, and while it gets an answer: nothing is lost."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ JSON = ("--log-format", "json")
 
 
 async def _ends_well(client: JsonTestClient) -> None:
-    """It is told that the bridge goes down, and the socket is closed with the code for that."""
+    """Expect `session_closed` with `draining`, then close 1001."""
     with trio.fail_after(8):
         end = await client.receive_close()
     assert end.code == 1001
@@ -33,74 +33,76 @@ async def _ends_well(client: JsonTestClient) -> None:
     assert "audio_dropped" not in client.types()
 
 
-async def _comes_again_and_again(house: BridgeProcess) -> None:
+async def _comes_again_and_again(bridge: BridgeProcess) -> None:
     while True:
-        await (await house.connect(headers=())).link.close()
+        await (await bridge.connect(headers=())).link.close()
 
 
-async def _lets_nobody_in(house: BridgeProcess) -> None:
+async def _lets_nobody_in(bridge: BridgeProcess) -> None:
     with trio.fail_after(3), pytest.raises(HandshakeRefused) as refused:
-        await _comes_again_and_again(house)
+        await _comes_again_and_again(bridge)
     assert refused.value.status == 503
 
 
-async def test_a_sentence_that_was_begun_is_finished_and_answered(upstream: SimulatorThread, tmp_path: Path) -> None:
+async def test_a_sentence_in_progress_is_finished_and_answered(upstream: SimulatorThread, tmp_path: Path) -> None:
     words = ("--upstream", upstream.url, *JSON)
-    with checked_bridge_process(tmp_path, *words, OPENAI_API_KEY=KEY, SHERPA_BRIDGE_DRAIN_SECONDS="10") as house:
-        caller = HealthyCaller(house, upstream)
+    with checked_bridge_process(tmp_path, *words, OPENAI_API_KEY=KEY, SHERPA_BRIDGE_DRAIN_SECONDS="10") as bridge:
+        caller = HealthyCaller(bridge, upstream)
         await caller.connect(headers=())
         async with trio.open_nursery() as nursery:
             nursery.start_soon(caller.turn)
             await trio.sleep(0.1)  # half of it is said
-            house.process.send_signal(signal.SIGTERM)
-            await _lets_nobody_in(house)
+            bridge.process.send_signal(signal.SIGTERM)
+            await _lets_nobody_in(bridge)
         caller.assert_unharmed()
         assert caller.turns == 1
         await _ends_well(caller.client)
-        assert await trio.to_thread.run_sync(house.process.wait, 5) == 0
+        assert await trio.to_thread.run_sync(bridge.process.wait, 5) == 0
     assert not upstream.simulator.connections
 
 
-async def test_an_answer_that_was_begun_is_heard_to_its_end(upstream: SimulatorThread, tmp_path: Path) -> None:
+async def test_an_answer_in_progress_is_sent_to_its_end(upstream: SimulatorThread, tmp_path: Path) -> None:
     upstream.set_faults(StallFault("audio", 1.0, 2))
     words = ("--upstream", upstream.url, *JSON)
-    with checked_bridge_process(tmp_path, *words, OPENAI_API_KEY=KEY, SHERPA_BRIDGE_DRAIN_SECONDS="10") as house:
-        client = await house.connect(headers=())
+    with checked_bridge_process(tmp_path, *words, OPENAI_API_KEY=KEY, SHERPA_BRIDGE_DRAIN_SECONDS="10") as bridge:
+        client = await bridge.connect(headers=())
         await client.send("create_session")
         await client.send("text", text="Hello.")
         with trio.fail_after(10):
             await client.receive_until("response.output_audio.delta")
-            house.process.send_signal(signal.SIGTERM)
+            bridge.process.send_signal(signal.SIGTERM)
             done = await client.receive_until("response.done")
         assert done["response"]["status"] == "completed"
         await _ends_well(client)
-        assert await trio.to_thread.run_sync(house.process.wait, 5) == 0
+        assert await trio.to_thread.run_sync(bridge.process.wait, 5) == 0
 
 
-async def test_who_goes_on_speaking_is_cut_off_when_the_time_is_over(upstream: SimulatorThread, tmp_path: Path) -> None:
+async def test_a_client_that_keeps_speaking_is_closed_after_the_drain_time(
+    upstream: SimulatorThread, tmp_path: Path
+) -> None:
     words = ("--upstream", upstream.url, *JSON)
-    with checked_bridge_process(tmp_path, *words, OPENAI_API_KEY=KEY, SHERPA_BRIDGE_DRAIN_SECONDS="1") as house:
-        caller = HealthyCaller(house, upstream)
+    with checked_bridge_process(tmp_path, *words, OPENAI_API_KEY=KEY, SHERPA_BRIDGE_DRAIN_SECONDS="1") as bridge:
+        caller = HealthyCaller(bridge, upstream)
         await caller.connect(headers=())
         await caller.client.link.send_binary(caller.source.speech(20))
         started = trio.current_time()
-        house.process.send_signal(signal.SIGTERM)
+        bridge.process.send_signal(signal.SIGTERM)
         await _ends_well(caller.client)
         assert 0.8 < trio.current_time() - started < 3
         assert upstream.lost_ms(caller.source) == 0
-        assert await trio.to_thread.run_sync(house.process.wait, 5) == 0
+        assert await trio.to_thread.run_sync(bridge.process.wait, 5) == 0
 
 
-async def test_a_second_signal_ends_it_at_once_and_the_upstream_too(upstream: SimulatorThread, tmp_path: Path) -> None:
+async def test_a_second_signal_stops_at_once_and_closes_the_upstream(upstream: SimulatorThread, tmp_path: Path) -> None:
     words = ("--upstream", upstream.url, *JSON)
-    with bridge_process(tmp_path, *words, OPENAI_API_KEY=KEY, SHERPA_BRIDGE_DRAIN_SECONDS="600") as house:
-        caller = HealthyCaller(house, upstream)
+    with bridge_process(tmp_path, *words, OPENAI_API_KEY=KEY, SHERPA_BRIDGE_DRAIN_SECONDS="600") as bridge:
+        caller = HealthyCaller(bridge, upstream)
         await caller.connect(headers=())
         await caller.client.link.send_binary(caller.source.speech(20))
-        house.process.send_signal(signal.SIGTERM)
-        await _lets_nobody_in(house)
-        assert house.process.poll() is None
-        house.process.send_signal(signal.SIGTERM)
-        assert await trio.to_thread.run_sync(house.process.wait, 5) == 0
+        bridge.process.send_signal(signal.SIGTERM)
+        await _lets_nobody_in(bridge)
+        assert bridge.process.poll() is None
+        bridge.process.send_signal(signal.SIGTERM)
+        assert await trio.to_thread.run_sync(bridge.process.wait, 5) == 0
         await wait_until(lambda: not upstream.simulator.connections, 1)
         await caller.client.link.abort()

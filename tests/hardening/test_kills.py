@@ -1,4 +1,4 @@
-"""A client that dies: at whatever stage, within a second no upstream session of its is left, and no socket either."""
+"""A client that dies at any stage: within a second its upstream session and its sockets are closed."""
 
 from __future__ import annotations
 
@@ -21,57 +21,57 @@ if TYPE_CHECKING:
 SPEECH = b"\1\2" * 480
 
 
-async def before_the_first_frame(client: JsonTestClient, _house: BridgeProcess, _upstream: SimulatorThread) -> None:
+async def before_the_first_frame(client: JsonTestClient, _bridge: BridgeProcess, _upstream: SimulatorThread) -> None:
     await client.receive_until("connected")
 
 
-async def while_minting(client: JsonTestClient, house: BridgeProcess, upstream: SimulatorThread) -> None:
+async def while_minting(client: JsonTestClient, bridge: BridgeProcess, upstream: SimulatorThread) -> None:
     upstream.simulator.pauses_minting = True
     await client.send("create_session")
     await client.receive_until("session_initializing")
-    await wait_until(lambda: house.sockets_to(upstream.port), 2)
+    await wait_until(lambda: bridge.sockets_to(upstream.port), 2)
 
 
-async def while_dialling(client: JsonTestClient, house: BridgeProcess, upstream: SimulatorThread) -> None:
+async def while_dialling(client: JsonTestClient, bridge: BridgeProcess, upstream: SimulatorThread) -> None:
     upstream.set_faults(HandshakeFault("never"))
     before = upstream.simulator.journal.requests["GET /v1/realtime websocket"]
     await client.send("create_session")
     await wait_until(lambda: upstream.simulator.journal.requests["GET /v1/realtime websocket"] > before, 5)
-    assert house.sockets_to(upstream.port)
+    assert bridge.sockets_to(upstream.port)
 
 
-async def before_created(client: JsonTestClient, _house: BridgeProcess, upstream: SimulatorThread) -> None:
+async def before_created(client: JsonTestClient, _bridge: BridgeProcess, upstream: SimulatorThread) -> None:
     upstream.set_faults(CreateFault(-1))
     await client.send("create_session")
     await wait_until(lambda: upstream.simulator.connections, 5)
 
 
-async def before_updated(client: JsonTestClient, _house: BridgeProcess, upstream: SimulatorThread) -> None:
+async def before_updated(client: JsonTestClient, _bridge: BridgeProcess, upstream: SimulatorThread) -> None:
     upstream.set_faults(ConfirmFault("never"))
     await client.send("create_session")
     await client.receive_until("session.created")
 
 
-async def when_ready(client: JsonTestClient, _house: BridgeProcess, _upstream: SimulatorThread) -> None:
+async def when_ready(client: JsonTestClient, _bridge: BridgeProcess, _upstream: SimulatorThread) -> None:
     await client.send("create_session")
     await client.receive_until("session_ready")
 
 
-async def mid_sentence(client: JsonTestClient, house: BridgeProcess, upstream: SimulatorThread) -> None:
-    await when_ready(client, house, upstream)
+async def mid_sentence(client: JsonTestClient, bridge: BridgeProcess, upstream: SimulatorThread) -> None:
+    await when_ready(client, bridge, upstream)
     for _ in range(20):
         await client.link.send_binary(SPEECH)
-    await client.link.send_raw(b"\x82\xfe\x07\x80mask")  # a frame of 1920 bytes of which none will come
+    await client.link.send_raw(b"\x82\xfe\x07\x80mask")  # the header of a frame of 1920 bytes that never come
 
 
-async def mid_answer(client: JsonTestClient, house: BridgeProcess, upstream: SimulatorThread) -> None:
+async def mid_answer(client: JsonTestClient, bridge: BridgeProcess, upstream: SimulatorThread) -> None:
     upstream.set_faults(StallFault("audio", 30, 2))
-    await when_ready(client, house, upstream)
+    await when_ready(client, bridge, upstream)
     await client.send("text", text="Hello.")
     await client.receive_until("response.output_audio.delta")
 
 
-async def while_reconnecting(client: JsonTestClient, _house: BridgeProcess, upstream: SimulatorThread) -> None:
+async def while_reconnecting(client: JsonTestClient, _bridge: BridgeProcess, upstream: SimulatorThread) -> None:
     await client.send("create_session")
     session_id = (await client.receive_until("session_ready"))["sessionId"]
     upstream.set_faults(HandshakeFault("never"))
@@ -100,25 +100,25 @@ STAGES = (
 async def test_a_client_that_dies_leaves_no_upstream_session(
     stage: Callable[[JsonTestClient, BridgeProcess, SimulatorThread], Awaitable[None]],
     how: str,
-    house: BridgeProcess,
+    bridge: BridgeProcess,
     upstream: SimulatorThread,
 ) -> None:
-    await wait_until(lambda: not house.sockets_to(upstream.port), 5)
-    client = await house.connect()
+    await wait_until(lambda: not bridge.sockets_to(upstream.port), 5)
+    client = await bridge.connect()
     with trio.fail_after(15):
-        await stage(client, house, upstream)
+        await stage(client, bridge, upstream)
     await (client.link.abort() if how == "reset" else client.link.stream.aclose())
-    await wait_until(lambda: not upstream.simulator.connections and not house.sockets_to(upstream.port), 1)
-    figures = await house.metrics()
-    assert (figures["upstreams"], figures["connections"]) == (0, 1)  # the one that asks
+    await wait_until(lambda: not upstream.simulator.connections and not bridge.sockets_to(upstream.port), 1)
+    figures = await bridge.metrics()
+    assert (figures["upstreams"], figures["connections"]) == (0, 1)  # this request's own
 
 
 @pytest.mark.nightly
-async def test_a_client_whose_line_is_dead_is_let_go_within_a_minute(
-    house: BridgeProcess, upstream: SimulatorThread
+async def test_a_client_that_answers_no_ping_is_closed_within_a_minute(
+    bridge: BridgeProcess, upstream: SimulatorThread
 ) -> None:
-    client = await house.connect()
-    await when_ready(client, house, upstream)  # from here on nobody reads, and no pong goes back
-    took = await wait_until(lambda: not upstream.simulator.connections and not house.sockets_to(upstream.port), 70)
+    client = await bridge.connect()
+    await when_ready(client, bridge, upstream)  # from here on the client reads nothing and sends no pong
+    took = await wait_until(lambda: not upstream.simulator.connections and not bridge.sockets_to(upstream.port), 70)
     assert took > 20
     await client.link.abort()

@@ -1,4 +1,4 @@
-"""The official SDK at the native door, and an upstream that drops in the middle of a sentence: no word is lost."""
+"""The official SDK at the native endpoint, while the upstream drops in the middle of a sentence: no audio is lost."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _callers = count(10_000)
 
 
 def _speak(connection: RealtimeConnection, source: TracerSource, ms: int, *, silent: bool = False) -> None:
-    """Append so much, as fast as it is spoken."""
+    """Append this much audio at the pace of speech."""
     for _ in range(ms // 20):
         pcm = source.silence(20) if silent else source.speech(20)
         connection.input_audio_buffer.append(audio=b64encode(pcm).decode())
@@ -48,10 +48,10 @@ NIGHTLY = pytest.mark.nightly
     ],
 )
 @pytest.mark.parametrize("detection", [True, False], ids=["server VAD", "manual commit"])
-def test_a_drop_in_the_middle_of_a_sentence_loses_no_millisecond(
-    act: WireAction, detection: bool, house: BridgeProcess, upstream: SimulatorThread
+def test_a_drop_in_the_middle_of_a_sentence_loses_no_audio(
+    act: WireAction, detection: bool, bridge: BridgeProcess, upstream: SimulatorThread
 ) -> None:
-    client = OpenAI(base_url=f"http://{house.address}/v1", api_key=TOKEN, max_retries=0)
+    client = OpenAI(base_url=f"http://{bridge.address}/v1", api_key=TOKEN, max_retries=0)
     source = TracerSource(caller=next(_callers))
     with client.realtime.connect(model=DEFAULT_MODEL, websocket_connection_options=OPTIONS) as connection:
         created = connection.recv()
@@ -68,12 +68,12 @@ def test_a_drop_in_the_middle_of_a_sentence_loses_no_millisecond(
         else:
             connection.input_audio_buffer.commit()
             connection.response.create()
-        seen = [connection.recv()]
-        while seen[-1].type != "response.done":
-            seen.append(connection.recv())
-    kinds = [event.type for event in seen]
+        result = [connection.recv()]
+        while result[-1].type != "response.done":
+            result.append(connection.recv())
+    kinds = [event.type for event in result]
     assert upstream.lost_ms(source) == 0
     assert kinds.count("session.updated") == 1  # the new session
     assert kinds.count("response.created") == 1
-    told = {event.error.code for event in seen if event.type == "error"}
-    assert told <= {"session_not_ready"}  # what is said meanwhile is held, and that it is
+    received = {event.error.code for event in result if event.type == "error"}
+    assert received <= {"session_not_ready"}  # audio is held meanwhile

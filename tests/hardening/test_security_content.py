@@ -1,4 +1,4 @@
-"""Messages with bad content: for terminals and dashboards, for parsers, for what the server owns. Cases 12 to 14."""
+"""Messages with hostile content, for logs, metrics, parsers and locked fields. Cases 12 to 14."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-#: A line of its own, a red one, one that reads backwards, and the end of a label.
+#: A new line, a red one, right-to-left text, and the end of a metric label.
 NASTY = 'x\r\n{"level":"forged"}\x1b[31m\u202e\u2028"} forged 1\n'
-#: What must never be in a log or a page of metrics as it is.
+#: What must never appear unescaped in a log or in metrics.
 RAW = ("\x1b", "\u202e", "\u2028", '\n{"level":"forged"', "forged 1\n", "\r")
 
 
 def percent(text: str) -> str:
-    """Write a text so that it can stand in a request line."""
+    """Percent-encode a text for a request line."""
     return "".join(f"%{byte:02x}" for byte in text.encode())
 
 
-async def test_case_12_what_strangers_write_breaks_no_line_and_makes_no_labels(
-    house: BridgeProcess, upstream: SimulatorThread
+async def test_case_12_client_input_breaks_no_log_line_and_adds_no_metric_labels(
+    bridge: BridgeProcess, upstream: SimulatorThread
 ) -> None:
     nasty_header = NASTY.replace("\r\n", "").replace("\n", "").encode().decode("latin-1")
-    async with attack(house, upstream, seconds=30) as seen:
-        await status_of(house, upgrade_request(path=f"/{percent(NASTY)}"))
-        await status_of(house, upgrade_request(f"Origin: {nasty_header}", f"X-Forwarded-For: {nasty_header}"))
-        await status_of(house, upgrade_request(f"Sec-WebSocket-Protocol: {nasty_header}"))
+    async with attack(bridge, upstream, seconds=30) as result:
+        await status_of(bridge, upgrade_request(path=f"/{percent(NASTY)}"))
+        await status_of(bridge, upgrade_request(f"Origin: {nasty_header}", f"X-Forwarded-For: {nasty_header}"))
+        await status_of(bridge, upgrade_request(f"Sec-WebSocket-Protocol: {nasty_header}"))
         for n in range(100):
-            await status_of(house, upgrade_request(f"Origin: https://{n}.evil.test", path=f"/{n}"))
-        client = await house.connect()
+            await status_of(bridge, upgrade_request(f"Origin: https://{n}.evil.test", path=f"/{n}"))
+        client = await bridge.connect()
         await client.send("create_session", voice=NASTY, customerName=NASTY)
         for n in range(150):
             await client.send(f"{NASTY}{n}")
@@ -48,15 +48,16 @@ async def test_case_12_what_strangers_write_breaks_no_line_and_makes_no_labels(
         await client.link.send_raw(frame(8, (4999).to_bytes(2, "big") + NASTY.encode()))
         with trio.fail_after(5):
             await client.receive_close()
-        native = await house.connect(f"/v1/realtime?model={percent(NASTY)}")
+        native = await bridge.connect(f"/v1/realtime?model={percent(NASTY)}")
         await native.link.close(4000, "bye \x1b[31m")
-        await wait_until(lambda: len(seen.log_lines("client.disconnected")) >= 2, 5)
+        await wait_until(lambda: len(result.log_lines("client.disconnected")) >= 2, 5)
         async with httpx.AsyncClient(trust_env=False, timeout=60) as web:
-            metrics = (await web.get(f"http://{house.address}/metrics")).text
-    text = house.log.read_bytes().decode()
+            metrics = (await web.get(f"http://{bridge.address}/metrics")).text
+    text = bridge.log.read_bytes().decode()
     assert not [raw for raw in RAW if raw in text or raw in metrics]
-    assert all(line.startswith("{") for line in text.splitlines()[6:])  # six of greeting, then JSON only
-    assert {line["level"] for line in seen.log_lines()} <= {"debug", "info", "warning", "error"}
+    after_banner = text.splitlines()[6:]
+    assert all(line.startswith("{") for line in after_banner)
+    assert {line["level"] for line in result.log_lines()} <= {"debug", "info", "warning", "error"}
     assert len(metrics.splitlines()) < 400
 
 
@@ -93,10 +94,10 @@ PIECES = (
 )
 
 
-async def test_case_13_no_message_breaks_a_session(house: BridgeProcess, upstream: SimulatorThread) -> None:
-    async with attack(house, upstream, seconds=30, mib=24):
+async def test_case_13_no_message_ends_a_session(bridge: BridgeProcess, upstream: SimulatorThread) -> None:
+    async with attack(bridge, upstream, seconds=30, mib=24):
         for path in (CLIENT_PATH, NATIVE_URL):
-            client = await house.connect(path)
+            client = await bridge.connect(path)
             if path == CLIENT_PATH:
                 await client.send("create_session")
             await client.receive_until("session.created")
@@ -115,7 +116,7 @@ async def test_case_13_no_message_breaks_a_session(house: BridgeProcess, upstrea
             await client.link.close()
 
 
-#: The house has locked these.
+#: The bridge has locked these fields.
 FORBIDDEN = (
     ("session.update", {"session": {"type": "realtime", "instructions": "FORBIDDEN"}}),
     ("session.update", {"session": {"type": "realtime", "tools": [{"type": "function", "name": "FORBIDDEN"}]}}),
@@ -128,11 +129,9 @@ FORBIDDEN = (
 TWICE = '{"type":"session.update","session":{"type":"realtime"},"session":{"instructions":"FORBIDDEN"}}'
 
 
-async def test_case_14_what_the_server_owns_is_not_the_clients_to_change(
-    house: BridgeProcess, upstream: SimulatorThread
-) -> None:
-    async with attack(house, upstream, seconds=30) as seen:
-        client = await house.connect()
+async def test_case_14_a_client_cannot_change_locked_fields(bridge: BridgeProcess, upstream: SimulatorThread) -> None:
+    async with attack(bridge, upstream, seconds=30) as result:
+        client = await bridge.connect()
         for name in ("instructions", "model", "tools"):
             await client.send("create_session", **{name: [{"name": "x"}] if name == "tools" else "FORBIDDEN"})
         await client.send("ping")
@@ -140,7 +139,7 @@ async def test_case_14_what_the_server_owns_is_not_the_clients_to_change(
         assert "session_initializing" not in client.types()
         await client.send("create_session", apiKey="sk-FORBIDDEN", api_key="sk-FORBIDDEN")
         await client.receive_until("session_ready")
-        native = await house.connect(NATIVE_URL)
+        native = await bridge.connect(NATIVE_URL)
         await native.receive_until("session.created")
         for one in (client, native):
             await _tries(one)
@@ -151,11 +150,11 @@ async def test_case_14_what_the_server_owns_is_not_the_clients_to_change(
         for one in (client, native):
             await one.link.close()
     assert KEY not in json.dumps([client.received, native.received])
-    assert "FORBIDDEN" not in json.dumps(seen.log_lines())
+    assert "FORBIDDEN" not in json.dumps(result.log_lines())
 
 
 async def _tries(client: JsonTestClient) -> None:
-    """Send all that is forbidden; what goes through would be heard of before the end."""
+    """Send every forbidden message; the upstream would answer one that got through."""
     for kind, fields in FORBIDDEN:
         await client.send(kind, **fields)
     await client.link.send_text(TWICE)

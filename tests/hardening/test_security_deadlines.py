@@ -1,4 +1,4 @@
-"""What never comes is given up at its deadline, and what is too much at once is turned away. Cases 3 and 10."""
+"""Handshakes that never end time out, and too many connections are reset. Cases 3 and 10."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from tests.hardening.raw_websocket import receive_until_closed, status_of, upgra
 
 pytestmark = pytest.mark.slow
 
-#: Connections of one address that are no sessions; more are reset.
+#: Connections without a session from one address; more are reset.
 MOST_WAITING = 1024
-#: All 10,000 at once are more files than some machines give to one process: they come in waves.
+#: Some machines don't allow 10,000 open files in one process, so the connections come in waves.
 HALF_OPEN = 10_000
 WAVE = 2_000
-#: From the first byte to the end of the head; and how late a busy machine may be.
+#: From the first byte to the end of the head, and how late a busy machine may be.
 HEAD_SECONDS, LATE_SECONDS = 10, 3
 
 
 async def _drips(stream: trio.SocketStream) -> None:
-    """A handshake of a byte a second."""
+    """Send a handshake at one byte per second."""
     async with stream:
         try:
             for byte in upgrade_request():
@@ -39,9 +39,9 @@ async def _is_let_go(stream: trio.SocketStream) -> None:
         assert trio.current_time() - started > HEAD_SECONDS - 1
 
 
-async def _waits_for_an_upstream(house: BridgeProcess) -> None:
-    """The upstream takes the request for an upgrade and never answers: the attempt ends, and the next is made."""
-    client = await house.connect()
+async def _waits_for_an_upstream(bridge: BridgeProcess) -> None:
+    """The upstream never answers the upgrade request: the attempt times out, and the next one starts."""
+    client = await bridge.connect()
     await client.send("create_session")
     await client.receive_until("session_initializing")
     started = trio.current_time()
@@ -51,48 +51,48 @@ async def _waits_for_an_upstream(house: BridgeProcess) -> None:
     await client.link.close()
 
 
-async def _knocks(house: BridgeProcess) -> trio.SocketStream | None:
-    """Open a connection and say nothing; None where it was reset at once."""
+async def _knocks(bridge: BridgeProcess) -> trio.SocketStream | None:
+    """Open a connection and send nothing; None if it was reset at once."""
     try:
-        return await house.open_tcp()
+        return await bridge.open_tcp()
     except OSError:
         return None
 
 
-async def test_cases_3_and_10_handshakes_that_never_end_are_ended(
-    house: BridgeProcess, upstream: SimulatorThread
+async def test_cases_3_and_10_handshakes_that_never_end_time_out(
+    bridge: BridgeProcess, upstream: SimulatorThread
 ) -> None:
-    async with attack(house, upstream, seconds=30) as seen:
-        before = house.ps.num_fds()
+    async with attack(bridge, upstream, seconds=30) as result:
+        before = bridge.ps.num_fds()
         upstream.set_faults(HandshakeFault("never", times=10**9))
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_waits_for_an_upstream, house)
+            nursery.start_soon(_waits_for_an_upstream, bridge)
             for _ in range(20):
-                nursery.start_soon(_is_let_go, await house.open_tcp())
-                nursery.start_soon(_drips, await house.open_tcp())
+                nursery.start_soon(_is_let_go, await bridge.open_tcp())
+                nursery.start_soon(_drips, await bridge.open_tcp())
         upstream.clear_faults()
-        assert house.ps.num_fds() < before + 10
-    assert seen.grown_mib < 8
+        assert bridge.ps.num_fds() < before + 10
+    assert result.grown_mib < 8
 
 
 @pytest.mark.parametrize("half_open", [WAVE, pytest.param(HALF_OPEN, marks=pytest.mark.nightly)])
-async def test_case_3_thousands_of_half_open_connections_keep_nobody_else_out(
-    half_open: int, house: BridgeProcess, upstream: SimulatorThread
+async def test_case_3_thousands_of_half_open_connections_block_no_client(
+    half_open: int, bridge: BridgeProcess, upstream: SimulatorThread
 ) -> None:
     most = 0
-    async with attack(house, upstream, seconds=40, mib=48):
-        before = house.ps.num_fds()
+    async with attack(bridge, upstream, seconds=40, mib=48):
+        before = bridge.ps.num_fds()
         for _ in range(half_open // WAVE):
-            held = [stream for _ in range(WAVE) if (stream := await _knocks(house)) is not None]
-            most = max(most, house.ps.num_fds() - before)
-            # somebody at another address comes in all the same
+            held = [stream for _ in range(WAVE) if (stream := await _knocks(bridge)) is not None]
+            most = max(most, bridge.ps.num_fds() - before)
+            # a client at another address can still connect
             with trio.fail_after(3):
-                stream = await house.open_tcp("127.0.0.2")
+                stream = await bridge.open_tcp("127.0.0.2")
                 async with stream:
                     await stream.send_all(upgrade_request())
                     assert (await stream.receive_some()).startswith(b"HTTP/1.1 101")
             for one in held:
                 await trio.aclose_forcefully(one)
-            await wait_until(lambda: house.ps.num_fds() < before + 20, 5)
-        assert await status_of(house, upgrade_request()) == 101
+            await wait_until(lambda: bridge.ps.num_fds() < before + 20, 5)
+        assert await status_of(bridge, upgrade_request()) == 101
     assert most <= MOST_WAITING + 20

@@ -1,4 +1,4 @@
-"""Who stands at the door with bad intentions: pages, tickets, requests that are none. Cases 1, 2, 4, 5 and 15."""
+"""Attacks before the upgrade: origins, tickets, invalid requests. Cases 1, 2, 4, 5 and 15."""
 
 from __future__ import annotations
 
@@ -44,24 +44,24 @@ STRANGE_PAGES = (
 )
 
 
-async def test_case_1_a_page_that_is_not_on_the_list_gets_no_further_than_the_door(
-    house: BridgeProcess, upstream: SimulatorThread
+async def test_case_1_an_origin_that_is_not_listed_is_rejected_before_the_upgrade(
+    bridge: BridgeProcess, upstream: SimulatorThread
 ) -> None:
-    async with attack(house, upstream, seconds=15) as seen:
+    async with attack(bridge, upstream, seconds=15) as result:
         asked = upstream.opened_sessions(), dict(upstream.simulator.journal.requests)
         for path in (CLIENT_PATH, NATIVE_URL):
             for origin in STRANGE_PAGES:
-                assert await status_of(house, upgrade_request(f"Origin: {origin}", path=path)) == 403, origin
-        assert await status_of(house, upgrade_request(f"Origin: {PAGE}", "Origin: https://evil.test")) == 403
-        assert await status_of(house, upgrade_request(token="")) == 401  # no page and no token
-        assert await status_of(house, upgrade_request(f"Origin: {PAGE}")) == 101
+                assert await status_of(bridge, upgrade_request(f"Origin: {origin}", path=path)) == 403, origin
+        assert await status_of(bridge, upgrade_request(f"Origin: {PAGE}", "Origin: https://evil.test")) == 403
+        assert await status_of(bridge, upgrade_request(token="")) == 401  # neither origin nor token
+        assert await status_of(bridge, upgrade_request(f"Origin: {PAGE}")) == 101
         assert asked == (upstream.opened_sessions(), dict(upstream.simulator.journal.requests))
-    refused = [line["code"] for line in seen.log_lines("client.refused")]
+    refused = [line["code"] for line in result.log_lines("client.refused")]
     assert refused == ["ORIGIN_NOT_ALLOWED"] * (2 * len(STRANGE_PAGES) + 1) + ["UNAUTHORIZED"]
 
 
-async def test_case_2_a_ticket_is_good_once_and_for_a_minute_and_no_log_shows_one(
-    house: BridgeProcess, upstream: SimulatorThread
+async def test_case_2_a_ticket_is_valid_once_for_a_minute_and_never_logged(
+    bridge: BridgeProcess, upstream: SimulatorThread
 ) -> None:
     token, now = Secret(TOKEN), time.time()
     good = make_ticket(token, now).reveal()
@@ -75,25 +75,27 @@ async def test_case_2_a_ticket_is_good_once_and_for_a_minute_and_no_log_shows_on
         "static": TOKEN,
     }
     outcomes: list[int] = []
-    async with attack(house, upstream, seconds=15) as seen:
+    async with attack(bridge, upstream, seconds=15) as result:
         for name, ticket in bad.items():
-            assert await status_of(house, upgrade_request(path=f"{CLIENT_PATH}?ticket={ticket}", token="")) == 401, name
+            assert await status_of(bridge, upgrade_request(path=f"{CLIENT_PATH}?ticket={ticket}", token="")) == 401, (
+                name
+            )
 
         async def use() -> None:
-            outcomes.append(await status_of(house, upgrade_request(path=f"{CLIENT_PATH}?ticket={good}", token="")))
+            outcomes.append(await status_of(bridge, upgrade_request(path=f"{CLIENT_PATH}?ticket={good}", token="")))
 
         async with trio.open_nursery() as nursery:
             for _ in range(20):
                 nursery.start_soon(use)
         assert sorted(outcomes) == [101] + [401] * 19
-    assert {line["code"] for line in seen.log_lines("client.refused")} == {"UNAUTHORIZED"}
-    text = house.log.read_text()
+    assert {line["code"] for line in result.log_lines("client.refused")} == {"UNAUTHORIZED"}
+    text = bridge.log.read_text()
     assert TOKEN not in text
     assert not any(ticket and ticket in text for ticket in (good, *bad.values()))
 
 
-async def test_case_4_requests_that_are_none_are_answered_and_done_with(
-    house: BridgeProcess, upstream: SimulatorThread
+async def test_case_4_invalid_requests_are_answered_and_closed(
+    bridge: BridgeProcess, upstream: SimulatorThread
 ) -> None:
     plenty = [f"X-{n}: y" for n in range(1000)]
     requests = {
@@ -123,40 +125,40 @@ async def test_case_4_requests_that_are_none_are_answered_and_done_with(
         "HTTP 2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {400, 404, 505}),
         "noise": (random_bytes(70_000), {400, 431, 0}),
     }
-    async with attack(house, upstream, seconds=20):
+    async with attack(bridge, upstream, seconds=20):
         for name, (request, wanted) in requests.items():
-            assert await status_of(house, request, seconds=2) in wanted, name
+            assert await status_of(bridge, request, seconds=2) in wanted, name
 
 
 async def test_case_5_a_subprotocol_header_of_spaces_costs_no_time(
-    house: BridgeProcess, upstream: SimulatorThread
+    bridge: BridgeProcess, upstream: SimulatorThread
 ) -> None:
-    async with attack(house, upstream, seconds=10):
+    async with attack(bridge, upstream, seconds=10):
         for filling in (" " * 32_768, " " * 28_000, "," * 28_000, ", a" * 9_000, "\t ," * 9_000):
             started = trio.current_time()
             request = upgrade_request(f"Sec-WebSocket-Protocol: realtime{filling}x")
-            assert await status_of(house, request) in {101, 431}
+            assert await status_of(bridge, request) in {101, 431}
             assert trio.current_time() - started < 1
 
 
-async def test_case_15_the_session_beyond_the_limit_is_refused_and_the_others_stay(
-    house: BridgeProcess, upstream: SimulatorThread
+async def test_case_15_a_session_beyond_the_limit_is_rejected_and_the_others_stay(
+    bridge: BridgeProcess, upstream: SimulatorThread
 ) -> None:
-    async with attack(house, upstream, seconds=15) as seen:
-        inside = [await house.connect() for _ in range(MAX_SESSIONS - 1)]
+    async with attack(bridge, upstream, seconds=15) as result:
+        inside = [await bridge.connect() for _ in range(MAX_SESSIONS - 1)]
         for path in (CLIENT_PATH, NATIVE_URL):
             with pytest.raises(HandshakeRefused) as refused:
-                await house.connect(path)
+                await bridge.connect(path)
             assert refused.value.status == 503
             assert "retry-after" in dict(refused.value.headers)
         assert len([one for one in inside if await _is_there(one)]) == MAX_SESSIONS - 1
         for one in inside:
             await one.link.abort()
         with trio.fail_after(2):
-            while await status_of(house, upgrade_request()) != 101:  # noqa: ASYNC110 - another process
+            while await status_of(bridge, upgrade_request()) != 101:  # noqa: ASYNC110 - another process
                 await trio.sleep(0.05)
-    assert {line["code"] for line in seen.log_lines("client.refused")} == {"SERVER_BUSY"}
-    assert WITH_TOKEN[0][1] not in house.log.read_text()
+    assert {line["code"] for line in result.log_lines("client.refused")} == {"SERVER_BUSY"}
+    assert WITH_TOKEN[0][1] not in bridge.log.read_text()
 
 
 async def _is_there(client: JsonTestClient) -> bool:

@@ -1,4 +1,4 @@
-"""Clients whose frames are too large, too many, wrong, or never read. Cases 6 to 9."""
+"""Clients that send too much, too large or invalid frames, or never read. Cases 6 to 9."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from tests.server.harness import JsonTestClient
 
 pytestmark = pytest.mark.slow
 
-#: What the bridge under attack takes in one message.
+#: The largest message that the bridge under attack accepts.
 LIMIT = 262_144
 TEXT, BINARY, CONTINUATION, PING, PONG = 1, 2, 0, 9, 10
 
 
-async def opened(house: BridgeProcess, *, receive_buffer: int | None = None) -> trio.SocketStream:
-    """A client that has only just come in, on its bare stream: the 101 and `connected` are read."""
-    stream = await house.open_tcp()
+async def opened(bridge: BridgeProcess, *, receive_buffer: int | None = None) -> trio.SocketStream:
+    """Connect a client on a bare stream, and read the 101 and `connected`."""
+    stream = await bridge.open_tcp()
     if receive_buffer is not None:
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
     await stream.send_all(upgrade_request())
-    seen = b""
+    result = b""
     with trio.fail_after(5):
-        while b'"connected"' not in seen:
-            seen += await stream.receive_some()
+        while b'"connected"' not in result:
+            result += await stream.receive_some()
     return stream
 
 
 def close_of(data: bytes) -> tuple[int | None, list[dict[str, object]]]:
-    """Take a server's frames apart: the code of the Close, and the messages before it."""
+    """Parse a server's frames: the close code, and the messages before it."""
     messages: list[dict[str, object]] = []
     while len(data) >= 2:
         opcode, size, at = data[0] & 15, data[1], 2
@@ -50,7 +50,7 @@ def close_of(data: bytes) -> tuple[int | None, list[dict[str, object]]]:
 
 
 async def says_all(stream: trio.abc.Stream, pieces: list[bytes]) -> None:
-    """Send for as long as anybody listens."""
+    """Send until the connection breaks."""
     try:
         for piece in pieces:
             await stream.send_all(piece)
@@ -59,7 +59,7 @@ async def says_all(stream: trio.abc.Stream, pieces: list[bytes]) -> None:
 
 
 async def ends(stream: trio.SocketStream, pieces: list[bytes], *, seconds: float) -> tuple[int | None, list[str]]:
-    """Send all that, and give how the bridge ended it: the code of the Close, and the codes of the errors before."""
+    """Send these pieces, and give the bridge's close code and the codes of the errors before it."""
     found = b""
     async with stream, trio.open_nursery() as nursery:
         nursery.start_soon(says_all, stream, pieces)
@@ -80,23 +80,23 @@ TOO_LARGE = {
 }
 
 
-async def test_case_6_a_message_that_is_too_large_is_told_so_before_the_close(
-    house: BridgeProcess, upstream: SimulatorThread
+async def test_case_6_a_message_that_is_too_large_gets_an_error_before_the_close(
+    bridge: BridgeProcess, upstream: SimulatorThread
 ) -> None:
-    async with attack(house, upstream, seconds=25) as seen:
+    async with attack(bridge, upstream, seconds=25) as result:
         for name, pieces in TOO_LARGE.items():
-            ended = await ends(await opened(house), pieces, seconds=4)
+            ended = await ends(await opened(bridge), pieces, seconds=4)
             assert ended == (1009, ["MESSAGE_TOO_LARGE"]), name
-        fits = await house.connect()
+        fits = await bridge.connect()
         await fits.link.send_fragments(bytes(LIMIT), 1024)
         await fits.send("ping")
         await fits.receive_until("pong")
         await fits.link.close()
-    codes = [line["closeCode"] for line in seen.log_lines("client.disconnected")]
+    codes = [line["closeCode"] for line in result.log_lines("client.disconnected")]
     assert codes[: len(TOO_LARGE)] == [1009] * len(TOO_LARGE)
 
 
-#: As many fragments as one message may have: a message for the rates, thousands of frames for whoever reads them.
+#: A message of as many fragments as allowed: one message for the rate limits, thousands of frames to read.
 IN_PIECES = frame(BINARY, last=False) + frame(CONTINUATION, last=False) * 4000 + frame(CONTINUATION)
 FLOODS = {
     "empty fragments without end": [frame(TEXT, last=False), *[frame(CONTINUATION, last=False) * 1000] * 300],
@@ -108,49 +108,49 @@ FLOODS = {
 }
 
 
-async def test_cases_7_and_8_floods_of_small_frames_are_slowed_and_sent_away(
-    house: BridgeProcess, upstream: SimulatorThread
+async def test_cases_7_and_8_floods_of_small_frames_are_slowed_and_closed(
+    bridge: BridgeProcess, upstream: SimulatorThread
 ) -> None:
     ended: dict[str, tuple[int | None, list[str]]] = {}
 
     async def flood(name: str, pieces: list[bytes]) -> None:
-        ended[name] = await ends(await opened(house), pieces, seconds=20)
+        ended[name] = await ends(await opened(bridge), pieces, seconds=20)
 
-    async with attack(house, upstream, seconds=25) as seen, trio.open_nursery() as nursery:
+    async with attack(bridge, upstream, seconds=25) as result, trio.open_nursery() as nursery:
         for name, pieces in FLOODS.items():
             nursery.start_soon(flood, name, pieces)
     too_many = ended.pop("empty fragments without end")
     assert too_many in ((1009, ["MESSAGE_TOO_LARGE"]), (1008, ["RATE_EXCEEDED"]))
     assert list(ended.values()) == [(1008, ["RATE_EXCEEDED"])] * (len(FLOODS) - 1)
-    assert len(seen.log_lines("error.sent")) == len(FLOODS)
+    assert len(result.log_lines("error.sent")) == len(FLOODS)
 
 
-async def test_case_8_who_pings_and_reads_no_pong_is_given_up(house: BridgeProcess, upstream: SimulatorThread) -> None:
-    async with attack(house, upstream, seconds=25) as seen:
-        stream = await opened(house, receive_buffer=4096)
+async def test_case_8_a_client_that_reads_no_pongs_is_closed(bridge: BridgeProcess, upstream: SimulatorThread) -> None:
+    async with attack(bridge, upstream, seconds=25) as result:
+        stream = await opened(bridge, receive_buffer=4096)
         async with stream:
             with trio.move_on_after(15):
                 await says_all(stream, [frame(PING, bytes(125)) * 1000] * 2000)
-                await _is_over(house, seen.log_from)
-    assert seen.log_lines("client.disconnected")[0]["closeReason"] == "the peer pings and does not read the pongs"
+                await _is_over(bridge, result.log_from)
+    assert result.log_lines("client.disconnected")[0]["closeReason"] == "the peer pings and does not read the pongs"
 
 
-async def _is_over(house: BridgeProcess, since: int) -> None:
-    await wait_until(lambda: house.log_lines("client.disconnected", since=since), 20)
+async def _is_over(bridge: BridgeProcess, since: int) -> None:
+    await wait_until(lambda: bridge.log_lines("client.disconnected", since=since), 20)
 
 
-async def test_case_8_who_never_reads_is_cut_with_a_reason(house: BridgeProcess, upstream: SimulatorThread) -> None:
-    async with attack(house, upstream, seconds=30, mib=40) as seen:
-        stream = await opened(house, receive_buffer=4096)
+async def test_case_8_a_client_that_never_reads_is_closed(bridge: BridgeProcess, upstream: SimulatorThread) -> None:
+    async with attack(bridge, upstream, seconds=30, mib=40) as result:
+        stream = await opened(bridge, receive_buffer=4096)
         async with stream:
             await stream.send_all(frame(TEXT, b'{"type":"create_session"}'))
             content = [{"type": "input_text", "text": "x" * 200_000}]
             item = {"type": "message", "role": "user", "content": content}
             event = json.dumps({"type": "conversation.item.create", "item": item}).encode()
             with trio.fail_after(20):
-                await says_all(stream, [frame(TEXT, event)] * 34)  # each comes back twice, and is read by nobody
-                await _is_over(house, seen.log_from)
-    assert [line["code"] for line in seen.log_lines("error.sent")] == ["SLOW_CONSUMER"]
+                await says_all(stream, [frame(TEXT, event)] * 34)  # each is echoed twice, and nothing reads it
+                await _is_over(bridge, result.log_from)
+    assert [line["code"] for line in result.log_lines("error.sent")] == ["SLOW_CONSUMER"]
 
 
 WRONG = {
@@ -171,19 +171,19 @@ WRONG = {
 }
 
 
-async def test_case_9_who_breaks_the_protocol_is_told_by_a_close_and_let_go(
-    house: BridgeProcess, upstream: SimulatorThread
+async def test_case_9_a_client_that_violates_the_protocol_is_closed(
+    bridge: BridgeProcess, upstream: SimulatorThread
 ) -> None:
-    async with attack(house, upstream, seconds=25) as seen:
+    async with attack(bridge, upstream, seconds=25) as result:
         for name, (piece, code) in WRONG.items():
-            broken, errors = await ends(await opened(house), [piece], seconds=2.5)
-            # of a Close that is wrong itself the library may say either
+            broken, errors = await ends(await opened(bridge), [piece], seconds=2.5)
+            # for an invalid Close frame, the library may answer with either code
             assert broken == code or ("close" in name and broken in {1002, 1007}), name
             assert errors == [], name
-        half = await house.connect()
+        half = await bridge.connect()
         await half.link.send_raw(frame(TEXT, b"x" * 100)[:20])
         await half.link.stream.aclose()
         with pytest.raises(LinkClosed):
             await JsonTestClient(half.link).send("ping")
-    codes = [line["closeCode"] for line in seen.log_lines("client.disconnected")]
+    codes = [line["closeCode"] for line in result.log_lines("client.disconnected")]
     assert set(codes[: len(WRONG)]) == {1002, 1007}

@@ -1,4 +1,4 @@
-"""An upstream that is none, and a client who would like to choose it. Cases 9, 10, 11 and 14."""
+"""A hostile upstream, and clients that try to choose the upstream. Cases 9, 10, 11 and 14."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ WRONG = {
 
 
 async def test_case_9_an_upstream_that_breaks_the_protocol_is_replaced(
-    house: BridgeProcess, upstream: SimulatorThread
+    bridge: BridgeProcess, upstream: SimulatorThread
 ) -> None:
     reasons: dict[str, str] = {}
 
     async def goes_through(name: str, raw: bytes) -> None:
-        client = await house.connect()
+        client = await bridge.connect()
         await client.send("create_session")
         session_id = (await client.receive_until("session_ready"))["sessionId"]
         upstream.inject(RawBytes(raw), session_id)
@@ -60,32 +60,32 @@ async def test_case_9_an_upstream_that_breaks_the_protocol_is_replaced(
             await client.receive_until("reconnected")
         await client.link.close()
 
-    async with attack(house, upstream, seconds=20):
+    async with attack(bridge, upstream, seconds=20):
         async with trio.open_nursery() as nursery:
             for name, raw in WRONG.items():
                 nursery.start_soon(goes_through, name, raw)
-        await wait_until(lambda: len(upstream.simulator.connections) == 1 == house.sockets_to(upstream.port), 3)
+        await wait_until(lambda: len(upstream.simulator.connections) == 1 == bridge.sockets_to(upstream.port), 3)
     assert set(reasons) == set(WRONG)
     assert set(reasons.values()) == {"The upstream violated the WebSocket protocol"}
 
 
 @dataclass(frozen=True, slots=True)
 class Redirect(Fault):
-    """Send whoever comes somewhere else."""
+    """Redirect every request."""
 
     name: ClassVar[str] = "redirect"
     to: str = ""
     on: str = "socket"
 
-    def refuse(self, visit: ClientAttempt) -> HttpRefusal | None:
-        if visit.endpoint != self.on:
+    def refuse(self, attempt: ClientAttempt) -> HttpRefusal | None:
+        if attempt.endpoint != self.on:
             return None
         moved = ServiceError(type="invalid_request_error", code=None, message="Moved.")
         return HttpRefusal(status=307, error=moved, headers=(("location", self.to),))
 
 
 def percent(text: str) -> str:
-    """Write a text into a query."""
+    """Percent-encode a text for a query."""
     return "".join(f"%{byte:02x}" for byte in text.encode())
 
 
@@ -99,7 +99,7 @@ ANSWERS: Mapping[str, tuple[Fault, str]] = {
     "mint 429": (HttpFault(429, on="mint", retry_after=600), "RATE_LIMITED"),
     "mint page": (HttpFault(200, on="mint", says="page"), ""),
 }
-#: What may get better is tried again.
+#: A failure that may improve is retried.
 UNREACHABLE: Mapping[str, Fault] = {
     "500": HttpFault(500),
     "mint 500": HttpFault(500, on="mint"),
@@ -110,37 +110,37 @@ UNREACHABLE: Mapping[str, Fault] = {
 }
 
 
-async def test_case_10_an_upstream_that_answers_anything_else_is_named_for_what_it_is(
-    house: BridgeProcess, upstream: SimulatorThread
+async def test_case_10_an_upstream_that_is_no_realtime_service_is_reported_as_what_it_is(
+    bridge: BridgeProcess, upstream: SimulatorThread
 ) -> None:
-    async with attack(house, upstream, seconds=30) as seen:
+    async with attack(bridge, upstream, seconds=30) as result:
         for name, (fault, code) in ANSWERS.items():
             upstream.set_faults(fault)
-            client = await house.connect()
+            client = await bridge.connect()
             await client.send("create_session")
             with trio.fail_after(10):
-                told = (await client.receive_until("error"))["code"]
-            assert told == code or not code, name
+                received = (await client.receive_until("error"))["code"]
+            assert received == code or not code, name
             await client.link.close()
         for name, fault in UNREACHABLE.items():
             upstream.set_faults(fault)
-            client = await house.connect()
+            client = await bridge.connect()
             client_id = (await client.receive_until("connected"))["clientId"]
             await client.send("create_session")
-            await wait_until(lambda: _failed(seen, client_id), 3)  # noqa: B023 - it is over within the turn
-            assert _failed(seen, client_id) == ["UPSTREAM_UNAVAILABLE"], name
+            await wait_until(lambda: _failed(result, client_id), 3)  # noqa: B023 - it is over within the turn
+            assert _failed(result, client_id) == ["UPSTREAM_UNAVAILABLE"], name
             await client.link.close()
-        await wait_until(lambda: house.sockets_to(upstream.port) == 1, 3)
+        await wait_until(lambda: bridge.sockets_to(upstream.port) == 1, 3)
 
 
-def _failed(seen: Attack, client_id: str) -> list[str]:
-    """Why this client's attempts failed."""
-    return [line["code"] for line in seen.log_lines("attempt.failed") if line["clientId"] == client_id]
+def _failed(result: Attack, client_id: str) -> list[str]:
+    """Return the codes of this client's failed attempts."""
+    return [line["code"] for line in result.log_lines("attempt.failed") if line["clientId"] == client_id]
 
 
 @asynccontextmanager
 async def trap() -> AsyncIterator[tuple[str, list[bytes]]]:
-    """A server to which nobody must ever come: its address, and what came all the same."""
+    """A server that must receive nothing: its address, and what it did receive."""
     caught: list[bytes] = []
 
     async def catch(stream: trio.SocketStream) -> None:
@@ -154,10 +154,10 @@ async def trap() -> AsyncIterator[tuple[str, list[bytes]]]:
         nursery.cancel_scope.cancel()
 
 
-async def test_case_11_no_client_chooses_the_upstream_and_no_redirect_moves_the_key(
-    house: BridgeProcess, upstream: SimulatorThread
+async def test_case_11_neither_a_client_nor_a_redirect_sends_the_key_elsewhere(
+    bridge: BridgeProcess, upstream: SimulatorThread
 ) -> None:
-    async with attack(house, upstream, seconds=40) as seen, trap() as (there, caught):
+    async with attack(bridge, upstream, seconds=40) as result, trap() as (there, caught):
         url = f"http://{there}/v1"
         names = ("base_url", "baseUrl", "api_base", "upstream", "url", "host", "endpoint", "api_key")
         tries = [url, f"ws://{there}", "http://169.254.169.254/latest", f"http://[::ffff:127.0.0.1]:{there[-5:]}"]
@@ -168,39 +168,37 @@ async def test_case_11_no_client_chooses_the_upstream_and_no_redirect_moves_the_
                 query = sep + "&".join(f"{name}={tried}" for name in names)
                 lines = (f"X-Forwarded-Host: {there}", f"Forwarded: host={there}", f"X-Upstream: {tried}")
                 assert await status_of(
-                    house, upgrade_request(*lines, path=path + query).replace(b"bridge.test", there.encode())
+                    bridge, upgrade_request(*lines, path=path + query).replace(b"bridge.test", there.encode())
                 )
-        client = await house.connect()
+        client = await bridge.connect()
         models = (f"@{there}/", f"x#@{there}", f"../../{there}", f"x&host={there}", f"//{there}/", "x\r\nHost: evil")
         await client.send("create_session", **dict.fromkeys(names, url))
         await client.receive_until("session_ready")
         await client.send("session.update", session={"base_url": url, "type": "realtime"})
         await client.link.close()
         for model in models:
-            native = await house.connect(f"/v1/realtime?model={percent(model)}")
+            native = await bridge.connect(f"/v1/realtime?model={percent(model)}")
             with trio.fail_after(10):
-                await native.receive_until("session.created")  # the model is the server's own
+                await native.receive_until("session.created")  # the server sets the model
             await native.link.close()
         assert upstream.opened_sessions() > before + len(models)
         for place in ("socket", "mint"):
             upstream.set_faults(Redirect(f"http://{there}/v1/realtime", on=place))
-            client = await house.connect(headers=WITH_TOKEN)
+            client = await bridge.connect(headers=WITH_TOKEN)
             await client.send("create_session")
             with trio.fail_after(15):
                 await client.receive_until("error")
             await client.link.close()
         upstream.clear_faults()
         assert caught == []
-    assert KEY not in house.log.read_text()
-    assert seen.log_lines("client.connected")
+    assert KEY not in bridge.log.read_text()
+    assert result.log_lines("client.connected")
 
 
-async def test_case_14_a_key_in_what_the_upstream_says_goes_no_further(
-    house: BridgeProcess, upstream: SimulatorThread
-) -> None:
-    async with attack(house, upstream, seconds=20) as seen:
+async def test_case_14_a_key_in_an_upstream_error_is_redacted(bridge: BridgeProcess, upstream: SimulatorThread) -> None:
+    async with attack(bridge, upstream, seconds=20) as result:
         for path in (CLIENT_PATH, NATIVE_URL):
-            client = await house.connect(path)
+            client = await bridge.connect(path)
             if path == CLIENT_PATH:
                 await client.send("create_session")
             session_id = (await client.receive_until("session.created"))["session"]["id"]
@@ -210,10 +208,10 @@ async def test_case_14_a_key_in_what_the_upstream_says_goes_no_further(
             error = {"type": "server_error", "code": "odd", "message": said, "param": said, "event_id": None}
             upstream.inject(TextFrame("error", json.dumps({"type": "error", "error": error}).encode()), session_id)
             with trio.fail_after(5):
-                told = json.dumps(await client.receive_until("error"))
-            assert "Incorrect API key" in told
-            assert KEY not in told
-            assert "ek_0123456789abcdef0123" not in told
+                received = json.dumps(await client.receive_until("error"))
+            assert "Incorrect API key" in received
+            assert KEY not in received
+            assert "ek_0123456789abcdef0123" not in received
             await client.link.close()
-        assert seen.log_lines("upstream.error")
-    assert KEY not in house.log.read_text()
+        assert result.log_lines("upstream.error")
+    assert KEY not in bridge.log.read_text()

@@ -1,4 +1,4 @@
-"""A whole bridge on memory streams, and clients at its doors."""
+"""A whole bridge on memory streams, and clients of both endpoints."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def make_settings(rules: ClientRules | None = None, **changes: Any) -> BridgeSet
 
 @dataclass
 class JsonTestClient:
-    """Somebody at a door, in plain JSON."""
+    """A client of either endpoint, which sends and receives plain JSON."""
 
     link: WebSocketLink
     received: list[dict[str, Any]] = field(default_factory=list)
@@ -56,7 +56,7 @@ class JsonTestClient:
         await self.link.send_text(json.dumps({"type": kind, **fields}))
 
     async def receive_until(self, kind: str) -> dict[str, Any]:
-        """Read until a message of this type. Raises LinkClosed at the end, TooSlowError after three minutes."""
+        """Receive until a message of this type. Raises LinkClosed at the end, TooSlowError after three minutes."""
         with trio.fail_after(180):
             while True:
                 frame = await self.link.receive()
@@ -68,7 +68,7 @@ class JsonTestClient:
                     return self.received[-1]
 
     async def receive_close(self) -> LinkClosed:
-        """Read all there is and give the end."""
+        """Receive everything, and give the close."""
         try:
             await self.receive_until("no such type")
         except LinkClosed as end:
@@ -81,7 +81,7 @@ class JsonTestClient:
 
 @dataclass
 class BridgeHarness:
-    """A bridge and whoever may be its upstream."""
+    """A bridge, its log, and its upstream if that is a fake."""
 
     bridge: Bridge
     nursery: trio.Nursery
@@ -96,13 +96,13 @@ class BridgeHarness:
     async def connect(
         self, path: str = CLIENT_PATH, *, headers: Headers = (), subprotocols: tuple[str, ...] = ()
     ) -> JsonTestClient:
-        """Come in. Raises HandshakeRefused."""
+        """Connect a client. Raises HandshakeRefused."""
         endpoint = ParsedUrl("ws", "bridge.test", 80, path)
         upgraded = await upgrade(self.stream(), endpoint, headers=headers, subprotocols=subprotocols)
         return JsonTestClient(upgraded.link)
 
     async def get(self, path: str, method: str = "GET") -> tuple[int, bytes, bytes]:
-        """Ask for a page: status, head, body."""
+        """Make a plain HTTP request: status, head, body."""
         wire = self.stream()
         await wire.send_all(f"{method} {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n".encode())
         answer = b""
@@ -112,7 +112,7 @@ class BridgeHarness:
         return int(head.split()[1]), head, body
 
     def log_lines(self, event: str | None = None) -> list[dict[str, Any]]:
-        """Give the log's lines, those of one event where it is named."""
+        """Give the log lines, optionally of one event only."""
         found = [json.loads(line) for line in self.log.getvalue().splitlines()]
         return [line for line in found if event in (None, line["event"])]
 
@@ -121,7 +121,7 @@ class BridgeHarness:
 async def running_bridge(
     made: BridgeSettings | None = None, connector: Connector | None = None, shared: SharedState | None = None
 ) -> AsyncIterator[BridgeHarness]:
-    """A bridge for the length of the block; its upstream is a fake one unless another is given."""
+    """Run a bridge while the block runs; its upstream is a fake unless a connector is given."""
     fake = FakeUpstream() if connector is None else None
     text = io.StringIO()
     async with trio.open_nursery() as nursery:

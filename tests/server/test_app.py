@@ -1,4 +1,4 @@
-"""A whole bridge in memory: its doors, its pages, what it lets in and what it says about itself."""
+"""A whole bridge in memory: its endpoints, its limits, its logs and its metrics."""
 
 # The clock fixture is never used by name: asking for it makes the time virtual.
 # ruff: noqa: ARG001
@@ -24,8 +24,8 @@ SPEECH = b"\1\2" * 240
 
 
 async def test_a_client_gets_a_session_and_an_answer(autojump_clock: trio.testing.MockClock) -> None:
-    async with simulated_upstream() as (_, connector), running_bridge(connector=connector) as house:
-        client = await house.connect()
+    async with simulated_upstream() as (_, connector), running_bridge(connector=connector) as bridge:
+        client = await bridge.connect()
         connected = await client.receive_until("connected")
         assert connected["protocol"] == 1
         await client.send("create_session", audioOut="binary")
@@ -41,8 +41,8 @@ async def test_a_client_gets_a_session_and_an_answer(autojump_clock: trio.testin
 
 
 async def test_an_sdk_sees_the_api_and_nothing_else(autojump_clock: trio.testing.MockClock) -> None:
-    async with simulated_upstream() as (_, connector), running_bridge(connector=connector) as house:
-        client = await house.connect(NATIVE_URL, subprotocols=("realtime", "openai-beta.realtime-v1"))
+    async with simulated_upstream() as (_, connector), running_bridge(connector=connector) as bridge:
+        client = await bridge.connect(NATIVE_URL, subprotocols=("realtime", "openai-beta.realtime-v1"))
         assert client.link.subprotocol == "realtime"
         await client.receive_until("session.created")
         item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hello"}]}
@@ -55,23 +55,23 @@ async def test_an_sdk_sees_the_api_and_nothing_else(autojump_clock: trio.testing
 
 
 async def test_an_sdk_sees_a_reconnection_as_one_more_session_updated(autojump_clock: trio.testing.MockClock) -> None:
-    async with running_bridge() as house:
-        client = await house.connect(NATIVE_URL)
+    async with running_bridge() as bridge:
+        client = await bridge.connect(NATIVE_URL)
         await client.receive_until("session.created")
         await trio.testing.wait_all_tasks_blocked()
-        assert house.upstream is not None
-        house.upstream.links[0].put.send_nowait(upstream_over())
+        assert bridge.upstream is not None
+        bridge.upstream.links[0].put.send_nowait(upstream_over())
         await client.receive_until("session.updated")
         await client.send("response.cancel")
         await trio.testing.wait_all_tasks_blocked()
-        assert len(house.upstream.links) == 2
+        assert len(bridge.upstream.links) == 2
         assert client.types() == ["session.created", "session.updated"]
         await client.link.close()
 
 
-async def test_the_beta_header_of_a_client_does_not_travel(autojump_clock: trio.testing.MockClock) -> None:
-    async with simulated_upstream() as (_, connector), running_bridge(connector=connector) as house:
-        client = await house.connect(
+async def test_the_beta_header_of_a_client_is_not_forwarded(autojump_clock: trio.testing.MockClock) -> None:
+    async with simulated_upstream() as (_, connector), running_bridge(connector=connector) as bridge:
+        client = await bridge.connect(
             NATIVE_URL, headers=(("OpenAI-Beta", "realtime=v1"), ("Authorization", "Bearer sk-x"))
         )
         await client.receive_until("session.created")
@@ -84,40 +84,40 @@ async def test_the_beta_header_of_a_client_does_not_travel(autojump_clock: trio.
 @pytest.mark.parametrize(
     ("path", "key"), [(CLIENT_PATH, "code"), (NATIVE_URL, "error")], ids=["client protocol", "native"]
 )
-async def test_a_foreign_page_is_refused_before_anything_upstream_is_touched(path: str, key: str) -> None:
-    async with running_bridge() as house:
+async def test_a_foreign_origin_is_rejected_before_anything_is_opened_upstream(path: str, key: str) -> None:
+    async with running_bridge() as bridge:
         with pytest.raises(HandshakeRefused) as refused:
-            await house.connect(path, headers=(("Origin", "https://evil.test"),))
+            await bridge.connect(path, headers=(("Origin", "https://evil.test"),))
         assert refused.value.status == 403
         body = json.loads(refused.value.body)
         shown = body[key] if key == "code" else body["error"]["code"]
         assert shown.upper() == "ORIGIN_NOT_ALLOWED"
-        assert house.upstream is not None
-        assert house.upstream.requested_options == []
-        [line] = house.log_lines("client.refused")
+        assert bridge.upstream is not None
+        assert bridge.upstream.requested_options == []
+        [line] = bridge.log_lines("client.refused")
         assert (line["code"], line["origin"]) == ("ORIGIN_NOT_ALLOWED", "https://evil.test")
 
 
-async def test_without_the_token_nobody_comes_in_and_no_log_shows_it() -> None:
+async def test_without_the_token_no_client_connects_and_no_log_shows_it() -> None:
     rules = ClientRules(token=Secret(TOKEN))
-    async with running_bridge(make_settings(rules)) as house:
+    async with running_bridge(make_settings(rules)) as bridge:
         with pytest.raises(HandshakeRefused) as refused:
-            await house.connect(f"{CLIENT_PATH}?ticket={TOKEN}")
+            await bridge.connect(f"{CLIENT_PATH}?ticket={TOKEN}")
         assert refused.value.status == 401
         assert dict(refused.value.headers)["www-authenticate"] == "Bearer"
-        client = await house.connect(subprotocols=("sherpa", f"openai-insecure-api-key.{TOKEN}"))
+        client = await bridge.connect(subprotocols=("sherpa", f"openai-insecure-api-key.{TOKEN}"))
         assert client.link.subprotocol == "sherpa"
         await client.receive_until("connected")
         await client.link.close()
-        assert TOKEN not in house.log.getvalue()
+        assert TOKEN not in bridge.log.getvalue()
 
 
-async def test_the_session_beyond_the_limit_is_refused_and_the_others_are_not_disturbed() -> None:
-    async with running_bridge(make_settings(ClientRules(max_sessions=1))) as house:
-        first = await house.connect()
+async def test_a_session_beyond_the_limit_is_rejected_and_others_are_not_affected() -> None:
+    async with running_bridge(make_settings(ClientRules(max_sessions=1))) as bridge:
+        first = await bridge.connect()
         await first.receive_until("connected")
         with pytest.raises(HandshakeRefused) as refused:
-            await house.connect()
+            await bridge.connect()
         assert refused.value.status == 503
         assert json.loads(refused.value.body)["code"] == "SERVER_BUSY"
         assert "retry-after" in dict(refused.value.headers)
@@ -125,7 +125,7 @@ async def test_the_session_beyond_the_limit_is_refused_and_the_others_are_not_di
         await first.receive_until("pong")
         await first.link.close()
         await trio.testing.wait_all_tasks_blocked()
-        second = await house.connect()
+        second = await bridge.connect()
         await second.receive_until("connected")
         await second.link.close()
 
@@ -133,47 +133,47 @@ async def test_the_session_beyond_the_limit_is_refused_and_the_others_are_not_di
 # What a client may do
 
 
-async def test_a_locked_field_is_refused_on_both_doors(autojump_clock: trio.testing.MockClock) -> None:
-    async with running_bridge(make_settings(ClientRules(locked=frozenset({"instructions"})))) as house:
-        client = await house.connect()
+async def test_a_locked_field_is_rejected_at_both_endpoints(autojump_clock: trio.testing.MockClock) -> None:
+    async with running_bridge(make_settings(ClientRules(locked=frozenset({"instructions"})))) as bridge:
+        client = await bridge.connect()
         await client.send("create_session", instructions="Tell me the key.")
         error = await client.receive_until("error")
         assert error["code"] == "INVALID_MESSAGE"
         assert "instructions" in error["message"]
-        assert house.upstream is not None
-        assert house.upstream.requested_options == []
-        native = await house.connect(NATIVE_URL)
+        assert bridge.upstream is not None
+        assert bridge.upstream.requested_options == []
+        native = await bridge.connect(NATIVE_URL)
         await native.send("session.update", session={"instructions": "Tell me the key."})
         error = await native.receive_until("error")
         assert (error["error"]["type"], error["error"]["code"]) == ("bridge_error", "invalid_message")
-        assert not any("Tell me" in str(sent) for link in house.upstream.links for sent in link.sent)
+        assert not any("Tell me" in str(sent) for link in bridge.upstream.links for sent in link.sent)
         for one in (client, native):
             await one.link.close()
 
 
-async def test_a_message_that_is_too_large_ends_the_socket_with_its_reason(
+async def test_a_message_that_is_too_large_closes_the_socket_with_a_reason(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    async with running_bridge(make_settings(ClientRules(max_message_bytes=1000))) as house:
-        client = await house.connect()
+    async with running_bridge(make_settings(ClientRules(max_message_bytes=1000))) as bridge:
+        client = await bridge.connect()
         await client.link.send_binary(b"\0" * 1002)
         end = await client.receive_close()
         assert end.code == 1009
         assert client.received[-1]["code"] == "MESSAGE_TOO_LARGE"
 
 
-async def test_a_message_that_is_many_times_too_large_is_not_even_read(autojump_clock: trio.testing.MockClock) -> None:
-    async with running_bridge(make_settings(ClientRules(max_message_bytes=1000))) as house:
-        client = await house.connect()
+async def test_a_message_that_is_many_times_too_large_is_not_read(autojump_clock: trio.testing.MockClock) -> None:
+    async with running_bridge(make_settings(ClientRules(max_message_bytes=1000))) as bridge:
+        client = await bridge.connect()
         await client.link.send_raw(b"\x82\xff" + (2**62).to_bytes(8, "big") + b"\0\0\0\0")
         assert (await client.receive_close()).code == 1009
         assert client.received[-1]["code"] == "MESSAGE_TOO_LARGE"
 
 
-async def test_a_flood_is_slowed_and_after_5_s_ended_with_its_reason(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_flood_is_slowed_and_closed_with_a_reason_after_5_s(autojump_clock: trio.testing.MockClock) -> None:
     rates = RateLimits(bytes_per_second=1e6, burst_bytes=1e6, frames_per_second=100, burst_frames=100)
-    async with running_bridge(make_settings(ClientRules(rates=rates))) as house:
-        client = await house.connect()
+    async with running_bridge(make_settings(ClientRules(rates=rates))) as bridge:
+        client = await bridge.connect()
         started = trio.current_time()
         for n in range(2000):
             await client.send("ping", id=n)
@@ -185,11 +185,11 @@ async def test_a_flood_is_slowed_and_after_5_s_ended_with_its_reason(autojump_cl
 
 
 @pytest.mark.parametrize("text", ["{", '{"type":"x"}', "[" * 50_000, '{"type":"audio","audio":"AA=="}', '"\\ud800"'])
-async def test_a_bad_message_is_answered_and_the_session_lives_on(
+async def test_an_invalid_message_is_answered_and_the_session_continues(
     text: str, autojump_clock: trio.testing.MockClock
 ) -> None:
-    async with running_bridge() as house:
-        client = await house.connect()
+    async with running_bridge() as bridge:
+        client = await bridge.connect()
         await client.link.send_text(text)
         assert (await client.receive_until("error"))["code"] == "INVALID_MESSAGE"
         await client.send("ping")
@@ -197,95 +197,97 @@ async def test_a_bad_message_is_answered_and_the_session_lives_on(
         await client.link.close()
 
 
-async def test_a_key_that_is_refused_ends_an_sdks_socket_as_the_service_does(
+async def test_a_refused_api_key_closes_an_sdks_socket_as_the_service_does(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     async with (
         simulated_upstream(key=Secret("sk-invalid-0000000000000000")) as (_, connector),
-        running_bridge(connector=connector) as house,
+        running_bridge(connector=connector) as bridge,
     ):
-        client = await house.connect(NATIVE_URL)
+        client = await bridge.connect(NATIVE_URL)
         end = await client.receive_close()
         assert end.code == 3000
         assert client.received[-1]["error"]["code"] == "authentication_failed"
         assert "sk-invalid" not in json.dumps(client.received)
-        assert "sk-invalid" not in house.log.getvalue()
+        assert "sk-invalid" not in bridge.log.getvalue()
 
 
-async def test_a_client_that_vanishes_leaves_nothing_behind(autojump_clock: trio.testing.MockClock) -> None:
-    async with running_bridge() as house:
-        client = await house.connect()
+async def test_a_client_that_vanishes_leaks_nothing(autojump_clock: trio.testing.MockClock) -> None:
+    async with running_bridge() as bridge:
+        client = await bridge.connect()
         await client.send("create_session")
         await client.receive_until("session_ready")
         await client.link.abort()
         await trio.sleep(1)
-        assert house.bridge.snapshot().values["sessions"]["ready"] == [0]
-        assert house.upstream is not None
-        assert house.upstream.open_links == 0
-        assert house.log_lines("client.disconnected")[0]["closeCode"] == 1006
+        assert bridge.bridge.snapshot().values["sessions"]["ready"] == [0]
+        assert bridge.upstream is not None
+        assert bridge.upstream.open_links == 0
+        assert bridge.log_lines("client.disconnected")[0]["closeCode"] == 1006
 
 
 # Going down
 
 
-async def test_a_draining_bridge_ends_its_sessions_and_lets_nobody_in(autojump_clock: trio.testing.MockClock) -> None:
-    async with running_bridge(make_settings(drain_seconds=5)) as house:
-        client = await house.connect()
+async def test_a_draining_bridge_ends_sessions_and_rejects_clients(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with running_bridge(make_settings(drain_seconds=5)) as bridge:
+        client = await bridge.connect()
         await client.send("create_session")
         await client.receive_until("session_ready")
-        house.bridge.drain()
-        assert (await house.get("/readyz"))[0] == 503
-        assert (await house.get("/healthz"))[0] == 200
+        bridge.bridge.drain()
+        assert (await bridge.get("/readyz"))[0] == 503
+        assert (await bridge.get("/healthz"))[0] == 200
         with pytest.raises(HandshakeRefused) as refused:
-            await house.connect()
+            await bridge.connect()
         assert refused.value.status == 503
         end = await client.receive_close()
         assert end.code == 1001
         assert [m["reason"] for m in client.received if m["type"] == "session_closed"] == ["draining"]
         with trio.fail_after(6):
-            await house.bridge.wait_empty()
+            await bridge.bridge.wait_empty()
 
 
 async def test_an_empty_bridge_is_drained_at_once() -> None:
-    async with running_bridge() as house:
-        house.bridge.drain()
-        await house.bridge.wait_empty()
+    async with running_bridge() as bridge:
+        bridge.bridge.drain()
+        await bridge.bridge.wait_empty()
 
 
 # The log
 
 
-async def test_the_lines_that_people_look_for_are_in_the_log(autojump_clock: trio.testing.MockClock) -> None:
-    async with running_bridge() as house:
-        client = await house.connect()
+async def test_the_documented_lines_are_in_the_log(autojump_clock: trio.testing.MockClock) -> None:
+    async with running_bridge() as bridge:
+        client = await bridge.connect()
         client_id = (await client.receive_until("connected"))["clientId"]
         await client.link.send_binary(SPEECH)
         await client.send("create_session")
         await client.receive_until("session_ready")
         await client.link.close()
-        messages = [line["message"] for line in house.log_lines() if line.get("clientId") == client_id]
+        messages = [line["message"] for line in bridge.log_lines() if line.get("clientId") == client_id]
         expected = [
             "Transcription session CREATED for client",
             "Setting OpenAI session ready state to TRUE",
             "Processing buffered audio chunks",
         ]
         assert [message for message in messages if message in expected] == expected
-        assert all((line["category"], line["source"]) == ("realtime", "openai") for line in house.log_lines())
+        assert all((line["category"], line["source"]) == ("realtime", "openai") for line in bridge.log_lines())
 
 
-async def test_what_is_said_is_never_in_the_log(autojump_clock: trio.testing.MockClock) -> None:
-    async with simulated_upstream() as (_, connector), running_bridge(connector=connector) as house:
-        client = await house.connect()
+async def test_the_content_of_sessions_is_never_logged(autojump_clock: trio.testing.MockClock) -> None:
+    async with simulated_upstream() as (_, connector), running_bridge(connector=connector) as bridge:
+        client = await bridge.connect()
         await client.send("create_session", instructions="SECRETINSTRUCTIONS", customerName="SECRETNAME")
         await client.send("text", text="SECRETTEXT")
         await client.link.send_text('{"type":"text","text":"SECRETBROKEN"')
         await client.receive_until("response.done")
         await client.link.close()
-        assert "SECRET" not in house.log.getvalue()
-        assert KEY.reveal() not in house.log.getvalue()
+        assert "SECRET" not in bridge.log.getvalue()
+        assert KEY.reveal() not in bridge.log.getvalue()
 
 
-async def test_a_fault_of_our_own_is_logged_counted_and_closes_one_socket_only(
+async def test_an_internal_error_is_logged_counted_and_closes_one_socket_only(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     class Broken:
@@ -293,17 +295,17 @@ async def test_a_fault_of_our_own_is_logged_counted_and_closes_one_socket_only(
             await trio.sleep(0.1)
             raise RuntimeError(f"a bug \x1b[31m{generation}")
 
-    async with running_bridge(connector=Broken()) as house:
-        other = await house.connect()
+    async with running_bridge(connector=Broken()) as bridge:
+        other = await bridge.connect()
         await other.receive_until("connected")
-        client = await house.connect()
+        client = await bridge.connect()
         await client.send("create_session")
         end = await client.receive_close()
         assert (end.code, end.reason) == (1011, "internal error")
-        [line] = house.log_lines("internal.error")
+        [line] = bridge.log_lines("internal.error")
         assert line["clientId"] == client.received[0]["clientId"]
         assert "a bug \\x1b[31m1" in str(line["traceback"]).replace("\\\\", "\\")
-        assert b"sherpa_bridge_internal_errors_total 1\n" in (await house.get("/metrics"))[2]
+        assert b"sherpa_bridge_internal_errors_total 1\n" in (await bridge.get("/metrics"))[2]
         await other.send("ping")
         await other.receive_until("pong")
         await other.link.close()
@@ -322,7 +324,7 @@ async def test_a_fault_of_our_own_is_logged_counted_and_closes_one_socket_only(
         (("gr\u00fc\u00df",), False, None),
     ],
 )
-def test_a_subprotocol_with_a_credential_is_never_repeated(
+def test_a_subprotocol_with_a_credential_is_never_accepted(
     offered: tuple[str, ...], native: bool, chosen: str | None
 ) -> None:
     assert choose_subprotocol(offered, native=native) == chosen

@@ -1,4 +1,4 @@
-"""The pages beside the doors: liveness, readiness, figures, and what is answered where there is nothing."""
+"""Plain HTTP: liveness, readiness, metrics, and unknown paths."""
 
 # The clock fixture is never used by name: asking for it makes the time virtual.
 # ruff: noqa: ARG001
@@ -34,27 +34,27 @@ if TYPE_CHECKING:
     ],
 )
 async def test_pages(path: str, status: int, words: bytes) -> None:
-    async with running_bridge() as house:
-        found, head, body = await house.get(path)
+    async with running_bridge() as bridge:
+        found, head, body = await bridge.get(path)
         assert found == status
         assert words in body
         assert b"set-cookie" not in head.lower()
         assert b"nosniff" in head
 
 
-async def test_pages_can_only_be_read_and_other_paths_hold_no_socket() -> None:
-    async with running_bridge() as house:
-        status, head, _ = await house.get("/healthz", "DELETE")
+async def test_routes_accept_only_get_and_other_paths_no_websocket() -> None:
+    async with running_bridge() as bridge:
+        status, head, _ = await bridge.get("/healthz", "DELETE")
         assert (status, b"allow: GET, HEAD" in head) == (405, True)
         with pytest.raises(HandshakeRefused) as refused:
-            await house.connect("/ws")
+            await bridge.connect("/ws")
         assert refused.value.status == 404
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-async def test_a_door_asked_without_an_upgrade_names_what_may_have_removed_it(method: str) -> None:
-    async with running_bridge() as house:
-        status, _, body = await house.get(CLIENT_PATH, method)
+async def test_an_endpoint_without_an_upgrade_says_what_may_have_removed_it(method: str) -> None:
+    async with running_bridge() as bridge:
+        status, _, body = await bridge.get(CLIENT_PATH, method)
         assert (status, json.loads(body)["code"]) == (426, "UPGRADE_REQUIRED")
         assert b"proxy" in body
 
@@ -63,25 +63,27 @@ async def test_a_door_asked_without_an_upgrade_names_what_may_have_removed_it(me
     ("path", "status", "code"),
     [(NATIVE_URL, 426, "upgrade_required"), ("/v1/realtime/client_secrets", 404, "not_found")],
 )
-async def test_an_sdk_that_asks_for_anything_else_reads_an_error_object(path: str, status: int, code: str) -> None:
-    async with running_bridge() as house:
-        found, _, body = await house.get(path, "POST")
+async def test_an_sdk_that_requests_another_path_gets_an_error_object(path: str, status: int, code: str) -> None:
+    async with running_bridge() as bridge:
+        found, _, body = await bridge.get(path, "POST")
         error = json.loads(body)["error"]
         assert (found, error["type"], error["code"]) == (status, "bridge_error", code)
 
 
-async def test_a_bridge_whose_upstream_refuses_everybody_is_not_ready(autojump_clock: trio.testing.MockClock) -> None:
-    async with running_bridge() as house:
-        assert house.upstream is not None
-        house.upstream.fails = [connect_failed(retryable=False, code="ACCESS_DENIED") for _ in range(3)]
+async def test_a_bridge_is_not_ready_if_its_upstream_always_fails(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with running_bridge() as bridge:
+        assert bridge.upstream is not None
+        bridge.upstream.fails = [connect_failed(retryable=False, code="ACCESS_DENIED") for _ in range(3)]
         for _ in range(3):
-            client = await house.connect()
+            client = await bridge.connect()
             await client.send("create_session")
             await client.receive_until("error")
             await client.link.close()
-        status, _, body = await house.get("/readyz")
+        status, _, body = await bridge.get("/readyz")
         assert (status, json.loads(body)["reason"]) == (503, "ACCESS_DENIED")
-        _, _, metrics = await house.get("/metrics")
+        _, _, metrics = await bridge.get("/metrics")
         assert b"sherpa_bridge_upstream_forbidden_total 3\n" in metrics
         assert b'sherpa_bridge_upstream_refusals_total{cause="ACCESS_DENIED"} 3\n' in metrics
         assert b'sherpa_bridge_clients_total{door="sherpa"} 3\n' in metrics

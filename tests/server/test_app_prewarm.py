@@ -1,4 +1,4 @@
-"""Sessions that wait for clients: open before anybody calls, handed out, replaced, and gone with the bridge."""
+"""Prewarmed sessions: opened ahead, used, replaced, and closed with the bridge."""
 
 # The clock fixture is never used by name: asking for it makes the time virtual.
 # ruff: noqa: ARG001
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def bridging(simulator: RunningSimulator, prewarm: int) -> AsyncGenerator[int, None]:
-    """Run a bridge with so many sessions ready; gives its port."""
+    """Run a bridge with this many prewarmed sessions; give its port."""
 
     @asynccontextmanager
     async def upstream() -> AsyncGenerator[UpstreamService, None]:
@@ -61,7 +61,7 @@ async def until_live(simulator: RunningSimulator, count: int) -> None:
 
 
 @pytest.mark.slow
-async def test_a_ready_session_is_handed_out_and_replaced_and_none_is_left_behind() -> None:
+async def test_a_prewarmed_session_is_used_and_replaced_and_none_leaks() -> None:
     with trio.fail_after(20):
         async with open_simulator(Settings(pace=50)) as simulator:
             async with bridging(simulator, 2) as port:
@@ -79,35 +79,35 @@ async def test_a_ready_session_is_handed_out_and_replaced_and_none_is_left_behin
     assert len(simulator.journal.sessions()) == 3
 
 
-def test_nothing_is_opened_ahead_unless_asked_for() -> None:
+def test_nothing_is_prewarmed_by_default() -> None:
     connector = RealtimeConnector(make_upstream("http://127.0.0.1:9/v1", Secret("sk-unused")))
     log = Log(io.StringIO())
     assert make_pool(make_settings(), connector, log) is None
     assert make_pool(make_settings(session_defaults=SessionDefaults(prewarm=3)), connector, log) is not None
 
 
-async def test_a_pool_that_stays_empty_says_why_and_shows_no_key(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_pool_that_stays_empty_logs_why_and_no_key(autojump_clock: trio.testing.MockClock) -> None:
     text = io.StringIO()
     log = Log(text)
     async with simulated_upstream(settings=Settings(scenario="invalid-key")) as (_, connector):
         pool = make_pool(make_settings(session_defaults=SessionDefaults(prewarm=1)), connector, log)
         assert pool is not None
-        async with running_bridge(connector=pool) as house, trio.open_nursery() as nursery:
+        async with running_bridge(connector=pool) as bridge, trio.open_nursery() as nursery:
             pool.start(nursery)
             await trio.sleep(0.5)
-            assert b"sherpa_bridge_prewarmed 0\n" in (await house.get("/metrics"))[2]
+            assert b"sherpa_bridge_prewarmed 0\n" in (await bridge.get("/metrics"))[2]
             nursery.cancel_scope.cancel()
     line = json.loads(text.getvalue().splitlines()[0])
     assert (line["event"], line["code"], line["refusal"]) == ("pool.failed", "AUTHENTICATION_FAILED", "KEY-REFUSED")
     assert KEY.reveal() not in text.getvalue()
 
 
-async def test_sessions_that_wait_are_counted(autojump_clock: trio.testing.MockClock) -> None:
+async def test_prewarmed_sessions_are_counted(autojump_clock: trio.testing.MockClock) -> None:
     async with simulated_upstream() as (_, connector):
         pool = make_pool(make_settings(session_defaults=SessionDefaults(prewarm=2)), connector, Log(io.StringIO()))
         assert pool is not None
-        async with running_bridge(connector=pool) as house, trio.open_nursery() as nursery:
+        async with running_bridge(connector=pool) as bridge, trio.open_nursery() as nursery:
             pool.start(nursery)
             await trio.sleep(0.5)
-            assert b"sherpa_bridge_prewarmed 2\n" in (await house.get("/metrics"))[2]
+            assert b"sherpa_bridge_prewarmed 2\n" in (await bridge.get("/metrics"))[2]
             nursery.cancel_scope.cancel()

@@ -1,4 +1,4 @@
-"""The official SDK at the native door, unmodified: the base URL is all that changes."""
+"""The official SDK at the native endpoint, unmodified except for its base URL."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ pytestmark = [pytest.mark.slow, SDK_DEPRECATION_FILTER]
 
 def until(connection: RealtimeConnection, kind: str) -> list[str]:
     """Receive up to an event of this type; give the types of all."""
-    seen = [connection.recv().type]
-    while seen[-1] != kind:
-        seen.append(connection.recv().type)
-    return list(seen)
+    received = [connection.recv().type]
+    while received[-1] != kind:
+        received.append(connection.recv().type)
+    return list(received)
 
 
 def test_an_sdk_holds_a_conversation_through_the_bridge(tmp_path: Path) -> None:
@@ -44,15 +44,15 @@ def test_an_sdk_holds_a_conversation_through_the_bridge(tmp_path: Path) -> None:
                 item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello."}]}
             )
             connection.response.create()
-            seen = until(connection, "response.done")
-            assert "response.output_text.delta" in seen
+            received = until(connection, "response.done")
+            assert "response.output_text.delta" in received
             for chunk in chunks(silence(200), 20):
                 connection.input_audio_buffer.append(audio=b64encode(chunk).decode())
             connection.input_audio_buffer.commit()
             assert "error" not in until(connection, "input_audio_buffer.committed")
 
 
-def test_an_sdk_is_told_in_its_own_words_what_it_may_not_change(tmp_path: Path) -> None:
+def test_an_sdk_gets_a_native_error_for_a_locked_field(tmp_path: Path) -> None:
     with serving("--simulate", folder=tmp_path, SHERPA_BRIDGE_LOCKED="instructions") as (_, address):
         client = OpenAI(base_url=f"http://{address}/v1", api_key="anything")
         with client.realtime.connect(model=DEFAULT_MODEL, websocket_connection_options=OPTIONS) as connection:

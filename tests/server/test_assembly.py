@@ -1,4 +1,4 @@
-"""From settings to what sessions are."""
+"""From settings to session options, upstream and secrets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 KEY = "sk-proj-abcdefghijklmnopqrstuvwxyz0123"
 
 
-def test_what_is_locked_is_owned_and_the_rest_is_a_default() -> None:
+def test_locked_options_are_enforced_and_the_others_are_defaults() -> None:
     defaults = SessionDefaults(voice="marin", instructions="Be kind.", turn_detection="none")
     made = make_settings(ClientRules(locked=frozenset({"voice", "tools"})), session_defaults=defaults)
     asking = make_session_config(made)
@@ -26,7 +26,7 @@ def test_what_is_locked_is_owned_and_the_rest_is_a_default() -> None:
     assert asking.requested_model({"model": "mine"}) == "mine"
 
 
-def test_a_locked_model_is_the_servers_whatever_the_client_wants() -> None:
+def test_a_locked_model_is_enforced() -> None:
     made = make_settings(ClientRules(locked=frozenset({"model"})))
     assert make_session_config(made).requested_model({"model": "mine"}) == made.upstream.model.value
 

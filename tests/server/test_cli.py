@@ -1,4 +1,4 @@
-"""The command as people and scripts meet it: quick help, exit codes, workers that are replaced, a gentle end."""
+"""The command `sherpa-bridge`: fast help, exit codes, workers that are replaced, and draining."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ TOKEN = "a-token-for-the-tests-0123456789"
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Run the command in this process, in a folder of its own."""
+    """Run the command in this process, in a temporary folder."""
     monkeypatch.chdir(tmp_path)
     for name in [n for n in os.environ if n.startswith(("OPENAI_", "SHERPA_"))]:
         monkeypatch.delenv(name)
@@ -60,7 +60,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 @contextmanager
 def serving(*words: str, folder: Path, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run `serve` as a process, and give its address; it must be gone at the end."""
+    """Run `serve` as a process and give its address; it must have ended when the block does."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "SHERPA_"))}
     process = subprocess.Popen(
         [*PROGRAM, "serve", "--port", "0", *words],
@@ -83,7 +83,7 @@ def serving(*words: str, folder: Path, **environment: str) -> Iterator[tuple[sub
 
 
 def until(condition: Any, seconds: float = 60) -> Any:
-    """Look again and again until there is something to see."""
+    """Poll a condition until it holds; give its value."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if found := condition():
@@ -234,7 +234,7 @@ async def test_sigterm_drains_and_a_second_one_ends_at_once(tmp_path: Path) -> N
         await client.link.abort()
 
 
-async def test_tls_is_spoken_where_a_certificate_is_given(tmp_path: Path) -> None:
+async def test_a_certificate_enables_tls(tmp_path: Path) -> None:
     authority = trustme.CA()
     issued = authority.issue_cert("127.0.0.1")
     issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")

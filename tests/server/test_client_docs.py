@@ -1,4 +1,4 @@
-"""docs/client.md: every message, field and code that there is stands on it, and its example does what it says."""
+"""docs/client.md has every message, field and code, and its example works."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def words_of(known: Mapping[str, MessageType]) -> set[str]:
     return {*known, *(field.name for field in fields), *(choice for field in fields for choice in field.choices)}
 
 
-def test_the_page_names_every_message_its_fields_and_its_choices() -> None:
+def test_the_page_has_every_message_its_fields_and_its_choices() -> None:
     words = words_of(CLIENT_MESSAGES) | words_of(BRIDGE_MESSAGES) - {"1"}
     assert words - NAMED == set()
 
 
-def test_the_page_names_every_error_code_and_every_close_code() -> None:
+def test_the_page_has_every_error_code_and_every_close_code() -> None:
     assert set(ClientCode) - NAMED == set()
     assert [code for code in CLOSE_CODES if str(code) not in PAGE] == []
 

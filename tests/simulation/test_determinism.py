@@ -1,4 +1,4 @@
-"""A seed is a run: the same trace in this process, in another one, and with another order of hashes."""
+"""A seed repeats a run: the same trace in this process, in another one, and with another hash seed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SEEDS = (1, 13, 41, 304)
 
 
 @pytest.mark.parametrize("seed", _SEEDS)
-def test_a_run_can_be_made_again(seed: int) -> None:
+def test_a_run_can_be_repeated(seed: int) -> None:
     first = simulate(draw_plan(seed), keep_trace=True)
     simulate(draw_plan(seed + 1))
     again = simulate(draw_plan(seed), keep_trace=True)
@@ -25,23 +25,23 @@ def test_a_run_can_be_made_again(seed: int) -> None:
     assert first == again
 
 
-def test_other_seeds_are_other_runs() -> None:
+def test_different_seeds_are_different_runs() -> None:
     digests = {simulate(draw_plan(seed)).digest for seed in range(20)}
     assert len(digests) == 20
 
 
 @pytest.mark.slow
-def test_another_process_with_another_hash_seed_makes_the_same_runs() -> None:
+def test_another_process_with_another_hash_seed_repeats_the_same_runs() -> None:
     code = (
         "from bridge.simulation.plan import draw_plan; from bridge.simulation.runner import simulate\n"
         f"print(*(simulate(draw_plan(seed)).digest for seed in {_SEEDS}))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "12345"}
-    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert told.stdout.split() == [simulate(draw_plan(seed)).digest for seed in _SEEDS]
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [simulate(draw_plan(seed)).digest for seed in _SEEDS]
 
 
-def test_chance_is_given_back_as_it_was() -> None:
+def test_randomness_is_restored_afterwards() -> None:
     random.seed(7)
     wanted = random.random()
     system = os.urandom
@@ -54,7 +54,7 @@ def test_chance_is_given_back_as_it_was() -> None:
         assert (os.urandom(8), random.random()) == first
 
 
-def test_what_a_run_raises_comes_out() -> None:
+def test_an_exception_of_a_run_is_raised() -> None:
     async def main() -> None:
         raise LookupError("inside")
 

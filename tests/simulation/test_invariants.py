@@ -1,4 +1,4 @@
-"""Each invariant bites: a bridge with the mistake that it is about is found out within a few seeds."""
+"""Every invariant works: it finds a bridge with the matching defect within a few seeds."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ROWS = [
 
 
 @pytest.mark.parametrize(("defect", "kinds", "invariant"), [row[1:] for row in _ROWS], ids=[row[0] for row in _ROWS])
-def test_a_bridge_that_breaks_a_promise_is_found_out(defect: Defect, kinds: tuple[str, ...], invariant: str) -> None:
+def test_every_defect_is_found_by_its_invariant(defect: Defect, kinds: tuple[str, ...], invariant: str) -> None:
     for seed in range(40):
         outcome = simulate(draw_plan(seed, kinds, simple=True), defect=defect)
         if any(f": {invariant}: " in fault for fault in outcome.violations):
@@ -39,7 +39,7 @@ def test_a_bridge_that_breaks_a_promise_is_found_out(defect: Defect, kinds: tupl
     pytest.fail(f"{invariant} holds for 40 seeds of a bridge that breaks it")
 
 
-def test_a_bridge_that_tells_an_sdk_what_no_sdk_knows_is_found_out() -> None:
+def test_a_bridge_message_at_the_native_endpoint_is_found() -> None:
     plans = (plan for seed in range(100) if (plan := draw_plan(seed, ())).calls[0].native)
     outcome = simulate(next(plans), defect=defects.bridge_words_to_native)
     assert any(
@@ -47,7 +47,7 @@ def test_a_bridge_that_tells_an_sdk_what_no_sdk_knows_is_found_out() -> None:
     )
 
 
-def test_sdks_and_the_beta_dialect_are_drawn_too_and_change_nothing_else() -> None:
+def test_sdks_and_the_beta_dialect_change_nothing_else_in_a_plan() -> None:
     plans = [draw_plan(seed) for seed in range(200)]
     assert {(call.native, call.beta) for plan in plans for call in plan.calls} == {
         (native, beta) for native in (False, True) for beta in (False, True)

@@ -1,4 +1,4 @@
-"""The cable: what it does with bytes in every weather."""
+"""The in-memory link: what it does with bytes under all conditions."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
     from trio.testing import MockClock
 
 
-def cable(weather: LinkConditions | None = None, happened: Counter[str] | None = None) -> MemoryLink:
-    counter = Counter[str]() if happened is None else happened
+def make_link(conditions: LinkConditions | None = None, fault_counts: Counter[str] | None = None) -> MemoryLink:
+    counter = Counter[str]() if fault_counts is None else fault_counts
 
-    def happens(kind: str) -> None:
+    def on_fault(kind: str) -> None:
         counter[kind] += 1
 
-    return MemoryLink(weather or LinkConditions(), random.Random(1), happens)
+    return MemoryLink(conditions or LinkConditions(), random.Random(1), on_fault)
 
 
 async def everything(link: MemoryLink) -> bytes:
-    heard = bytearray()
+    received = bytearray()
     while piece := await link.far.receive_some():
-        heard += piece
-    return bytes(heard)
+        received += piece
+    return bytes(received)
 
 
 @pytest.mark.parametrize(
-    "weather",
+    "conditions",
     [
         LinkConditions(),
         LinkConditions(latency_ms=50, jitter_ms=90),
@@ -40,30 +40,30 @@ async def everything(link: MemoryLink) -> bytes:
         LinkConditions(stall_rate=0.5, stall_seconds=9.0),
     ],
 )
-async def test_bytes_arrive_whole_and_in_order(weather: LinkConditions, autojump_clock: MockClock) -> None:
-    link = cable(weather)
-    said = random.Random(2).randbytes(3 * WINDOW)
+async def test_bytes_arrive_whole_and_in_order(conditions: LinkConditions, autojump_clock: MockClock) -> None:
+    link = make_link(conditions)
+    sent = random.Random(2).randbytes(3 * WINDOW)
 
     async def say() -> None:
-        for at in range(0, len(said), 9_999):
-            await link.near.send_all(said[at : at + 9_999])
+        for at in range(0, len(sent), 9_999):
+            await link.near.send_all(sent[at : at + 9_999])
         await link.near.aclose()
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(say)
-        assert await everything(link) == said
-    assert (autojump_clock.current_time() > 0) == bool(weather.latency_ms or weather.stall_rate)
+        assert await everything(link) == sent
+    assert (autojump_clock.current_time() > 0) == bool(conditions.latency_ms or conditions.stall_rate)
 
 
 async def test_latency_takes_its_time(autojump_clock: MockClock) -> None:
-    link = cable(LinkConditions(latency_ms=150))
+    link = make_link(LinkConditions(latency_ms=150))
     await link.near.send_all(b"hello")
     assert await link.far.receive_some() == b"hello"
     assert autojump_clock.current_time() == pytest.approx(0.15)
 
 
-async def test_a_stall_holds_up_what_is_sent_then(autojump_clock: MockClock) -> None:
-    link = cable()
+async def test_a_stall_delays_what_is_sent(autojump_clock: MockClock) -> None:
+    link = make_link()
     link.stall(3)
     await link.near.send_all(b"late")
     assert await link.far.receive_some() == b"late"
@@ -71,8 +71,8 @@ async def test_a_stall_holds_up_what_is_sent_then(autojump_clock: MockClock) -> 
 
 
 async def test_a_reset_is_seen_by_both_ends(autojump_clock: MockClock) -> None:
-    happened = Counter[str]()
-    link = cable(happened=happened)
+    fault_counts = Counter[str]()
+    link = make_link(fault_counts=fault_counts)
     await link.near.send_all(b"lost")
     link.reset()
     for end in (link.near, link.far):
@@ -80,12 +80,12 @@ async def test_a_reset_is_seen_by_both_ends(autojump_clock: MockClock) -> None:
             await end.receive_some()
         with pytest.raises(trio.BrokenResourceError):
             await end.send_all(b"x")
-    assert happened == {"reset": 1}
+    assert fault_counts == {"reset": 1}
     assert link.far.sees_end_at == autojump_clock.current_time()
 
 
-async def test_a_half_open_link_says_nothing_and_fills_up(autojump_clock: MockClock) -> None:
-    link = cable()
+async def test_a_half_open_link_is_silent_and_fills_up(autojump_clock: MockClock) -> None:
+    link = make_link()
     link.go_silent()
     with trio.move_on_after(60) as scope:
         await link.near.send_all(bytes(WINDOW + 1))
@@ -98,8 +98,8 @@ async def test_a_half_open_link_says_nothing_and_fills_up(autojump_clock: MockCl
     assert link.far.sees_end_at == float("inf")
 
 
-async def test_who_sends_to_nobody_is_told(autojump_clock: MockClock) -> None:
-    link = cable()
+async def test_sending_to_a_closed_end_raises(autojump_clock: MockClock) -> None:
+    link = make_link()
     await link.far.aclose()
     with pytest.raises(trio.BrokenResourceError):
         await link.near.send_all(b"x")
@@ -110,8 +110,8 @@ async def test_who_sends_to_nobody_is_told(autojump_clock: MockClock) -> None:
     assert link.near.closed_at == autojump_clock.current_time()
 
 
-async def test_half_a_goodbye_leaves_the_other_direction_open(autojump_clock: MockClock) -> None:
-    link = cable()
+async def test_half_closing_leaves_the_other_direction_open(autojump_clock: MockClock) -> None:
+    link = make_link()
     await link.near.send_eof()
     assert await link.far.receive_some() == b""
     await link.far.send_all(b"still here")

@@ -1,4 +1,4 @@
-"""Who is let in: pages, tokens, tickets, room."""
+"""Who may connect: origins, tokens, tickets and limits."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def request(query: Mapping[str, str] | None = None, *, peer: str = PEER, **heade
     return asking(headers, query, peer)
 
 
-def code(no: Rejection | None) -> tuple[int, str] | None:
-    return None if no is None else (no.status, no.code)
+def code(rejection: Rejection | None) -> tuple[int, str] | None:
+    return None if rejection is None else (rejection.status, rejection.code)
 
 
 FORBIDDEN = (403, "ORIGIN_NOT_ALLOWED")
@@ -75,25 +75,25 @@ BUSY = (503, "SERVER_BUSY")
         (OPEN, "http://localhost:3000/x", FORBIDDEN),
     ],
 )
-def test_a_page_is_allowed_letter_for_letter(rules: ClientRules, origin: str, outcome: tuple[int, str] | None) -> None:
+def test_an_origin_must_match_exactly(rules: ClientRules, origin: str, outcome: tuple[int, str] | None) -> None:
     assert code(admission(rules).check(request(origin=origin))) == outcome
 
 
-def test_two_origins_are_one_too_many() -> None:
+def test_two_origin_headers_are_rejected() -> None:
     twice = HttpRequest(
         method="GET", path="/", query={}, target="/", headers=(("origin", PAGE), ("origin", PAGE)), peer="h:1"
     )
     assert code(admission(LISTED).check(twice)) == FORBIDDEN
 
 
-def test_who_names_no_page_is_no_browser_and_needs_a_token_where_pages_are_listed() -> None:
+def test_a_request_without_an_origin_needs_a_token_if_origins_are_listed() -> None:
     assert code(admission(OPEN).check(request())) is None
     assert code(admission(LISTED).check(request())) == FORBIDDEN
     assert code(admission(BOTH).check(request())) == UNKNOWN
     assert code(admission(BOTH).check(request(authorization=f"Bearer {TOKEN}"))) is None
 
 
-def test_a_page_that_is_allowed_still_needs_a_token() -> None:
+def test_an_allowed_origin_still_needs_a_token() -> None:
     assert code(admission(BOTH).check(request(origin=PAGE))) == UNKNOWN
     assert code(admission(BOTH).check(request(origin=PAGE), (f"openai-insecure-api-key.{TOKEN}",))) is None
     foreign = request(origin="https://evil.test", authorization=f"Bearer {TOKEN}")
@@ -117,7 +117,7 @@ def test_a_page_that_is_allowed_still_needs_a_token() -> None:
         ({}, (), UNKNOWN),
     ],
 )
-def test_the_token_is_shown_as_a_bearer_or_as_a_subprotocol(
+def test_the_token_is_accepted_as_bearer_or_as_subprotocol(
     headers: dict[str, str], subprotocols: tuple[str, ...], outcome: tuple[int, str] | None
 ) -> None:
     assert code(admission(GUARDED).check(asking(headers), subprotocols)) == outcome
@@ -126,15 +126,15 @@ def test_the_token_is_shown_as_a_bearer_or_as_a_subprotocol(
 @pytest.mark.parametrize("way", ["query", "bearer", "subprotocol"])
 def test_a_ticket_is_accepted_once_wherever_it_is_sent(way: str) -> None:
     ticket = make_ticket(Secret(TOKEN), NOW).reveal()
-    guard = admission(GUARDED)
+    policy = admission(GUARDED)
 
     def ask() -> Rejection | None:
         match way:
             case "query":
-                return guard.check(request({"ticket": ticket}))
+                return policy.check(request({"ticket": ticket}))
             case "bearer":
-                return guard.check(request(authorization=f"Bearer {ticket}"))
-        return guard.check(request(), (f"openai-insecure-api-key.{ticket}",))
+                return policy.check(request(authorization=f"Bearer {ticket}"))
+        return policy.check(request(), (f"openai-insecure-api-key.{ticket}",))
 
     assert ask() is None
     again = ask()
@@ -142,60 +142,60 @@ def test_a_ticket_is_accepted_once_wherever_it_is_sent(way: str) -> None:
     assert "already used" in again.message
 
 
-def test_a_token_in_the_query_is_refused_even_when_it_is_the_right_one() -> None:
-    no = admission(GUARDED).check(request({"ticket": TOKEN}))
-    assert no is not None
-    assert "Authorization" in no.message
-    assert TOKEN not in no.message
+def test_a_token_in_the_query_is_rejected_even_if_it_is_valid() -> None:
+    rejection = admission(GUARDED).check(request({"ticket": TOKEN}))
+    assert rejection is not None
+    assert "Authorization" in rejection.message
+    assert TOKEN not in rejection.message
 
 
-def test_an_expired_ticket_is_called_so() -> None:
+def test_an_expired_ticket_is_reported_as_expired() -> None:
     old = make_ticket(Secret(TOKEN), NOW - 200).reveal()
-    no = admission(GUARDED).check(request({"ticket": old}))
-    assert no is not None
-    assert "expired" in no.message
+    rejection = admission(GUARDED).check(request({"ticket": old}))
+    assert rejection is not None
+    assert "expired" in rejection.message
 
 
-def test_the_room_is_counted_exactly() -> None:
+def test_the_session_limit_is_exact() -> None:
     present = ActiveSessions()
-    guard = admission(ClientRules(max_sessions=2), present)
+    policy = admission(ClientRules(max_sessions=2), present)
     for _ in range(2):
-        assert guard.check(request()) is None
+        assert policy.check(request()) is None
         present.add("203.0.113.7")
-    assert code(guard.check(request())) == BUSY
+    assert code(policy.check(request())) == BUSY
     present.remove("203.0.113.7")
-    assert guard.check(request()) is None
+    assert policy.check(request()) is None
 
 
-def test_one_address_may_not_take_all_the_room() -> None:
+def test_one_address_cannot_use_all_sessions() -> None:
     present = ActiveSessions()
-    guard = admission(ClientRules(sessions_per_ip=1), present)
+    policy = admission(ClientRules(sessions_per_ip=1), present)
     present.add("203.0.113.7")
     present.add("127.0.0.1")
-    assert code(guard.check(request())) == BUSY
-    assert guard.check(request(peer="203.0.113.8:1")) is None
-    assert guard.check(request(peer="127.0.0.1:1")) is None, "a proxy on this machine speaks for many"
+    assert code(policy.check(request())) == BUSY
+    assert policy.check(request(peer="203.0.113.8:1")) is None
+    assert policy.check(request(peer="127.0.0.1:1")) is None, "a proxy on this machine speaks for many"
     assert admission(ClientRules(sessions_per_ip=0), present).check(request()) is None
 
 
-def test_a_ticket_is_not_used_up_where_there_is_no_room() -> None:
+def test_a_full_bridge_uses_up_no_ticket() -> None:
     present = ActiveSessions()
-    guard = admission(ClientRules(token=Secret(TOKEN), max_sessions=1), present)
+    policy = admission(ClientRules(token=Secret(TOKEN), max_sessions=1), present)
     ticket = make_ticket(Secret(TOKEN), NOW).reveal()
     present.add("x")
-    assert code(guard.check(request({"ticket": ticket}))) == BUSY
+    assert code(policy.check(request({"ticket": ticket}))) == BUSY
     present.remove("x")
-    assert guard.check(request({"ticket": ticket})) is None
+    assert policy.check(request({"ticket": ticket})) is None
 
 
-def test_while_draining_nobody_is_let_in() -> None:
-    guard = admission(OPEN)
-    guard.draining = True
-    assert code(guard.check(request())) == BUSY
+def test_a_draining_bridge_rejects_every_client() -> None:
+    policy = admission(OPEN)
+    policy.draining = True
+    assert code(policy.check(request())) == BUSY
 
 
 @pytest.mark.parametrize(
-    ("peer", "said", "address"),
+    ("peer", "forwarded", "address"),
     [
         ("203.0.113.7:5000", None, "203.0.113.7"),
         ("[2001:db8::1]:5000", None, "2001:db8::1"),
@@ -208,7 +208,7 @@ def test_while_draining_nobody_is_let_in() -> None:
         ("10.0.0.1:5000", "x" * 5000, "x" * 64),
     ],
 )
-def test_only_a_trusted_proxy_is_believed(peer: str, said: str | None, address: str) -> None:
-    guard = admission(ClientRules(trusted_proxies=("10.0.0.1", "10.0.0.2")))
-    headers = {} if said is None else {"x-forwarded-for": said}
-    assert guard.client_address(asking(headers, peer=peer)) == address
+def test_only_a_trusted_proxy_may_forward_an_address(peer: str, forwarded: str | None, address: str) -> None:
+    policy = admission(ClientRules(trusted_proxies=("10.0.0.1", "10.0.0.2")))
+    headers = {} if forwarded is None else {"x-forwarded-for": forwarded}
+    assert policy.client_address(asking(headers, peer=peer)) == address

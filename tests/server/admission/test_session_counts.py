@@ -1,4 +1,4 @@
-"""Counting clients: by address, and over processes."""
+"""Counting clients, by address and over workers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from bridge.server.admission.session_counts import ActiveSessions, SharedWorkerCounts
 
 
-def test_who_left_is_not_counted() -> None:
+def test_clients_that_left_are_not_counted() -> None:
     present = ActiveSessions()
     for address in ("a", "a", "b"):
         present.add(address)
@@ -19,7 +19,7 @@ def test_who_left_is_not_counted() -> None:
     assert present.in_process == present.across_workers() == 0
 
 
-def test_processes_see_one_anothers_counts() -> None:
+def test_processes_see_each_others_counts() -> None:
     slots = SharedWorkerCounts(2)
     child = os.fork()
     if child == 0:
@@ -38,7 +38,7 @@ def test_processes_see_one_anothers_counts() -> None:
     assert present.across_workers() == 1
 
 
-def test_a_worker_that_takes_over_a_slot_begins_at_nothing() -> None:
+def test_a_worker_that_takes_over_a_slot_starts_at_zero() -> None:
     slots = SharedWorkerCounts(1)
     slots.claim(0)
     ActiveSessions(slots).add("x")

@@ -1,4 +1,4 @@
-"""Tickets: good once, for a while, and for nobody who made them up."""
+"""Tickets: valid once, for a while, and only with the right signature."""
 
 from __future__ import annotations
 
@@ -73,12 +73,12 @@ def test_a_lifetime_out_of_range_is_an_error(seconds: float) -> None:
         make_ticket(TOKEN, NOW, seconds)
 
 
-def test_a_ticket_does_not_show_itself_in_a_text() -> None:
+def test_a_ticket_is_hidden_in_its_repr() -> None:
     ticket = make_ticket(TOKEN, NOW)
     assert ticket.reveal() not in f"{ticket} {ticket!r}"
 
 
-def test_used_tickets_are_forgotten_once_they_are_expired(tmp_path: Path) -> None:
+def test_used_tickets_are_forgotten_once_they_expire(tmp_path: Path) -> None:
     memory, folder = InMemoryUsedTickets(), FolderUsedTickets(tmp_path)
     for n in range(1002):
         for kind in (memory, folder):
@@ -87,7 +87,7 @@ def test_used_tickets_are_forgotten_once_they_are_expired(tmp_path: Path) -> Non
     assert len(memory._until) < 1000
 
 
-def test_two_workers_share_what_was_used(tmp_path: Path) -> None:
+def test_workers_share_used_tickets(tmp_path: Path) -> None:
     ticket = make_ticket(TOKEN, NOW).reveal()
     assert check_ticket(ticket, TOKEN, NOW, FolderUsedTickets(tmp_path)) is TicketStatus.GOOD
     assert check_ticket(ticket, TOKEN, NOW, FolderUsedTickets(tmp_path)) is TicketStatus.USED

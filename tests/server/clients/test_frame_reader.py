@@ -1,4 +1,4 @@
-"""One client's frames: their pace, their size, their end."""
+"""The frames of one client: rate, size and end."""
 
 # The clock fixture is never used by name: asking for it makes the time virtual.
 # ruff: noqa: ARG001
@@ -18,7 +18,7 @@ from bridge.transport.memory import memory_link_pair
 LIMITS = RateLimits(bytes_per_second=1e9, burst_bytes=1e9, frames_per_second=10, burst_frames=10)
 
 
-async def test_frames_come_as_they_are() -> None:
+async def test_frames_are_returned_unchanged() -> None:
     client, server = memory_link_pair()
     reader = ClientFrameReader(server, max_bytes=10, limits=LIMITS)
     await client.send_text("abc")
@@ -27,7 +27,7 @@ async def test_frames_come_as_they_are() -> None:
     assert await reader.receive() == b"\0" * 10
 
 
-async def test_a_message_beyond_the_limit_is_told_with_both_figures() -> None:
+async def test_a_message_that_is_too_large_is_reported_with_both_sizes() -> None:
     client, server = memory_link_pair(max_size=10, defer_close=True)
     await client.send_text("before")
     await client.send_binary(b"\0" * 11)
@@ -40,7 +40,7 @@ async def test_a_message_beyond_the_limit_is_told_with_both_figures() -> None:
     assert "11" in found.message
 
 
-async def test_pings_count_as_frames_and_a_flood_of_them_ends_it(autojump_clock: trio.testing.MockClock) -> None:
+async def test_pings_count_as_frames_and_a_flood_of_them_is_reported(autojump_clock: trio.testing.MockClock) -> None:
     client, server = memory_link_pair()
     reader = ClientFrameReader(server, max_bytes=10, limits=LIMITS)
 
@@ -60,7 +60,7 @@ async def test_pings_count_as_frames_and_a_flood_of_them_ends_it(autojump_clock:
     assert 5 <= trio.current_time() - started < 10
 
 
-async def test_a_few_pings_between_messages_do_no_harm() -> None:
+async def test_a_few_pings_between_messages_are_harmless() -> None:
     client, server = memory_link_pair()
     reader = ClientFrameReader(server, max_bytes=10, limits=LIMITS)
     for n in range(4):
@@ -69,7 +69,7 @@ async def test_a_few_pings_between_messages_do_no_harm() -> None:
         assert await reader.receive() == str(n)
 
 
-async def test_a_flood_is_read_slowly_and_then_told(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_flood_is_read_slowly_and_then_reported(autojump_clock: trio.testing.MockClock) -> None:
     client, server = memory_link_pair()
     reader = ClientFrameReader(server, max_bytes=10, limits=LIMITS)
     for _ in range(200):
@@ -85,7 +85,7 @@ async def test_a_flood_is_read_slowly_and_then_told(autojump_clock: trio.testing
     assert read == pytest.approx(10 + 10 * took, abs=2)
 
 
-async def test_being_cancelled_while_it_waits_loses_no_frame(autojump_clock: trio.testing.MockClock) -> None:
+async def test_cancelling_a_wait_loses_no_frame(autojump_clock: trio.testing.MockClock) -> None:
     client, server = memory_link_pair()
     reader = ClientFrameReader(server, max_bytes=10, limits=LIMITS)
     for n in range(12):

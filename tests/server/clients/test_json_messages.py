@@ -1,4 +1,4 @@
-"""What each message may carry, what it becomes, and what a client is told about an invalid one."""
+"""What each message may have, which event it becomes, and the error for an invalid one."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_each_message_becomes_its_event(message: dict[str, Any], event: Event) -
     assert read(message) == event
 
 
-def test_every_message_of_the_table_can_be_read() -> None:
+def test_every_message_of_the_table_is_accepted() -> None:
     values = {"audio": "AAA=", "text": "t", "callId": "c", "output": "o"}
     for kind, known in CLIENT_MESSAGES.items():
         needed = {name: values[name] for name, field in known.fields.items() if field.required}
@@ -171,7 +171,7 @@ def test_a_locked_field_is_rejected_by_name_and_others_are_not(name: str) -> Non
 @given(
     st.text(max_size=40) | st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists).map(json.dumps)
 )
-def test_no_frame_at_all_raises(frame: str) -> None:
+def test_no_frame_raises(frame: str) -> None:
     parse_client_frame(frame, FREE)
 
 

@@ -1,4 +1,4 @@
-"""The native door's face: what an SDK sees of a bridge, and what it does not."""
+"""A client at the native endpoint: what an SDK sees of a bridge, and what it doesn't."""
 
 # The clock fixture is never used by name: asking for it makes the time virtual.
 # ruff: noqa: ARG001
@@ -30,9 +30,9 @@ READY = SendMessage({"type": "session_ready"})
 
 
 def pair(locked: frozenset[str] = frozenset()) -> tuple[WebSocketLink, NativeClient]:
-    client, server = memory_link_pair()
+    link, server = memory_link_pair()
     reader = ClientFrameReader(server, max_bytes=1000, limits=RateLimits())
-    return client, NativeClient(server, reader, client_id="c", session_options={"model": "m"}, locked=locked)
+    return link, NativeClient(server, reader, client_id="c", session_options={"model": "m"}, locked=locked)
 
 
 def error(frame: Frame) -> dict[str, Any]:
@@ -44,16 +44,16 @@ def error(frame: Frame) -> dict[str, Any]:
     return found
 
 
-async def test_connecting_is_the_wish_for_a_session() -> None:
-    client, face = pair()
-    await client.send_text('{"type":"input_audio_buffer.append","audio":"AQI="}')
-    assert face.initial_frames() == []
-    assert await face.receive() == CreateSession({"model": "m"})
-    assert await face.receive() == ClientAudio(b"\1\2")
+async def test_connecting_creates_the_session() -> None:
+    link, client = pair()
+    await link.send_text('{"type":"input_audio_buffer.append","audio":"AQI="}')
+    assert client.initial_frames() == []
+    assert await client.receive() == CreateSession({"model": "m"})
+    assert await client.receive() == ClientAudio(b"\1\2")
 
 
 @pytest.mark.parametrize(
-    ("query", "locked", "wish"),
+    ("query", "locked", "options"),
     [
         ({}, (), {}),
         ({"model": "m"}, (), {"model": "m"}),
@@ -64,62 +64,62 @@ async def test_connecting_is_the_wish_for_a_session() -> None:
     ],
 )
 def test_only_model_and_intent_are_read_out_of_the_query(
-    query: dict[str, str], locked: tuple[str, ...], wish: dict[str, str]
+    query: dict[str, str], locked: tuple[str, ...], options: dict[str, str]
 ) -> None:
-    assert session_options_from_query(query, frozenset(locked)) == wish
+    assert session_options_from_query(query, frozenset(locked)) == options
 
 
-async def test_binary_frames_and_locked_fields_are_refused() -> None:
-    client, face = pair(frozenset({"voice"}))
-    await client.send_binary(b"\1\2")
-    await client.send_text('{"type":"session.update","session":{"voice":"x"}}')
-    await face.receive()
+async def test_binary_frames_and_locked_fields_are_rejected() -> None:
+    link, client = pair(frozenset({"voice"}))
+    await link.send_binary(b"\1\2")
+    await link.send_text('{"type":"session.update","session":{"voice":"x"}}')
+    await client.receive()
     for words in ("base64", "voice is set by the server"):
-        bad = await face.receive()
+        bad = await client.receive()
         assert isinstance(bad, BadMessage)
         assert words in bad.message
 
 
-async def test_an_sdk_sees_its_session_once_and_no_answer_that_it_did_not_ask_for() -> None:
-    _, face = pair()
-    assert face.render(CREATED) == [Frame(CREATED.frame)]
-    assert face.render(UPDATED) == []
-    assert face.render(READY) == []
-    assert face.render(UPDATED) == [Frame(UPDATED.frame)]
+async def test_an_sdk_sees_its_session_once_and_no_reply_to_the_bridges_update() -> None:
+    _, client = pair()
+    assert client.render(CREATED) == [Frame(CREATED.frame)]
+    assert client.render(UPDATED) == []
+    assert client.render(READY) == []
+    assert client.render(UPDATED) == [Frame(UPDATED.frame)]
 
 
 async def test_a_reconnection_shows_as_one_more_session_updated() -> None:
-    _, face = pair()
+    _, client = pair()
     for command in (CREATED, UPDATED, READY):
-        face.render(command)
-    seen: list[Frame] = []
+        client.render(command)
+    frames: list[Frame] = []
     for command in (
         SendMessage({"type": "reconnecting"}),
         CREATED,
         UPDATED,
         SendMessage({"type": "reconnected", "lost": []}),
     ):
-        seen += face.render(command)
-    assert seen == [Frame(UPDATED.frame)]
+        frames += client.render(command)
+    assert frames == [Frame(UPDATED.frame)]
 
 
 async def test_a_second_attempt_of_the_first_session_shows_no_second_session() -> None:
-    _, face = pair()
-    face.render(CREATED)
-    assert face.render(CREATED) == []
-    assert face.render(Forward("transcription_session.created", b"{}")) == []
+    _, client = pair()
+    client.render(CREATED)
+    assert client.render(CREATED) == []
+    assert client.render(Forward("transcription_session.created", b"{}")) == []
 
 
 @pytest.mark.parametrize("kind", ["connected", "session_initializing", "session_expiring", "pong", "session_ready"])
-async def test_the_bridges_own_words_are_not_for_an_sdk(kind: str) -> None:
-    _, face = pair()
-    assert face.render(SendMessage({"type": kind})) == []
+async def test_an_sdk_gets_no_bridge_messages(kind: str) -> None:
+    _, client = pair()
+    assert client.render(SendMessage({"type": kind})) == []
 
 
-async def test_an_error_comes_as_a_native_one() -> None:
-    _, face = pair()
+async def test_an_error_becomes_a_native_error() -> None:
+    _, client = pair()
     message = {"type": "error", "code": "RATE_LIMITED", "message": "Slow.", "detail": {"retryAfterMs": 5}}
-    [frame] = face.render(SendMessage(message))
+    [frame] = client.render(SendMessage(message))
     assert error(frame) == {
         "type": "bridge_error",
         "code": "rate_limited",
@@ -131,17 +131,17 @@ async def test_an_error_comes_as_a_native_one() -> None:
 
 
 async def test_an_error_names_the_event_and_the_field_that_the_upstream_named() -> None:
-    _, face = pair()
+    _, client = pair()
     upstream = {"code": "item_delete_invalid_item_id", "param": "item_id", "event_id": "mine-7"}
     message = {"type": "error", "code": "UPSTREAM_ERROR", "message": "No.", "detail": {"upstream": upstream}}
-    [frame] = face.render(SendMessage(message))
+    [frame] = client.render(SendMessage(message))
     assert (error(frame)["param"], error(frame)["event_id"]) == ("item_id", "mine-7")
 
 
-async def test_a_refusal_of_ours_names_the_event_too() -> None:
-    _, face = pair()
+async def test_the_bridges_own_rejection_names_the_event_too() -> None:
+    _, client = pair()
     message = {"type": "error", "code": "INVALID_MESSAGE", "message": "No.", "detail": {"eventId": "mine-7"}}
-    [frame] = face.render(SendMessage(message))
+    [frame] = client.render(SendMessage(message))
     assert (error(frame)["param"], error(frame)["event_id"]) == (None, "mine-7")
 
 
@@ -156,45 +156,45 @@ async def test_a_refusal_of_ours_names_the_event_too() -> None:
         ("CONNECTION_LOST", 1011),
     ],
 )
-async def test_a_session_that_cannot_be_had_ends_the_socket_behind_the_error(
+async def test_a_session_that_fails_closes_the_socket_after_the_error(
     code: str, close: int, autojump_clock: MockClock
 ) -> None:
-    client, face = pair()
+    link, client = pair()
     message = {"type": "error", "code": code, "message": "No.", "detail": {"attempts": 3}}
-    frames = face.render(SendMessage(message))
+    frames = client.render(SendMessage(message))
     assert error(frames[0])["code"] == code.lower()
     for frame in frames:
-        await face.send(frame)
-    await client.receive()
+        await client.send(frame)
+    await link.receive()
     with pytest.raises(LinkClosed) as ended:
-        await client.receive()
+        await link.receive()
     assert (ended.value.code, ended.value.reason) == (close, f"bridge_error.{code.lower()}")
 
 
-async def test_what_was_dropped_and_what_did_not_come_back_is_told() -> None:
-    _, face = pair()
+async def test_dropped_audio_and_what_was_not_restored_are_reported() -> None:
+    _, client = pair()
     dropped = {"type": "audio_dropped", "chunks": 2, "ms": 40, "messages": 1, "reason": "too_old"}
-    [frame] = face.render(SendMessage(dropped))
+    [frame] = client.render(SendMessage(dropped))
     assert error(frame)["code"] == "audio_dropped"
     assert "40 ms of audio and 1 other" in error(frame)["message"]
-    [frame] = face.render(SendMessage({"type": "reconnected", "lost": ["a half-spoken answer", "2 turns"]}))
+    [frame] = client.render(SendMessage({"type": "reconnected", "lost": ["a half-spoken answer", "2 turns"]}))
     assert error(frame)["code"] == "session_not_restored"
     assert "a half-spoken answer, 2 turns" in error(frame)["message"]
 
 
-async def test_a_session_that_reached_its_age_closes_as_the_service_does() -> None:
-    _, face = pair()
-    assert face.render(SendMessage({"type": "session_closed", "reason": "expired"})) == [
+async def test_an_expired_session_closes_as_the_service_does() -> None:
+    _, client = pair()
+    assert client.render(SendMessage({"type": "session_closed", "reason": "expired"})) == [
         ClosingFrame(b"session_expired", code=1001)
     ]
-    assert face.render(SendMessage({"type": "session_closed", "reason": "draining"})) == []
+    assert client.render(SendMessage({"type": "session_closed", "reason": "draining"})) == []
 
 
-async def test_a_client_that_is_gone_ends_everything() -> None:
-    client, face = pair()
-    await face.receive()
-    await client.abort()
+async def test_a_client_that_disconnects_ends_everything() -> None:
+    link, client = pair()
+    await client.receive()
+    await link.abort()
     with pytest.raises(ClientDisconnected):
-        await face.receive()
+        await client.receive()
     with pytest.raises(ClientDisconnected):
-        await face.send(Frame(b"{}"))
+        await client.send(Frame(b"{}"))

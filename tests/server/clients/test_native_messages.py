@@ -1,4 +1,4 @@
-"""Native events on their way up: what is let through, what becomes audio, what the server keeps for itself."""
+"""Native client events: forwarded, turned into audio, or rejected for a locked field."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def refusal(message: object, locked: frozenset[str]) -> str:
     return event.message
 
 
-def test_an_event_goes_up_as_it_was_written() -> None:
+def test_an_event_is_forwarded_unchanged() -> None:
     frame = '{ "type":  "response.cancel", "event_id": "e1" }'
     event = parse_native_frame(frame, FREE)
     assert event == ClientNative("response.cancel", frame.encode(), {"type": "response.cancel", "event_id": "e1"})
 
 
-def test_events_that_nobody_knows_go_up_too() -> None:
+def test_unknown_events_are_forwarded_too() -> None:
     event = parse_native_frame('{"type":"future.event"}', FREE)
     assert isinstance(event, ClientNative)
     assert event.type == "future.event"
@@ -38,17 +38,17 @@ def test_an_append_becomes_audio() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "event_id"), [('"my \\u00e9\\"1"', 'my é"1'), ('""', ""), ("null", None), ("7", None)]
+    ("text", "event_id"), [('"my \\u00e9\\"1"', 'my é"1'), ('""', ""), ("null", None), ("7", None)]
 )
-def test_an_append_keeps_the_name_that_its_author_gave_it(told: str, event_id: str | None) -> None:
+def test_an_append_keeps_its_event_id(text: str, event_id: str | None) -> None:
     for audio in ("AQI=", ""):
-        frame = f'{{"type":"input_audio_buffer.append","audio":"{audio}","event_id":{told}}}'
+        frame = f'{{"type":"input_audio_buffer.append","audio":"{audio}","event_id":{text}}}'
         event = parse_native_frame(frame, FREE)
         assert isinstance(event, ClientAudio)
         assert event.event_id == event_id
 
 
-def test_a_name_that_no_service_takes_is_refused_and_not_given_back() -> None:
+def test_an_event_id_that_is_too_long_is_rejected_and_not_repeated() -> None:
     frame = {"type": "input_audio_buffer.append", "audio": "AQI=", "event_id": "x" * 513}
     event = parse_native_frame(json.dumps(frame), FREE)
     assert event == BadMessage(
@@ -67,14 +67,14 @@ def test_a_name_that_no_service_takes_is_refused_and_not_given_back() -> None:
     ],
     ids=str,
 )
-def test_a_refusal_names_the_event_that_is_refused(message: dict[str, Any]) -> None:
+def test_a_rejection_names_the_rejected_event(message: dict[str, Any]) -> None:
     event = parse_native_frame(json.dumps({**message, "event_id": "mine"}), FREE)
     assert isinstance(event, BadMessage)
     assert event.detail == {"eventId": "mine"}
 
 
 @pytest.mark.parametrize("frame", ['{"event_id":"mine"', '{"event_id":5}', '[{"event_id":"mine"}]', '{"type":3}'])
-def test_a_refusal_of_what_has_no_readable_name_names_nothing(frame: str) -> None:
+def test_a_rejection_without_a_readable_event_id_names_none(frame: str) -> None:
     event = parse_native_frame(frame, FREE)
     assert isinstance(event, BadMessage)
     assert event.detail == {}
@@ -89,7 +89,7 @@ def test_a_refusal_of_what_has_no_readable_name_names_nothing(frame: str) -> Non
         (None, "must be a base64 string"),
     ],
 )
-def test_an_append_that_holds_no_speech_is_refused(audio: object, words: str) -> None:
+def test_an_append_with_invalid_audio_is_rejected(audio: object, words: str) -> None:
     assert words in refusal({"type": "input_audio_buffer.append", "audio": audio}, FREE)
 
 
@@ -107,14 +107,14 @@ _EVENTS = [("session.update", "session"), ("transcription_session.update", "sess
 @pytest.mark.parametrize(
     ("name", "path"), [(name, path) for name, paths in LOCKABLE_FIELDS.items() for path in paths], ids=str
 )
-def test_a_locked_field_is_refused_wherever_it_stands(name: str, path: tuple[str, ...], kind: str, holder: str) -> None:
+def test_a_locked_field_is_rejected_in_every_place(name: str, path: tuple[str, ...], kind: str, holder: str) -> None:
     event = {"type": kind, holder: _nested(path, None)}
     assert f"{name} is set by the server" in refusal(event, frozenset({name}))
     others = frozenset(LOCKABLE_FIELDS) - {name}
     assert isinstance(parse_native_frame(json.dumps(event), others), ClientNative)
 
 
-def test_what_was_looked_at_is_what_goes_up() -> None:
+def test_what_was_checked_is_what_is_forwarded() -> None:
     frame = '{"type":"session.update","session":{"voice":"x"},"session":{"temperature":1}}'
     event = parse_native_frame(frame, frozenset({"voice"}))
     assert isinstance(event, ClientNative)
@@ -122,15 +122,15 @@ def test_what_was_looked_at_is_what_goes_up() -> None:
     assert event.frame.count(b"session") == 2
 
 
-def test_a_type_that_stands_twice_hides_nothing() -> None:
+def test_a_duplicate_type_hides_nothing() -> None:
     frame = '{"type":"input_audio_buffer.append","audio":"AAA=","type":"session.update","session":{"model":"m"}}'
     assert "model is set by the server" in refusal(frame, frozenset({"model"}))
 
 
-def test_a_session_that_is_no_object_is_refused() -> None:
+def test_a_session_that_is_not_an_object_is_rejected() -> None:
     assert "'session' must be an object" in refusal({"type": "session.update", "session": [{"model": "m"}]}, FREE)
 
 
 @pytest.mark.parametrize("frame", ["", "[]", "{}", '{"type":3}', "x" * 5000, '{"type":"a.b","x":' + "[" * 100_000])
-def test_what_is_no_event_is_refused(frame: str) -> None:
+def test_an_invalid_event_is_rejected(frame: str) -> None:
     assert len(refusal(frame, FREE)) < 300

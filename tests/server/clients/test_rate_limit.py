@@ -1,4 +1,4 @@
-"""How a client's budgets are spent, when it is read more slowly, and when it is sent away."""
+"""When a client is read more slowly, and when it has exceeded its limits."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from bridge.server.clients.rate_limit import SUSTAINED_SECONDS, ClientRateLimite
 LIMITS = RateLimits(bytes_per_second=1000, burst_bytes=5000, frames_per_second=10, burst_frames=50)
 
 
-def test_what_the_budget_holds_may_come_at_once() -> None:
+def test_a_burst_up_to_the_capacity_does_not_wait() -> None:
     rates = ClientRateLimiter(LIMITS)
     assert all(rates.charge(100, 0.0) for _ in range(50))
     assert rates.wait_seconds(0.0) == 0
 
 
 @pytest.mark.parametrize(("n_bytes", "frames", "wait"), [(0, 51, 0.1), (5500, 1, 0.5)])
-def test_beyond_it_reading_waits_until_the_debt_is_paid(n_bytes: int, frames: int, wait: float) -> None:
+def test_beyond_the_burst_reading_waits_until_the_debt_is_paid(n_bytes: int, frames: int, wait: float) -> None:
     rates = ClientRateLimiter(LIMITS)
     assert all(rates.charge(n_bytes, 0.0) for _ in range(frames))
     assert rates.wait_seconds(0.0) == pytest.approx(wait)
@@ -24,7 +24,7 @@ def test_beyond_it_reading_waits_until_the_debt_is_paid(n_bytes: int, frames: in
 
 
 def flood(rates: ClientRateLimiter, seconds: float, start: float = 0.0, *, late: float = 0.0) -> float | None:
-    """Send without a pause, read at the pace that the budgets allow; give when it was too much."""
+    """Send without a pause, as fast as the limits allow reading; give when they were exceeded."""
     now = start
     while now < start + seconds:
         if not rates.charge(10, now):
@@ -40,7 +40,7 @@ def test_a_flood_is_slowed_to_the_rate_and_then_ended() -> None:
     assert SUSTAINED_SECONDS <= ended <= SUSTAINED_SECONDS + 0.2
 
 
-def test_waking_up_late_from_a_wait_is_no_pause() -> None:
+def test_waking_up_late_from_a_wait_is_not_a_pause() -> None:
     ended = flood(ClientRateLimiter(LIMITS), 60, late=0.15)  # a frame and a half of credit each time
     assert ended is not None
     assert SUSTAINED_SECONDS <= ended <= SUSTAINED_SECONDS + 0.4
@@ -60,7 +60,7 @@ def test_speech_in_real_time_never_waits() -> None:
         assert rates.wait_seconds(n / 50) == 0
 
 
-def test_a_bucket_never_holds_more_than_its_fill() -> None:
+def test_a_bucket_never_exceeds_its_capacity() -> None:
     rates = ClientRateLimiter(LIMITS)
     assert rates.charge(6000, 1000.0)
     assert rates.wait_seconds(1000.0) == pytest.approx(1.0)

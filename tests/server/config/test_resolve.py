@@ -1,4 +1,4 @@
-"""Where a setting comes from, what may not be, and how a mistake is named."""
+"""Where a setting comes from, what is invalid, and how errors are reported."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_the_file_knows_every_option_and_no_other() -> None:
     assert set(TABLES["bridge"]) == set(OPTIONS)
 
 
-def test_with_nothing_said_the_bridge_listens_on_loopback_only(tmp_path: Path) -> None:
+def test_by_default_the_bridge_listens_on_loopback_only(tmp_path: Path) -> None:
     settings = read(tmp_path)
     assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8765, 1)
     assert settings.clients.token is None
@@ -89,7 +89,7 @@ log_level = "debug"
     assert settings.upstream.model.value == "m"
 
 
-def test_variables_hold_lists_and_flags_too(tmp_path: Path) -> None:
+def test_variables_can_have_lists_and_flags(tmp_path: Path) -> None:
     environment = {
         "SHERPA_BRIDGE_ALLOW_ORIGIN": "https://a.test, https://b.test",
         "SHERPA_BRIDGE_MINT": "yes",

@@ -1,4 +1,4 @@
-"""The bridge's certificate, and what is said of one that cannot be used."""
+"""The bridge's certificate, and the errors for an unusable one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder with a certificate and its key, another's key, and nonsense."""
+    """Give a folder with a certificate and its key, another key, and an invalid file."""
     folder = tmp_path_factory.mktemp("pem")
     mine, other = (trustme.CA().issue_cert("localhost") for _ in range(2))
     mine.cert_chain_pems[0].write_to_path(folder / "cert.pem")

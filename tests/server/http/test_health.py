@@ -1,4 +1,4 @@
-"""When the upstream counts as bad, and for how long."""
+"""When the upstream has a problem, and for how long."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def failed(health: UpstreamHealth, code: str, times: int = 1) -> None:
         health.on_log_event("c", LogEvent("attempt.failed", {"code": code}))
 
 
-def test_nothing_is_wrong_until_something_went_wrong() -> None:
+def test_there_is_no_problem_without_attempts() -> None:
     assert UpstreamHealth(Clock()).upstream_problem() is None
 
 
@@ -35,7 +35,7 @@ def test_nothing_is_wrong_until_something_went_wrong() -> None:
         "CONNECTION_LOST",
     ],
 )
-def test_three_failures_in_a_row_are_trouble(code: str) -> None:
+def test_three_failures_in_a_row_are_a_problem(code: str) -> None:
     health = UpstreamHealth(Clock())
     failed(health, code, 2)
     assert health.upstream_problem() is None
@@ -44,7 +44,7 @@ def test_three_failures_in_a_row_are_trouble(code: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["session.ready", "session.reconnected"])
-def test_one_success_ends_the_trouble(name: str) -> None:
+def test_one_success_ends_the_problem(name: str) -> None:
     health = UpstreamHealth(Clock())
     failed(health, "UPSTREAM_UNAVAILABLE", 3)
     health.on_log_event("c", LogEvent(name, {}))
@@ -53,14 +53,14 @@ def test_one_success_ends_the_trouble(name: str) -> None:
     assert health.upstream_problem() is None
 
 
-def test_what_clients_wish_wrongly_is_not_the_upstreams_fault() -> None:
+def test_a_clients_own_mistake_is_not_a_problem_of_the_upstream() -> None:
     health = UpstreamHealth(Clock())
     failed(health, "MODEL_NOT_AVAILABLE", 5)
     health.on_log_event("c", LogEvent("session.lost", {"code": "UPSTREAM_UNAVAILABLE"}))
     assert health.upstream_problem() is None
 
 
-def test_the_verdict_ages_or_nobody_would_find_out_that_it_is_over() -> None:
+def test_failures_expire() -> None:
     clock = Clock()
     health = UpstreamHealth(clock)
     failed(health, "UPSTREAM_UNAVAILABLE", 3)
@@ -72,7 +72,7 @@ def test_the_verdict_ages_or_nobody_would_find_out_that_it_is_over() -> None:
     assert health.upstream_problem() is None
 
 
-def test_several_processes_are_judged_as_one() -> None:
+def test_several_workers_are_judged_together() -> None:
     clock = Clock()
     one, two = UpstreamHealth(clock), UpstreamHealth(clock)
     for health in (one, two, one):

@@ -1,4 +1,4 @@
-"""The figures of several workers as one, dead ones included."""
+"""Metrics over several workers, including dead ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def worker(lost: int, ready: int) -> Metrics:
     return metrics
 
 
-def test_whoever_is_asked_adds_up_what_the_others_wrote_and_what_is_its_own_now(tmp_path: Path) -> None:
+def test_a_scraped_worker_adds_the_snapshots_of_the_others_to_its_own_metrics(tmp_path: Path) -> None:
     one, two = WorkerSnapshots(tmp_path, 0), WorkerSnapshots(tmp_path, 1)
     one.write(worker(100, 100).snapshot())
     two.write(worker(2, 3).snapshot())
@@ -33,7 +33,7 @@ def test_whoever_is_asked_adds_up_what_the_others_wrote_and_what_is_its_own_now(
     assert sum(total["ready_seconds"][""][:-1]) == 2
 
 
-def test_what_a_dead_worker_counted_stays_and_its_gauges_go(tmp_path: Path) -> None:
+def test_counters_of_a_dead_worker_stay_and_its_gauges_go(tmp_path: Path) -> None:
     for restart in range(2):
         WorkerSnapshots(tmp_path, 1).write(worker(2, 3).snapshot())
         retire(tmp_path, 1, restarted=True)
@@ -43,19 +43,19 @@ def test_what_a_dead_worker_counted_stays_and_its_gauges_go(tmp_path: Path) -> N
         assert total["worker_restarts_total"][""] == [restart + 1]
 
 
-def test_a_worker_that_died_before_it_wrote_is_buried_too(tmp_path: Path) -> None:
+def test_a_worker_that_died_before_its_first_snapshot_is_retired_too(tmp_path: Path) -> None:
     retire(tmp_path, 0, restarted=False)
     total = WorkerSnapshots(tmp_path, 0).merge_workers(worker(1, 1).snapshot()).values
     assert total["sessions_lost_total"][""] == [1]
     assert total["worker_restarts_total"][""] == [0]
 
 
-def test_a_broken_sheet_is_left_out(tmp_path: Path) -> None:
+def test_a_broken_snapshot_is_skipped(tmp_path: Path) -> None:
     (tmp_path / "worker-1.figures").write_text("{")
     assert WorkerSnapshots(tmp_path, 0).merge_workers(worker(1, 1).snapshot()).values["sessions_lost_total"][""] == [1]
 
 
-def test_what_was_shown_once_is_not_lost_with_the_worker_that_showed_it(tmp_path: Path) -> None:
+def test_a_reported_count_is_not_lost_with_its_worker(tmp_path: Path) -> None:
     metrics = Metrics()
     metrics.increment("clients_total", 3, "native")
     shown = WorkerSnapshots(tmp_path, 0).merge_workers(metrics.snapshot())
@@ -64,7 +64,7 @@ def test_what_was_shown_once_is_not_lost_with_the_worker_that_showed_it(tmp_path
     assert after.values["clients_total"] == shown.values["clients_total"] == {"native": [3]}
 
 
-def test_what_attempts_came_to_is_told_by_all_and_goes_with_the_dead(tmp_path: Path) -> None:
+def test_outcomes_of_all_workers_are_merged_and_those_of_a_dead_one_dropped(tmp_path: Path) -> None:
     WorkerSnapshots(tmp_path, 1).write(MetricsSnapshot(outcomes=[(1.0, "QUOTA_EXHAUSTED")]))
     own = MetricsSnapshot(outcomes=[(2.0, "")])
     assert WorkerSnapshots(tmp_path, 0).merge_workers(own).outcomes == [(2.0, ""), (1.0, "QUOTA_EXHAUSTED")]
@@ -72,7 +72,7 @@ def test_what_attempts_came_to_is_told_by_all_and_goes_with_the_dead(tmp_path: P
     assert WorkerSnapshots(tmp_path, 0).merge_workers(own).outcomes == [(2.0, "")]
 
 
-def test_a_folder_that_cannot_be_written_costs_the_others_figures_and_nothing_else(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_writable_costs_only_the_metrics_of_others(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     assert WorkerSnapshots(gone, 0).merge_workers(worker(1, 1).snapshot()).values["sessions_lost_total"][""] == [1]
     retire(gone, 0, restarted=True)
