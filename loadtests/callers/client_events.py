@@ -89,16 +89,8 @@ class StaleEvent:
     """An event of an earlier generation."""
 
 
+#: Events about the session as a whole.
+SessionEvent = LostEvent | EndedEvent | ErrorEvent | DroppedEvent | StaleEvent
 ClientEvent = (
-    OpenedEvent
-    | AttemptEvent
-    | ReadyEvent
-    | LostEvent
-    | AnswerTextEvent
-    | AnswerAudioEvent
-    | AnswerDoneEvent
-    | ErrorEvent
-    | DroppedEvent
-    | EndedEvent
-    | StaleEvent
+    OpenedEvent | AttemptEvent | ReadyEvent | AnswerTextEvent | AnswerAudioEvent | AnswerDoneEvent | SessionEvent
 )

@@ -4,8 +4,7 @@
 another session if one fails while the socket stays open, and records measurements.
 
 How audio is judged later depends on the state that this class keeps. While there is a session, `interval` tracks which
-audio must arrive and whether anyone answers. While there is none, `watchdog` waits for news from the bridge, and
-`backoff` spaces the caller's own requests.
+audio must arrive and whether anyone answers. Otherwise, `watchdog` waits for news and `backoff` spaces new requests.
 """
 
 from __future__ import annotations
@@ -13,21 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, assert_never
 
+from loadtests.callers import client_events as events
 from loadtests.callers.answers import AnswerTimer
 from loadtests.callers.bad_messages import BadMessages
-from loadtests.callers.client_events import (
-    AnswerAudioEvent,
-    AnswerDoneEvent,
-    AnswerTextEvent,
-    AttemptEvent,
-    DroppedEvent,
-    EndedEvent,
-    ErrorEvent,
-    LostEvent,
-    OpenedEvent,
-    ReadyEvent,
-    StaleEvent,
-)
 from loadtests.callers.error_audit import ErrorAudit
 from loadtests.callers.reconnect_watchdog import ReconnectWatchdog
 from loadtests.callers.session_interval import SessionInterval
@@ -136,17 +123,16 @@ class CallerSession:
         return ()
 
     def _may_speak(self) -> bool:
-        requested = self._requested_at is not None and not self.end_reason
-        return requested and (self.was_ready or self.behaviour.speaks_before_ready)
+        return self.has_session and (self.was_ready or self.behaviour.speaks_before_ready)
 
     def _check_readiness(self, now: float) -> None:
         """Give up if the session takes too long, or if the bridge sends no news about it."""
         first = self._first_requested_at
         if first is not None and now - first > READY_SECONDS:
-            self._fail("no session in time", now)
+            self._fail("no session within 45 s", now)
         elif self.protocol.reports_attempts and self.watchdog.has_expired(now) and not self.has_failed:
             self.recorder.add_count("stranded_calls")
-            self._fail("no session, and not a word more about it", now)
+            self._fail("no session, and no news about it", now)
 
     def _next_chunk(self, now: float) -> Sequence[Frame]:
         """Return the next chunk if it is due, as from a microphone, with any invalid messages that are due as well."""
@@ -191,8 +177,8 @@ class CallerSession:
 
     def _interrupt_is_due(self) -> bool:
         """Interrupt once enough of the answer was received. The next sentence starts at once."""
-        cut_in, answers = self.behaviour.interrupt_after_ms, self.answer_timer
-        if not cut_in or answers.waiting_since is None or answers.received_ms < cut_in:
+        after_ms, answers = self.behaviour.interrupt_after_ms, self.answer_timer
+        if not after_ms or answers.waiting_since is None or answers.received_ms < after_ms:
             return False
         answers.interrupt()
         self._count_turn()
@@ -218,55 +204,59 @@ class CallerSession:
 
     def receive(self, frame: Frame, now: float, wall: float) -> None:
         """Handle a frame."""
-        signal = self.protocol.decode(frame)
-        match signal:
-            case None | OpenedEvent():
+        event = self.protocol.decode(frame)
+        match event:
+            case None | events.OpenedEvent():
                 pass
-            case AnswerAudioEvent():
+            case events.AnswerAudioEvent():
                 self._had_audio = True
                 self.interval.answer_seen()
-                self.answer_timer.on_audio(now, signal.ms, signal.item_id)
+                self.answer_timer.on_audio(now, event.ms, event.item_id)
                 if self.echo is not None:
-                    self.echo.received(signal.pcm)
-            case AnswerTextEvent():
+                    self.echo.received(event.pcm)
+            case events.AnswerTextEvent():
                 self.interval.answer_seen()
                 self.answer_timer.on_text(now)
-            case AnswerDoneEvent():
-                self._answer_done(signal, now)
-            case AttemptEvent():
+            case events.AnswerDoneEvent():
+                self._answer_done(event, now)
+            case events.AttemptEvent():
                 self.watchdog.extend(now)
-            case ReadyEvent():
-                self._session_ready(signal, now)
-            case LostEvent() | EndedEvent() | ErrorEvent() | DroppedEvent() | StaleEvent():
-                self._handle_session_event(signal, now, wall)
+            case events.ReadyEvent():
+                self._session_ready(event, now)
+            case (
+                events.LostEvent()
+                | events.EndedEvent()
+                | events.ErrorEvent()
+                | events.DroppedEvent()
+                | events.StaleEvent()
+            ):
+                self._handle_session_event(event, now, wall)
             case _:
-                assert_never(signal)
+                assert_never(event)
 
-    def _handle_session_event(
-        self, signal: LostEvent | EndedEvent | ErrorEvent | DroppedEvent | StaleEvent, now: float, wall: float
-    ) -> None:
-        match signal:
-            case LostEvent():
+    def _handle_session_event(self, event: events.SessionEvent, now: float, wall: float) -> None:
+        match event:
+            case events.LostEvent():
                 self.session_lost(now)
-                self.watchdog.start(now, signal.delay_seconds)
-            case EndedEvent():
-                self._session_ended(signal.reason, now)
-            case ErrorEvent():
-                self._error_received(signal, now, wall)
-            case DroppedEvent():
-                self.dropped_ms += signal.ms
-                self.recorder.add_count("dropped_ms", 0.0 if self.is_leaving else signal.ms)
-            case StaleEvent():
+                self.watchdog.start(now, event.delay_seconds)
+            case events.EndedEvent():
+                self._session_ended(event.reason, now)
+            case events.ErrorEvent():
+                self._error_received(event, now, wall)
+            case events.DroppedEvent():
+                self.dropped_ms += event.ms
+                self.recorder.add_count("dropped_ms", 0.0 if self.is_leaving else event.ms)
+            case events.StaleEvent():
                 self.recorder.add_count("stale_events")
             case _:
-                assert_never(signal)
+                assert_never(event)
 
-    def _answer_done(self, signal: AnswerDoneEvent, now: float) -> None:
+    def _answer_done(self, event: events.AnswerDoneEvent, now: float) -> None:
         self.interval.answer_seen()
         had_audio, self._had_audio = self._had_audio, False
-        if signal.failed:
+        if event.failed:
             self._give_up_answer()
-        elif not signal.cancelled and self.answer_timer.finish(now):
+        elif not event.cancelled and self.answer_timer.finish(now):
             self._count_turn()
             if not (had_audio or self.behaviour.sends_text):
                 self.recorder.add_count("silent_answers")
@@ -275,18 +265,18 @@ class CallerSession:
         if self.answer_timer.waiting_since is None:
             self._next_text_at = now + self.behaviour.pause_ms / _MS
 
-    def _session_ready(self, signal: ReadyEvent, now: float) -> None:
+    def _session_ready(self, event: events.ReadyEvent, now: float) -> None:
         self.recorder.attempts.ready += 1
         if self.lost_at is not None:
             self.recorder.record_duration("reconnect", now - self.lost_at)
             self.lost_at = None
-        if signal.is_reconnect:
+        if event.is_reconnect:
             self.recorder.add_count("reconnections")
         elif self._first_requested_at is not None:
             self.recorder.record_duration("ready", now - self._first_requested_at)
-        if signal.resent_ms:
-            self.resent_ms += signal.resent_ms
-            self.recorder.add_count("resent_ms", signal.resent_ms)
+        if event.resent_ms:
+            self.resent_ms += event.resent_ms
+            self.recorder.add_count("resent_ms", event.resent_ms)
         if not self.was_ready and not self.behaviour.speaks_before_ready:
             self._next_text_at = now
         self.is_ready, self.was_ready, self._ready_since = True, True, now
@@ -306,20 +296,14 @@ class CallerSession:
     def before_hang_up(self, now: float) -> None:
         """Make the checks that are due right before the caller hangs up."""
         self._end_interval(now)
-        if (
-            not (self.is_ready or self.end_reason)
-            and self.lost_at is not None
-            and now - self.lost_at > _LEFT_WAITING_SECONDS
-        ):
+        is_long_lost = self.lost_at is not None and now - self.lost_at > _LEFT_WAITING_SECONDS
+        if is_long_lost and not (self.is_ready or self.end_reason):
             self.recorder.add_count("left_waiting")
 
     def _end_interval(self, now: float) -> None:
-        """End a stretch with a session and check for a mute one.
-
-        Not checked at endpoints that don't report losses, nor for slow readers.
-        """
-        is_judged = self.protocol.reports_attempts and not self.behaviour.read_bytes_per_second
-        if self.interval.end(now, self.audio_source.sent_ms) and is_judged:
+        """End a stretch with a session. A mute one counts unless losses are not reported or the caller reads slowly."""
+        is_counted = self.protocol.reports_attempts and not self.behaviour.read_bytes_per_second
+        if self.interval.end(now, self.audio_source.sent_ms) and is_counted:
             self.recorder.add_count("mute_sessions")
 
     def _session_ended(self, reason: str, now: float) -> None:
@@ -332,15 +316,13 @@ class CallerSession:
         if reason == "expired":
             self._schedule_request(now, 0.0)
 
-    def _error_received(self, signal: ErrorEvent, now: float, wall: float) -> None:
-        self.recorder.record_error(signal.code)
-        self.error_audit.record(wall if signal.at is None else signal.at, signal.code, arrived=wall)
-        if not signal.ends_session:
-            return
-        if signal.retryable:
-            self._schedule_request(now, signal.retry_after_seconds)
-        else:
-            self._fail(signal.code, now)
+    def _error_received(self, event: events.ErrorEvent, now: float, wall: float) -> None:
+        self.recorder.record_error(event.code)
+        self.error_audit.record(wall if event.at is None else event.at, event.code, arrived=wall)
+        if event.ends_session and event.retryable:
+            self._schedule_request(now, event.retry_after_seconds)
+        elif event.ends_session:
+            self._fail(event.code, now)
 
     def _schedule_request(self, now: float, at_least: float) -> None:
         """The session failed but the socket is open: schedule a request for a new one."""
@@ -351,12 +333,12 @@ class CallerSession:
             self.recorder.attempts.failed += 1
             self._requested_at, self._request_at = None, now + self.backoff.next_delay(at_least)
 
-    def _fail(self, why: str, now: float) -> None:
+    def _fail(self, reason: str, now: float) -> None:
         if not self.has_failed:
             self.has_failed, self._requested_at, self.is_ready = True, None, False
             self.recorder.attempts.failed += 1
             since = self._first_requested_at if self._first_requested_at is not None else now
-            self.recorder.record_failure("failed_calls", why, now - since)
+            self.recorder.record_failure("failed_calls", reason, now - since)
 
     def _count_turn(self) -> None:
         self.turns += 1
