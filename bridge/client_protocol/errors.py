@@ -53,7 +53,7 @@ class ErrorInfo:
     fix: str
     """What the client, or the person who runs the bridge, does next."""
     retryable: bool | None
-    """Whether the same can work later; None: it depends on the cause, and `retryable` of the message says."""
+    """Whether the same can work later. None: it depends on the cause; see `retryable` of the message."""
     ends_session: bool = False
     """The session is over and the socket stays open: `create_session` is a fresh try. (An error of any code ends the
     session when its `detail` has `attempts`.)"""
@@ -174,7 +174,7 @@ ERRORS: Final[Mapping[ClientCode, ErrorInfo]] = {
     ),
     ClientCode.INVALID_MESSAGE: ErrorInfo(
         title="The bridge can't read a message of the client",
-        cause="It isn't JSON, its type is unknown, or a field is missing or wrong; `message` says which.",
+        cause="It isn't JSON, its type is unknown, or a field is missing or wrong; see `message`.",
         fix="Fix the client. `detail.eventId` names the event, where it had an `event_id`",
         retryable=False,
     ),

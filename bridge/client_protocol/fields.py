@@ -1,6 +1,6 @@
 """The fields of protocol messages: value types, and a checker that names each field that is missing or wrong.
 
-A field's type, description and constraints stand in the annotation of its message (`messages.py`). Validation, the
+A field's type, description and constraints are in the annotation of its message (`messages.py`). Validation, the
 JSON Schema and the texts of error messages are all derived from that annotation.
 """
 
@@ -81,7 +81,7 @@ class MessageField:
     """The Python type that a value must convert to."""
     required: bool
     expected: str
-    """What must stand here, for error messages: `one of base64, binary`."""
+    """What the value must be, for error messages: `one of base64, binary`."""
     description: str
     choices: tuple[str, ...] = ()
     """The values of a field that has a fixed set of them."""

@@ -187,12 +187,12 @@ class SessionClosedMessage(SessionMessage, frozen=True, kw_only=True, tag="sessi
 
 
 class BridgeErrorMessage(SessionMessage, frozen=True, kw_only=True, tag="error"):
-    """Something went wrong. At most one in any 2 s; `suppressed` counts those that it stands for."""
+    """Something went wrong. At most one in any 2 s; `suppressed` counts the others."""
 
     code: Annotated[ClientCode, Meta(description="A code of the error table.")]
     message: Annotated[NonEmptyText, Meta(description="What happened, for people.")]
     retryable: Annotated[Flag, Meta(description="Whether the same may work later.")]
-    suppressed: Annotated[Count, Meta(description="How many other errors it stands for.")]
+    suppressed: Annotated[Count, Meta(description="How many other errors it replaces.")]
     detail: Annotated[Object | None, Meta(description="What is known about the cause.")] = None
 
 

@@ -205,10 +205,10 @@ class NativeCallerProtocol:
             return code, {"ms": float(found[1]) if found else 0.0}
         if code == "session_not_restored":
             return code, {}
-        told = {"code": code.upper(), "detail": error.get("detail")}
-        if ends_session(told):
+        bridge_error = {"code": code.upper(), "detail": error.get("detail")}
+        if ends_session(bridge_error):
             self.state = ReportedState.ENDED
-        return "error", told
+        return "error", bridge_error
 
 
 def _transcribes(options: Mapping[str, Any]) -> bool:
