@@ -30,8 +30,6 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 #: Tests that measure time or memory, or use the whole machine: other tests beside them would be measured too.
 _ALONE = ("hardening", "test_quickness.py")
 _ALONE_WHERE_SLOW = ("loadtests",)
-#: Tests whose peers are processes that a fixture started once for all of them.
-_OTHER_PROCESSES = ("hardening",)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -40,7 +38,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         top = Path(item.path).relative_to(Path(__file__).parent).parts[0]
         if top in _ALONE or (top in _ALONE_WHERE_SLOW and item.get_closest_marker("slow")):
             item.add_marker("alone")
-        if top in _OTHER_PROCESSES:
+        if top == "hardening":
+            item.add_marker("hardening")
             item.add_marker("wall_clock")
         if _is_async(item) and not item.get_closest_marker("wall_clock"):
             item.add_marker(pytest.mark.trio(run=autojump.run_with_autojump), append=False)

@@ -1,8 +1,8 @@
-"""`make test`: runs the tests that share the machine, then those that need it alone, and sums up both.
+"""`make test`: runs the tests that share the machine, then those that need it for themselves, and sums up.
 
     python -m tests.run_all [--seed N]
 
-The second part runs whatever the first one says. The exit code is 0 if every test of both passed. The order of the
+Each part runs whatever the ones before it say. The exit code is 0 if every test of all parts passed. The order of the
 tests is random; the seed that is printed gives the same order again.
 """
 
@@ -24,7 +24,8 @@ from tests.progress import clock
 _INTERRUPTED = 130
 _PARTS = {
     "side by side": ["-n", "auto", "--dist", "worksteal", "-m", "not nightly and not browser and not alone"],
-    "alone": ["-m", "alone and not nightly"],
+    "two at a time": ["-n", "2", "--dist", "loadfile", "-m", "hardening and not nightly"],
+    "alone": ["-m", "alone and not hardening and not nightly"],
 }
 
 
@@ -60,7 +61,7 @@ def run(part: str, seed: int) -> Result:
 
 
 def main() -> int:
-    """Run both parts; returns the exit code."""
+    """Run all parts; returns the exit code."""
     parse = argparse.ArgumentParser(prog="python -m tests.run_all", description="Run all tests but the nightly ones.")
     parse.add_argument("--seed", type=int, default=random.getrandbits(32), help="run the tests in the order of a seed")
     seed = parse.parse_args().seed
