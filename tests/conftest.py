@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import os
 from pathlib import Path
@@ -48,6 +49,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _is_async(item: pytest.Item) -> bool:
     test = getattr(item, "function", None)
     return inspect.iscoroutinefunction(getattr(getattr(test, "hypothesis", None), "inner_test", test))
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector a million objects that live as long as the tests: it takes a tenth of their time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

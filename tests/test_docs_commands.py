@@ -183,7 +183,9 @@ async def test_what_a_page_tells_to_type_does_what_it_promises(block: Block, tmp
 async def test_a_python_example_runs(block: Block, tmp_path: Path) -> None:
     file = tmp_path / "test_example.py"
     file.write_text(block.text)
-    pytest_words = ["-m", "pytest", "-q", "-p", "no:cacheprovider"] if "def test_" in block.text else []
+    pytest_words = (
+        ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly"] if "def test_" in block.text else []
+    )
     with trio.fail_after(COMMAND_SECONDS):
         done = await trio.run_process(
             [sys.executable, *pytest_words, str(file)],
