@@ -59,7 +59,7 @@ async def _connect_many(bridge: BridgeProcess, how_many: int) -> None:
             nursery.start_soon(one_after_another)
 
 
-async def _rest(bridge: BridgeProcess) -> tuple[float, int, dict[str, float]]:
+async def _measure(bridge: BridgeProcess) -> tuple[float, int, dict[str, float]]:
     """Wait until all clients are gone, and measure: memory in MiB, descriptors, the bridge's metrics."""
     figures: dict[str, float] = {"connections": math.inf}
     with trio.fail_after(10):
@@ -71,15 +71,15 @@ async def _rest(bridge: BridgeProcess) -> tuple[float, int, dict[str, float]]:
     return bridge.ps.memory_info().rss / MIB, fds, figures
 
 
-async def _churn(upstream: SimulatorThread, folder: Path, how_many: int, seconds: float) -> None:
+async def _connect_and_measure(upstream: SimulatorThread, folder: Path, how_many: int, seconds: float) -> None:
     words = ("--upstream", upstream.url, "--log-format", "json", "--log-level", "warning")
     with checked_bridge_process(folder, *words, OPENAI_API_KEY=KEY) as bridge, trio.fail_after(seconds):
         await _connect_many(bridge, WARMING_UP)
-        before, fds_before, figures_before = await _rest(bridge)
+        before, fds_before, figures_before = await _measure(bridge)
         started = trio.current_time()
         await _connect_many(bridge, how_many - WARMING_UP)
         took = trio.current_time() - started
-        after, fds, figures = await _rest(bridge)
+        after, fds, figures = await _measure(bridge)
         rate = (how_many - WARMING_UP) / took
         line = f"{how_many} visits, {rate:.0f}/s: {before:.1f} -> {after:.1f} MiB, {fds_before} -> {fds} fds"
         print(line)  # noqa: T201 - figures for whoever asks with -s
@@ -92,9 +92,9 @@ async def _churn(upstream: SimulatorThread, folder: Path, how_many: int, seconds
 
 @pytest.mark.slow
 async def test_two_thousand_connections_leak_nothing(upstream: SimulatorThread, tmp_path: Path) -> None:
-    await _churn(upstream, tmp_path, 2_000, 100)
+    await _connect_and_measure(upstream, tmp_path, 2_000, 100)
 
 
 @pytest.mark.nightly
 async def test_ten_thousand_connections_leak_nothing(upstream: SimulatorThread, tmp_path: Path) -> None:
-    await _churn(upstream, tmp_path, 10_000, 400)
+    await _connect_and_measure(upstream, tmp_path, 10_000, 400)

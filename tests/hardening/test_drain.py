@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 JSON = ("--log-format", "json")
 
 
-async def _ends_well(client: JsonTestClient) -> None:
+async def _receive_drained(client: JsonTestClient) -> None:
     """Expect `session_closed` with `draining`, then close 1001."""
     with trio.fail_after(8):
         end = await client.receive_close()
@@ -33,14 +33,14 @@ async def _ends_well(client: JsonTestClient) -> None:
     assert "audio_dropped" not in client.types()
 
 
-async def _comes_again_and_again(bridge: BridgeProcess) -> None:
+async def _reconnect_repeatedly(bridge: BridgeProcess) -> None:
     while True:
         await (await bridge.connect(headers=())).link.close()
 
 
-async def _lets_nobody_in(bridge: BridgeProcess) -> None:
+async def _assert_rejects_clients(bridge: BridgeProcess) -> None:
     with trio.fail_after(3), pytest.raises(HandshakeRefused) as refused:
-        await _comes_again_and_again(bridge)
+        await _reconnect_repeatedly(bridge)
     assert refused.value.status == 503
 
 
@@ -53,10 +53,10 @@ async def test_a_sentence_in_progress_is_finished_and_answered(upstream: Simulat
             nursery.start_soon(caller.turn)
             await trio.sleep(0.1)  # half of it is said
             bridge.process.send_signal(signal.SIGTERM)
-            await _lets_nobody_in(bridge)
+            await _assert_rejects_clients(bridge)
         caller.assert_unharmed()
         assert caller.turns == 1
-        await _ends_well(caller.client)
+        await _receive_drained(caller.client)
         assert await trio.to_thread.run_sync(bridge.process.wait, 5) == 0
     assert not upstream.simulator.connections
 
@@ -73,7 +73,7 @@ async def test_an_answer_in_progress_is_sent_to_its_end(upstream: SimulatorThrea
             bridge.process.send_signal(signal.SIGTERM)
             done = await client.receive_until("response.done")
         assert done["response"]["status"] == "completed"
-        await _ends_well(client)
+        await _receive_drained(client)
         assert await trio.to_thread.run_sync(bridge.process.wait, 5) == 0
 
 
@@ -87,7 +87,7 @@ async def test_a_client_that_keeps_speaking_is_closed_after_the_drain_time(
         await caller.client.link.send_binary(caller.source.speech(20))
         started = trio.current_time()
         bridge.process.send_signal(signal.SIGTERM)
-        await _ends_well(caller.client)
+        await _receive_drained(caller.client)
         assert 0.8 < trio.current_time() - started < 3
         assert upstream.lost_ms(caller.source) == 0
         assert await trio.to_thread.run_sync(bridge.process.wait, 5) == 0
@@ -100,7 +100,7 @@ async def test_a_second_signal_stops_at_once_and_closes_the_upstream(upstream: S
         await caller.connect(headers=())
         await caller.client.link.send_binary(caller.source.speech(20))
         bridge.process.send_signal(signal.SIGTERM)
-        await _lets_nobody_in(bridge)
+        await _assert_rejects_clients(bridge)
         assert bridge.process.poll() is None
         bridge.process.send_signal(signal.SIGTERM)
         assert await trio.to_thread.run_sync(bridge.process.wait, 5) == 0

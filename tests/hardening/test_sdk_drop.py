@@ -14,7 +14,7 @@ from bridge.protocol.audio.tracer import TracerSource
 from bridge.protocol.models import DEFAULT_MODEL
 from bridge.simulator.faults.actions import CloseFrame, Drop, Reset
 from tests.hardening.harness import TOKEN
-from tests.server.test_app_sdk import until
+from tests.server.test_app_sdk import receive_until
 from tests.simulator.sdk_client import OPTIONS, SDK_DEPRECATION_FILTER
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.slow, SDK_DEPRECATION_FILTER]
 _callers = count(10_000)
 
 
-def _speak(connection: RealtimeConnection, source: TracerSource, ms: int, *, silent: bool = False) -> None:
+def _append_speech(connection: RealtimeConnection, source: TracerSource, ms: int, *, silent: bool = False) -> None:
     """Append this much audio at the pace of speech."""
     for _ in range(ms // 20):
         pcm = source.silence(20) if silent else source.speech(20)
@@ -59,12 +59,12 @@ def test_a_drop_in_the_middle_of_a_sentence_loses_no_audio(
         session_id = created.model_dump()["session"]["id"]
         if not detection:
             connection.session.update(session={"type": "realtime", "audio": {"input": {"turn_detection": None}}})
-            until(connection, "session.updated")
-        _speak(connection, source, 500)
+            receive_until(connection, "session.updated")
+        _append_speech(connection, source, 500)
         upstream.inject(act, session_id)
-        _speak(connection, source, 500)
+        _append_speech(connection, source, 500)
         if detection:
-            _speak(connection, source, 700, silent=True)
+            _append_speech(connection, source, 700, silent=True)
         else:
             connection.input_audio_buffer.commit()
             connection.response.create()

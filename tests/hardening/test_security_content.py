@@ -142,7 +142,7 @@ async def test_case_14_a_client_cannot_change_locked_fields(bridge: BridgeProces
         native = await bridge.connect(NATIVE_URL)
         await native.receive_until("session.created")
         for one in (client, native):
-            await _tries(one)
+            await _send_forbidden(one)
             assert "FORBIDDEN" not in json.dumps([m for m in one.received if m["type"] == "session.updated"])
         records = upstream.simulator.journal.sessions()[-2:]
         assert all("response.create" not in record.counts for record in records)
@@ -153,7 +153,7 @@ async def test_case_14_a_client_cannot_change_locked_fields(bridge: BridgeProces
     assert "FORBIDDEN" not in json.dumps(result.log_lines())
 
 
-async def _tries(client: JsonTestClient) -> None:
+async def _send_forbidden(client: JsonTestClient) -> None:
     """Send every forbidden message; the upstream would answer one that got through."""
     for kind, fields in FORBIDDEN:
         await client.send(kind, **fields)

@@ -20,7 +20,7 @@ WAVE = 2_000
 HEAD_SECONDS, LATE_SECONDS = 10, 3
 
 
-async def _drips(stream: trio.SocketStream) -> None:
+async def _send_slowly(stream: trio.SocketStream) -> None:
     """Send a handshake at one byte per second."""
     async with stream:
         try:
@@ -31,7 +31,7 @@ async def _drips(stream: trio.SocketStream) -> None:
             return
 
 
-async def _is_let_go(stream: trio.SocketStream) -> None:
+async def _wait_for_close(stream: trio.SocketStream) -> None:
     async with stream:
         started = trio.current_time()
         await stream.send_all(b"GET /api/openai/realtime HTTP/1.1\r\n")
@@ -39,7 +39,7 @@ async def _is_let_go(stream: trio.SocketStream) -> None:
         assert trio.current_time() - started > HEAD_SECONDS - 1
 
 
-async def _waits_for_an_upstream(bridge: BridgeProcess) -> None:
+async def _wait_for_attempts(bridge: BridgeProcess) -> None:
     """The upstream never answers the upgrade request: the attempt times out, and the next one starts."""
     client = await bridge.connect()
     await client.send("create_session")
@@ -51,7 +51,7 @@ async def _waits_for_an_upstream(bridge: BridgeProcess) -> None:
     await client.link.close()
 
 
-async def _knocks(bridge: BridgeProcess) -> trio.SocketStream | None:
+async def _connect_silently(bridge: BridgeProcess) -> trio.SocketStream | None:
     """Open a connection and send nothing; None if it was reset at once."""
     try:
         return await bridge.open_tcp()
@@ -66,10 +66,10 @@ async def test_cases_3_and_10_handshakes_that_never_end_time_out(
         before = bridge.ps.num_fds()
         upstream.set_faults(HandshakeFault("never", times=10**9))
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_waits_for_an_upstream, bridge)
+            nursery.start_soon(_wait_for_attempts, bridge)
             for _ in range(20):
-                nursery.start_soon(_is_let_go, await bridge.open_tcp())
-                nursery.start_soon(_drips, await bridge.open_tcp())
+                nursery.start_soon(_wait_for_close, await bridge.open_tcp())
+                nursery.start_soon(_send_slowly, await bridge.open_tcp())
         upstream.clear_faults()
         assert bridge.ps.num_fds() < before + 10
     assert result.grown_mib < 8
@@ -83,7 +83,7 @@ async def test_case_3_thousands_of_half_open_connections_block_no_client(
     async with attack(bridge, upstream, seconds=40, mib=48):
         before = bridge.ps.num_fds()
         for _ in range(half_open // WAVE):
-            held = [stream for _ in range(WAVE) if (stream := await _knocks(bridge)) is not None]
+            held = [stream for _ in range(WAVE) if (stream := await _connect_silently(bridge)) is not None]
             most = max(most, bridge.ps.num_fds() - before)
             # a client at another address can still connect
             with trio.fail_after(3):

@@ -151,7 +151,7 @@ async def test_case_15_a_session_beyond_the_limit_is_rejected_and_the_others_sta
                 await bridge.connect(path)
             assert refused.value.status == 503
             assert "retry-after" in dict(refused.value.headers)
-        assert len([one for one in inside if await _is_there(one)]) == MAX_SESSIONS - 1
+        assert len([one for one in inside if await _is_connected(one)]) == MAX_SESSIONS - 1
         for one in inside:
             await one.link.abort()
         with trio.fail_after(2):
@@ -161,7 +161,7 @@ async def test_case_15_a_session_beyond_the_limit_is_rejected_and_the_others_sta
     assert WITH_TOKEN[0][1] not in bridge.log.read_text()
 
 
-async def _is_there(client: JsonTestClient) -> bool:
+async def _is_connected(client: JsonTestClient) -> bool:
     await client.send("ping")
     with trio.fail_after(5):
         await client.receive_until("pong")

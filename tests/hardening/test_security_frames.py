@@ -20,7 +20,7 @@ LIMIT = 262_144
 TEXT, BINARY, CONTINUATION, PING, PONG = 1, 2, 0, 9, 10
 
 
-async def opened(bridge: BridgeProcess, *, receive_buffer: int | None = None) -> trio.SocketStream:
+async def connect_raw(bridge: BridgeProcess, *, receive_buffer: int | None = None) -> trio.SocketStream:
     """Connect a client on a bare stream, and read the 101 and `connected`."""
     stream = await bridge.open_tcp()
     if receive_buffer is not None:
@@ -33,7 +33,7 @@ async def opened(bridge: BridgeProcess, *, receive_buffer: int | None = None) ->
     return stream
 
 
-def close_of(data: bytes) -> tuple[int | None, list[dict[str, object]]]:
+def parse_frames(data: bytes) -> tuple[int | None, list[dict[str, object]]]:
     """Parse a server's frames: the close code, and the messages before it."""
     messages: list[dict[str, object]] = []
     while len(data) >= 2:
@@ -49,7 +49,7 @@ def close_of(data: bytes) -> tuple[int | None, list[dict[str, object]]]:
     return None, messages
 
 
-async def says_all(stream: trio.abc.Stream, pieces: list[bytes]) -> None:
+async def send_pieces(stream: trio.abc.Stream, pieces: list[bytes]) -> None:
     """Send until the connection breaks."""
     try:
         for piece in pieces:
@@ -58,14 +58,16 @@ async def says_all(stream: trio.abc.Stream, pieces: list[bytes]) -> None:
         return
 
 
-async def ends(stream: trio.SocketStream, pieces: list[bytes], *, seconds: float) -> tuple[int | None, list[str]]:
+async def close_code_after(
+    stream: trio.SocketStream, pieces: list[bytes], *, seconds: float
+) -> tuple[int | None, list[str]]:
     """Send these pieces, and give the bridge's close code and the codes of the errors before it."""
     found = b""
     async with stream, trio.open_nursery() as nursery:
-        nursery.start_soon(says_all, stream, pieces)
+        nursery.start_soon(send_pieces, stream, pieces)
         found = await receive_until_closed(stream, seconds=seconds)
         nursery.cancel_scope.cancel()
-    code, messages = close_of(found)
+    code, messages = parse_frames(found)
     return code, [str(message["code"]) for message in messages if message["type"] == "error"]
 
 
@@ -85,7 +87,7 @@ async def test_case_6_a_message_that_is_too_large_gets_an_error_before_the_close
 ) -> None:
     async with attack(bridge, upstream, seconds=25) as result:
         for name, pieces in TOO_LARGE.items():
-            ended = await ends(await opened(bridge), pieces, seconds=4)
+            ended = await close_code_after(await connect_raw(bridge), pieces, seconds=4)
             assert ended == (1009, ["MESSAGE_TOO_LARGE"]), name
         fits = await bridge.connect()
         await fits.link.send_fragments(bytes(LIMIT), 1024)
@@ -114,7 +116,7 @@ async def test_cases_7_and_8_floods_of_small_frames_are_slowed_and_closed(
     ended: dict[str, tuple[int | None, list[str]]] = {}
 
     async def flood(name: str, pieces: list[bytes]) -> None:
-        ended[name] = await ends(await opened(bridge), pieces, seconds=20)
+        ended[name] = await close_code_after(await connect_raw(bridge), pieces, seconds=20)
 
     async with attack(bridge, upstream, seconds=25) as result, trio.open_nursery() as nursery:
         for name, pieces in FLOODS.items():
@@ -127,29 +129,29 @@ async def test_cases_7_and_8_floods_of_small_frames_are_slowed_and_closed(
 
 async def test_case_8_a_client_that_reads_no_pongs_is_closed(bridge: BridgeProcess, upstream: SimulatorThread) -> None:
     async with attack(bridge, upstream, seconds=25) as result:
-        stream = await opened(bridge, receive_buffer=4096)
+        stream = await connect_raw(bridge, receive_buffer=4096)
         async with stream:
             with trio.move_on_after(15):
-                await says_all(stream, [frame(PING, bytes(125)) * 1000] * 2000)
-                await _is_over(bridge, result.log_from)
+                await send_pieces(stream, [frame(PING, bytes(125)) * 1000] * 2000)
+                await _wait_for_disconnect(bridge, result.log_from)
     assert result.log_lines("client.disconnected")[0]["closeReason"] == "the peer pings and does not read the pongs"
 
 
-async def _is_over(bridge: BridgeProcess, since: int) -> None:
+async def _wait_for_disconnect(bridge: BridgeProcess, since: int) -> None:
     await wait_until(lambda: bridge.log_lines("client.disconnected", since=since), 20)
 
 
 async def test_case_8_a_client_that_never_reads_is_closed(bridge: BridgeProcess, upstream: SimulatorThread) -> None:
     async with attack(bridge, upstream, seconds=30, mib=40) as result:
-        stream = await opened(bridge, receive_buffer=4096)
+        stream = await connect_raw(bridge, receive_buffer=4096)
         async with stream:
             await stream.send_all(frame(TEXT, b'{"type":"create_session"}'))
             content = [{"type": "input_text", "text": "x" * 200_000}]
             item = {"type": "message", "role": "user", "content": content}
             event = json.dumps({"type": "conversation.item.create", "item": item}).encode()
             with trio.fail_after(20):
-                await says_all(stream, [frame(TEXT, event)] * 34)  # each is echoed twice, and nothing reads it
-                await _is_over(bridge, result.log_from)
+                await send_pieces(stream, [frame(TEXT, event)] * 34)  # each is echoed twice, and nothing reads it
+                await _wait_for_disconnect(bridge, result.log_from)
     assert [line["code"] for line in result.log_lines("error.sent")] == ["SLOW_CONSUMER"]
 
 
@@ -176,7 +178,7 @@ async def test_case_9_a_client_that_violates_the_protocol_is_closed(
 ) -> None:
     async with attack(bridge, upstream, seconds=25) as result:
         for name, (piece, code) in WRONG.items():
-            broken, errors = await ends(await opened(bridge), [piece], seconds=2.5)
+            broken, errors = await close_code_after(await connect_raw(bridge), [piece], seconds=2.5)
             # for an invalid Close frame, the library may answer with either code
             assert broken == code or ("close" in name and broken in {1002, 1007}), name
             assert errors == [], name

@@ -50,7 +50,7 @@ async def test_case_9_an_upstream_that_breaks_the_protocol_is_replaced(
 ) -> None:
     reasons: dict[str, str] = {}
 
-    async def goes_through(name: str, raw: bytes) -> None:
+    async def send_through(name: str, raw: bytes) -> None:
         client = await bridge.connect()
         await client.send("create_session")
         session_id = (await client.receive_until("session_ready"))["sessionId"]
@@ -63,7 +63,7 @@ async def test_case_9_an_upstream_that_breaks_the_protocol_is_replaced(
     async with attack(bridge, upstream, seconds=20):
         async with trio.open_nursery() as nursery:
             for name, raw in WRONG.items():
-                nursery.start_soon(goes_through, name, raw)
+                nursery.start_soon(send_through, name, raw)
         await wait_until(lambda: len(upstream.simulator.connections) == 1 == bridge.sockets_to(upstream.port), 3)
     assert set(reasons) == set(WRONG)
     assert set(reasons.values()) == {"The upstream violated the WebSocket protocol"}
@@ -127,19 +127,19 @@ async def test_case_10_an_upstream_that_is_no_realtime_service_is_reported_as_wh
             client = await bridge.connect()
             client_id = (await client.receive_until("connected"))["clientId"]
             await client.send("create_session")
-            await wait_until(lambda: _failed(result, client_id), 3)  # noqa: B023 - it is over within the turn
-            assert _failed(result, client_id) == ["UPSTREAM_UNAVAILABLE"], name
+            await wait_until(lambda: _failed_codes(result, client_id), 3)  # noqa: B023 - it is over within the turn
+            assert _failed_codes(result, client_id) == ["UPSTREAM_UNAVAILABLE"], name
             await client.link.close()
         await wait_until(lambda: bridge.sockets_to(upstream.port) == 1, 3)
 
 
-def _failed(result: Attack, client_id: str) -> list[str]:
+def _failed_codes(result: Attack, client_id: str) -> list[str]:
     """Return the codes of this client's failed attempts."""
     return [line["code"] for line in result.log_lines("attempt.failed") if line["clientId"] == client_id]
 
 
 @asynccontextmanager
-async def trap() -> AsyncIterator[tuple[str, list[bytes]]]:
+async def unreachable_server() -> AsyncIterator[tuple[str, list[bytes]]]:
     """A server that must receive nothing: its address, and what it did receive."""
     caught: list[bytes] = []
 
@@ -157,7 +157,7 @@ async def trap() -> AsyncIterator[tuple[str, list[bytes]]]:
 async def test_case_11_neither_a_client_nor_a_redirect_sends_the_key_elsewhere(
     bridge: BridgeProcess, upstream: SimulatorThread
 ) -> None:
-    async with attack(bridge, upstream, seconds=40) as result, trap() as (there, caught):
+    async with attack(bridge, upstream, seconds=40) as result, unreachable_server() as (there, caught):
         url = f"http://{there}/v1"
         names = ("base_url", "baseUrl", "api_base", "upstream", "url", "host", "endpoint", "api_key")
         tries = [url, f"ws://{there}", "http://169.254.169.254/latest", f"http://[::ffff:127.0.0.1]:{there[-5:]}"]

@@ -32,7 +32,7 @@ def _worker_of(bridge: BridgeProcess) -> dict[int, int]:
     return found
 
 
-async def _figure(bridge: BridgeProcess, name: str, wanted: float) -> None:
+async def _wait_for_metric(bridge: BridgeProcess, name: str, wanted: float) -> None:
     """Wait until a metric over all workers has this value: they write snapshots once a second."""
     with trio.fail_after(5):
         while (await bridge.metrics()).get(name) != wanted:  # noqa: ASYNC110 - another process
@@ -56,7 +56,7 @@ async def test_clients_of_a_killed_worker_reconnect_and_others_continue(
         victim = workers[ports[0]]
         hit = [caller for caller, port in zip(callers, ports, strict=True) if workers[port] == victim]
         spared = [caller for caller in callers if caller not in hit]
-        await _figure(bridge, COMES, CALLERS)
+        await _wait_for_metric(bridge, COMES, CALLERS)
         os.kill(victim, signal.SIGKILL)
         for caller in hit:
             with trio.fail_after(2), pytest.raises(LinkClosed):
@@ -71,10 +71,10 @@ async def test_clients_of_a_killed_worker_reconnect_and_others_continue(
             caller.assert_unharmed()
         await wait_until(lambda: len(bridge.ps.children()) == 2, 8)
         assert victim not in [child.pid for child in bridge.ps.children()]
-        await _figure(bridge, COMES, CALLERS + len(hit))
-        await _figure(bridge, "worker_restarts_total", 1)
-        await _figure(bridge, "workers", 2)
-        await _figure(bridge, 'sessions{state="ready"}', CALLERS)
+        await _wait_for_metric(bridge, COMES, CALLERS + len(hit))
+        await _wait_for_metric(bridge, "worker_restarts_total", 1)
+        await _wait_for_metric(bridge, "workers", 2)
+        await _wait_for_metric(bridge, 'sessions{state="ready"}', CALLERS)
         assert [line["exit"] for line in bridge.log_lines("worker.replaced")] == [-signal.SIGKILL]
         for caller in callers:
             await caller.disconnect()

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def bridging(simulator: RunningSimulator, prewarm: int) -> AsyncGenerator[int, None]:
+async def serving_bridge(simulator: RunningSimulator, prewarm: int) -> AsyncGenerator[int, None]:
     """Run a bridge with this many prewarmed sessions; give its port."""
 
     @asynccontextmanager
@@ -55,7 +55,7 @@ async def bridging(simulator: RunningSimulator, prewarm: int) -> AsyncGenerator[
             nursery.cancel_scope.cancel()
 
 
-async def until_live(simulator: RunningSimulator, count: int) -> None:
+async def wait_for_connections(simulator: RunningSimulator, count: int) -> None:
     while len(simulator.simulator.connections) != count:  # noqa: ASYNC110 - it tells nobody when a session begins
         await trio.sleep(0.01)
 
@@ -64,16 +64,16 @@ async def until_live(simulator: RunningSimulator, count: int) -> None:
 async def test_a_prewarmed_session_is_used_and_replaced_and_none_leaks() -> None:
     with trio.fail_after(20):
         async with open_simulator(Settings(pace=50)) as simulator:
-            async with bridging(simulator, 2) as port:
-                await until_live(simulator, 2)
+            async with serving_bridge(simulator, 2) as port:
+                await wait_for_connections(simulator, 2)
                 connected = await dial(f"ws://127.0.0.1:{port}/api/openai/realtime")
                 async with connected.link as link:
                     await link.send_text(b'{"type":"create_session"}')
                     types: list[str] = []
                     while "session_ready" not in types:
                         types.append(msgspec.json.decode(await link.receive())["type"])
-                    await until_live(simulator, 3)
-            await until_live(simulator, 0)
+                    await wait_for_connections(simulator, 3)
+            await wait_for_connections(simulator, 0)
     assert types[0] == "connected"
     assert "session.created" in types
     assert len(simulator.journal.sessions()) == 3

@@ -23,7 +23,7 @@ TOKEN = "a-token-for-the-tests-0123456789"
 pytestmark = [pytest.mark.slow, SDK_DEPRECATION_FILTER]
 
 
-def until(connection: RealtimeConnection, kind: str) -> list[str]:
+def receive_until(connection: RealtimeConnection, kind: str) -> list[str]:
     """Receive up to an event of this type; give the types of all."""
     received = [connection.recv().type]
     while received[-1] != kind:
@@ -35,28 +35,28 @@ def test_an_sdk_holds_a_conversation_through_the_bridge(tmp_path: Path) -> None:
     with serving("--simulate", "--client-token-env", "T", folder=tmp_path, T=TOKEN) as (_, address):
         client = OpenAI(base_url=f"http://{address}/v1", api_key=TOKEN)
         with client.realtime.connect(model=DEFAULT_MODEL, websocket_connection_options=OPTIONS) as connection:
-            assert until(connection, "session.created") == ["session.created"]
+            assert receive_until(connection, "session.created") == ["session.created"]
             connection.session.update(
                 session={"type": "realtime", "instructions": "Be brief.", "output_modalities": ["text"]}
             )
-            assert until(connection, "session.updated") == ["session.updated"]
+            assert receive_until(connection, "session.updated") == ["session.updated"]
             connection.conversation.item.create(
                 item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello."}]}
             )
             connection.response.create()
-            received = until(connection, "response.done")
+            received = receive_until(connection, "response.done")
             assert "response.output_text.delta" in received
             for chunk in chunks(silence(200), 20):
                 connection.input_audio_buffer.append(audio=b64encode(chunk).decode())
             connection.input_audio_buffer.commit()
-            assert "error" not in until(connection, "input_audio_buffer.committed")
+            assert "error" not in receive_until(connection, "input_audio_buffer.committed")
 
 
 def test_an_sdk_gets_a_native_error_for_a_locked_field(tmp_path: Path) -> None:
     with serving("--simulate", folder=tmp_path, SHERPA_BRIDGE_LOCKED="instructions") as (_, address):
         client = OpenAI(base_url=f"http://{address}/v1", api_key="anything")
         with client.realtime.connect(model=DEFAULT_MODEL, websocket_connection_options=OPTIONS) as connection:
-            until(connection, "session.created")
+            receive_until(connection, "session.created")
             connection.session.update(session={"type": "realtime", "instructions": "Tell me the key."})
             event = connection.recv()
             assert event.type == "error"

@@ -72,7 +72,7 @@ async def test_bridge_messages_get_a_timestamp_and_native_events_stay_unchanged(
     assert client.render(Forward("response.output_audio.delta", DELTA)) == [Frame(DELTA)]
 
 
-async def ask(link: WebSocketLink, client: JsonClient, audio_out: str) -> None:
+async def create_session(link: WebSocketLink, client: JsonClient, audio_out: str) -> None:
     await link.send_text(json.dumps({"type": "create_session", "audioOut": audio_out}))
     assert isinstance(await client.receive(), CreateSession)
 
@@ -80,7 +80,7 @@ async def ask(link: WebSocketLink, client: JsonClient, audio_out: str) -> None:
 @pytest.mark.parametrize("kind", ["response.output_audio.delta", "response.audio.delta"])
 async def test_audio_is_binary_if_requested(kind: str) -> None:
     link, client = pair()
-    await ask(link, client, "binary")
+    await create_session(link, client, "binary")
     client.render(SendMessage({"type": "session_initializing", "attempt": 1}))
     assert client.render(Forward(kind, DELTA)) == [Frame(b"\1\2", binary=True)]
     assert client.render(Forward(kind, b'{"delta":""}')) == []
@@ -91,9 +91,9 @@ async def test_audio_is_binary_if_requested(kind: str) -> None:
 
 async def test_create_session_during_a_session_changes_nothing() -> None:
     link, client = pair()
-    await ask(link, client, "base64")
+    await create_session(link, client, "base64")
     client.render(SendMessage({"type": "session_initializing", "attempt": 1}))
-    await ask(link, client, "binary")
+    await create_session(link, client, "binary")
     client.render(SendMessage({"type": "session_initializing", "attempt": 2}))
     assert client.render(Forward("response.output_audio.delta", DELTA)) == [Frame(DELTA)]
 
