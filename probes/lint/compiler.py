@@ -16,8 +16,8 @@ from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING, Any, cast
 
-from probes.lint.rule import Language
-from probes.lint.rules.patterns import FILE_CONTAINS, TYPESCRIPT_KINDS
+from probes.lint.languages import TYPESCRIPT_KINDS, Language
+from probes.lint.rules.patterns import FILE_CONTAINS
 from probes.lint.rules.registry import RULES
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ast_grep_py import Config
 
-    from probes.lint.rule import Pattern
+    from probes.lint.languages import Pattern
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib.resources import files
 
-from probes.lint.rule import Language
+from probes.lint.languages import Language
 
 _LANGUAGES = {
     "js": Language.JAVASCRIPT,

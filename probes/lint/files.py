@@ -12,25 +12,12 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from probes.lint.rule import Language
+from probes.lint.languages import LANGUAGE_BY_SUFFIX, Language
 from probes.runner.usage import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-#: The language of a file by its suffix.
-LANGUAGE_BY_SUFFIX = {
-    ".js": Language.JAVASCRIPT,
-    ".jsx": Language.JAVASCRIPT,
-    ".mjs": Language.JAVASCRIPT,
-    ".cjs": Language.JAVASCRIPT,
-    ".ts": Language.TYPESCRIPT,
-    ".mts": Language.TYPESCRIPT,
-    ".cts": Language.TYPESCRIPT,
-    ".tsx": Language.TSX,
-    ".py": Language.PYTHON,
-    ".pyi": Language.PYTHON,
-}
 #: Folders with third-party or generated code.
 SKIPPED_FOLDERS = frozenset(
     {"node_modules", "bower_components", "jspm_packages", "site-packages", "vendor", "vendored", "_vendor"}

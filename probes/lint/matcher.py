@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from ast_grep_py import Range, SgNode
 
     from probes.lint.compiler import CompiledPattern, FileQuery
-    from probes.lint.rule import Language, Rule
+    from probes.lint.languages import Language
+    from probes.lint.rule import Rule
 
 
 @dataclass(frozen=True, slots=True)

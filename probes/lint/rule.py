@@ -6,37 +6,14 @@ The rules themselves are in `rules/`, `rules/registry.py` collects them, and `ma
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from probes.lint.languages import LanguageFamily, Pattern
     from reports.model import Severity
-
-#: An ast-grep rule object, which describes syntax nodes; see https://ast-grep.github.io/reference/rule.html.
-Pattern: TypeAlias = Mapping[str, Any]
-
-
-class Language(StrEnum):
-    """A grammar, by its name in ast-grep."""
-
-    JAVASCRIPT = "javascript"
-    TYPESCRIPT = "typescript"
-    TSX = "tsx"
-    PYTHON = "python"
-
-    @property
-    def family(self) -> LanguageFamily:
-        """The languages that share the patterns of this one."""
-        return LanguageFamily.PYTHON if self is Language.PYTHON else LanguageFamily.SCRIPT
-
-
-class LanguageFamily(StrEnum):
-    """Languages that share a pattern."""
-
-    SCRIPT = "TypeScript, JavaScript"
-    PYTHON = "Python"
 
 
 @dataclass(frozen=True, slots=True)

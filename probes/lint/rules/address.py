@@ -6,10 +6,9 @@ Sources: the OpenAPI description of 2026-08, recordings of 2026-09, Azure's migr
 from __future__ import annotations
 
 from bridge.protocol.dialects.detection import BETA_SUBPROTOCOL
-from probes.lint.rule import Pattern, RemoveElement, RewriteText, Rule
+from probes.lint.languages import SCRIPT, Grammar, Pattern
+from probes.lint.rule import RemoveElement, RewriteText, Rule
 from probes.lint.rules.patterns import (
-    SCRIPT,
-    Grammar,
     all_of,
     any_of,
     call_of,

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from bridge.protocol.dialects.detection import BETA_TO_GA
 from bridge.protocol.events.fields import CLIENT_EVENTS, OBSERVED_ACCEPTED_TYPES
-from probes.lint.rule import Pattern, ReplaceKeyword, Rule
+from probes.lint.languages import SCRIPT, Grammar, Pattern
+from probes.lint.rule import ReplaceKeyword, Rule
 from probes.lint.rules.patterns import (
-    SCRIPT,
-    Grammar,
     all_of,
     any_of,
     any_word,

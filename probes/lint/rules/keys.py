@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from probes.lint.rule import Pattern, Rule
+from probes.lint.languages import SCRIPT, Grammar, Pattern
+from probes.lint.rule import Rule
 from probes.lint.rules.patterns import (
-    SCRIPT,
-    Grammar,
     all_of,
     any_of,
     assigned_to,

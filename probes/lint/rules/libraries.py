@@ -5,11 +5,9 @@ Sources: `ws` 8, `websockets` 14 and later, the `openai` packages of 2026-11.
 
 from __future__ import annotations
 
-from probes.lint.rule import LanguageFamily, Pattern, RewriteText, Rule
+from probes.lint.languages import PYTHON, SCRIPT, Grammar, LanguageFamily, Pattern
+from probes.lint.rule import RewriteText, Rule
 from probes.lint.rules.patterns import (
-    PYTHON,
-    SCRIPT,
-    Grammar,
     all_of,
     any_of,
     call_of,

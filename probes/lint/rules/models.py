@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bridge.protocol.models import DEFAULT_MODEL, MODELS, ModelKind, ModelStatus
-from probes.lint.rule import Pattern, ReplaceKeyword, Rule
+from probes.lint.languages import PYTHON, SCRIPT, Grammar, Pattern
+from probes.lint.rule import ReplaceKeyword, Rule
 from probes.lint.rules.patterns import (
-    PYTHON,
-    SCRIPT,
-    Grammar,
     all_of,
     any_of,
     any_word,

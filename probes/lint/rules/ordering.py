@@ -5,11 +5,9 @@ Most are warnings: a single file shows signs of such a mistake, seldom the whole
 
 from __future__ import annotations
 
-from probes.lint.rule import LanguageFamily, Pattern, Rule
+from probes.lint.languages import PYTHON, SCRIPT, Grammar, LanguageFamily, Pattern
+from probes.lint.rule import Rule
 from probes.lint.rules.patterns import (
-    PYTHON,
-    SCRIPT,
-    Grammar,
     all_of,
     any_of,
     call_of,

@@ -7,84 +7,17 @@ that the pattern is for.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from probes.lint.rule import LanguageFamily, Pattern
+from probes.lint.languages import PYTHON, SCRIPT, Grammar, LanguageFamily, Pattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grammar:
-    """The names of node kinds and fields in the grammar of one language family."""
-
-    string_kinds: tuple[str, ...]
-    object: str
-    list_kinds: tuple[str, ...]
-    call: str
-    function: str
-    """The field of a call that holds the called function."""
-    member: str
-    name: str
-    """The field of a member expression that holds the member's name."""
-    binary_operation: str
-    """An operation with two operands, which passes on neither of them."""
-    functions: tuple[str, ...]
-    transparent: Pattern
-    """Expressions that pass a value on unchanged: fallbacks, parentheses, casts."""
-    assignments: tuple[tuple[str, str], ...]
-    """Fields of the name and of the value in everything that assigns a value to a name."""
-    entries: tuple[tuple[str, str, str], ...]
-    """Kinds of `key: value` nodes, with the fields of key and value."""
-
-
-SCRIPT = Grammar(
-    string_kinds=("string", "template_string"),
-    object="object",
-    list_kinds=("array",),
-    call="call_expression",
-    function="function",
-    member="member_expression",
-    name="property",
-    binary_operation="binary_expression",
-    functions=("arrow_function", "function_expression", "function_declaration", "method_definition"),
-    transparent={
-        "any": [
-            {"kind": "binary_expression", "has": {"field": "operator", "regex": r"^(\|\||\?\?)$"}},
-            {"kind": "ternary_expression"},
-            {"kind": "parenthesized_expression"},
-            {"kind": "as_expression"},
-        ]
-    },
-    assignments=(("key", "value"), ("name", "value"), ("property", "value"), ("left", "right"), ("pattern", "value")),
-    entries=(("pair", "key", "value"),),
-)
-PYTHON = Grammar(
-    string_kinds=("string",),
-    object="dictionary",
-    list_kinds=("list", "tuple"),
-    call="call",
-    function="function",
-    member="attribute",
-    name="attribute",
-    binary_operation="binary_operator",
-    functions=("function_definition", "lambda"),
-    transparent={
-        "any": [{"kind": "boolean_operator"}, {"kind": "conditional_expression"}, {"kind": "parenthesized_expression"}]
-    },
-    assignments=(("key", "value"), ("name", "value"), ("left", "right")),
-    entries=(("pair", "key", "value"), ("keyword_argument", "name", "value")),
-)
 
 #: The key of `file_contains` in a pattern. It is not part of ast-grep: `compiler.py` removes it.
 FILE_CONTAINS = "inFile"
 #: The meta variable that must match the same text in a node and in the file; see `file_contains`.
 SAME = "SAME"
-
-#: Node kinds that the JavaScript grammar doesn't have; an alternative with one of them is dropped there.
-TYPESCRIPT_KINDS = frozenset({"as_expression", "required_parameter", "type_identifier"})
 
 
 def for_all_languages(build: Callable[[Grammar], Pattern]) -> Mapping[LanguageFamily, Pattern]:

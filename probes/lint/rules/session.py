@@ -9,10 +9,9 @@ import json
 
 from bridge.protocol.models import MODELS, ModelKind
 from bridge.protocol.schema.shapes import AUDIO_FORMATS, FLAT_TO_NESTED, GA_ASSISTANT_PARTS
-from probes.lint.rule import Pattern, ReplaceKeyword, RewriteText, Rule
+from probes.lint.languages import SCRIPT, Grammar, Pattern
+from probes.lint.rule import ReplaceKeyword, RewriteText, Rule
 from probes.lint.rules.patterns import (
-    SCRIPT,
-    Grammar,
     all_of,
     any_of,
     any_word,

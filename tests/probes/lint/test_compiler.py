@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from probes.lint.compiler import compile_rule
-from probes.lint.rule import Language
+from probes.lint.languages import Language
 from probes.lint.rules.patterns import FILE_CONTAINS
 from probes.lint.rules.registry import RULES
 

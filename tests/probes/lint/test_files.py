@@ -15,7 +15,7 @@ from probes.lint.files import (
     find_targets,
     read_source,
 )
-from probes.lint.rule import Language
+from probes.lint.languages import Language
 from probes.runner.usage import UsageError
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from probes.lint.fixes import TextEdit, apply_edits, edits_for
+from probes.lint.languages import Language
 from probes.lint.matcher import find_matches, parse
-from probes.lint.rule import Language
 from probes.lint.rules.registry import RULES
 
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from probes.lint.compiler import compile_rule
+from probes.lint.languages import Language
 from probes.lint.matcher import find_matches, first_syntax_error, parse
-from probes.lint.rule import Language
 from probes.lint.rules.registry import RULES
 
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from probes.lint.languages import Language
 from probes.lint.matcher import find_matches, parse
-from probes.lint.rule import Language
 from probes.lint.rules.registry import RULES
 from probes.lint.suppressions import apply_suppressions, find_suppressions
 

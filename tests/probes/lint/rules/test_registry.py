@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 
 from bridge.protocol.dialects.detection import BETA_TO_GA
 from bridge.protocol.models import MODELS, ModelKind, ModelStatus
+from probes.lint.languages import Language, LanguageFamily
 from probes.lint.matcher import find_matches, parse
-from probes.lint.rule import Language, LanguageFamily, Rule
 from probes.lint.rules.registry import RULES
 from probes.problem_catalogue import PROBLEMS
 from reports.model import Severity
+
+if TYPE_CHECKING:
+    from probes.lint.rule import Rule
 
 
 def found(code: str, language: Language = Language.PYTHON) -> list[str]:
