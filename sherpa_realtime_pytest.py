@@ -149,6 +149,11 @@ class RealtimeSimulator(Protocol):
         """What the simulator has received so far."""
         ...
 
+    @property
+    def arrivals(self) -> SimulatorJournal:
+        """The journal, under the name that it had in 0.1."""
+        ...
+
     def key_for(self, scenario: str) -> str:
         """Return the API key that selects a scenario. Raises KeyError if there is no such scenario."""
         ...
@@ -238,6 +243,10 @@ class _SimulatorProcess:
     @property
     def journal(self) -> SimulatorJournal:
         return _ProcessJournal(self)
+
+    @property
+    def arrivals(self) -> SimulatorJournal:
+        return self.journal
 
     def key_for(self, scenario: str) -> str:
         return self._keys(scenario)[scenario]

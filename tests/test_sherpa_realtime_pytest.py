@@ -54,6 +54,7 @@ def status(simulator, key=None, path="/models", body=None):
 def test_it_answers(realtime_simulator):
     assert status(realtime_simulator) == 200
     assert realtime_simulator.journal.requests["GET /v1/models"] == 1
+    assert realtime_simulator.arrivals.requests == realtime_simulator.journal.requests
     assert not realtime_simulator.journal.requests["GET /v1/realtime websocket"]
     seen.append(realtime_simulator.base_url)
 
@@ -158,6 +159,7 @@ def test_a_simulator_process_serves_the_official_sdk_and_keeps_a_journal(simulat
         session.next()
     key = simulator_process.api_key.reveal()
     (record,) = simulator_process.journal.sessions(key)
+    assert simulator_process.arrivals.sessions(key)[0].counts == record.counts
 
     assert simulator_process.journal.sessions("sk-other") == []
     assert (record.key, record.scenario) == (key, "good")

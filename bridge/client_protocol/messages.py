@@ -40,7 +40,7 @@ class ClientMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 class CreateSessionMessage(ClientMessage, frozen=True, kw_only=True, tag="create_session"):
-    """Open the session. Ignored while one is being opened; after a failure it's a fresh try."""
+    """Open the session. Ignored while one is being opened; after a failure it starts a new attempt."""
 
     model: Annotated[NonEmptyText | None, Meta(description="The model; the bridge's own by default.")] = None
     voice: Annotated[NonEmptyText | None, Meta(description="The voice of the answers.")] = None
@@ -153,7 +153,7 @@ class ReconnectingMessage(SessionMessage, frozen=True, kw_only=True, tag="reconn
 
 
 class ReconnectedMessage(SessionMessage, frozen=True, kw_only=True, tag="reconnected"):
-    """A fresh session took over."""
+    """A new session replaced the lost one."""
 
     message: Annotated[NonEmptyText, Meta(description="One sentence for people.")]
     session_id: Annotated[NonEmptyText, Meta(description="The upstream's id of the new session.")]

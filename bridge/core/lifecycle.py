@@ -100,9 +100,9 @@ def _report_ready(data: SessionData) -> None:
 
 def _recover(data: SessionData) -> None:
     """Restore the conversation, report what came back and what did not, and send again what was not answered."""
-    lost, data.recovery = data.recovery, Recovery()
+    plan, data.recovery = data.recovery, Recovery()
     restored = data.history.restore(data.generation.dialect)
-    resent_ms = round(lost.replay_ms)
+    resent_ms = round(plan.replay_ms)
     tools = data.updates.effective.get("tools", data.session_options.get("tools"))
     data.send_message(
         "reconnected",
@@ -116,26 +116,26 @@ def _recover(data: SessionData) -> None:
             "turns": restored.turns,
             "pendingTools": restored.pending_tools,
         },
-        lost=[*lost.lost, *restored.lost],
+        lost=[*plan.lost, *restored.lost],
     )
-    data.log("session.reconnected", seconds=data.now - lost.lost_at, resentMs=resent_ms, turns=restored.turns)
+    data.log("session.reconnected", seconds=data.now - plan.lost_at, resentMs=resent_ms, turns=restored.turns)
     for item in restored.items:
         data.emit(SendEvent(data.generation.number, {"type": "conversation.item.create", "item": item}))
-    _replay(data, lost)
+    _replay(data, plan)
 
 
-def _replay(data: SessionData, lost: Recovery) -> None:
+def _replay(data: SessionData, plan: Recovery) -> None:
     """Send unanswered speech again, with its commits, and repeat the request for a response."""
-    for pcm in lost.replay:
+    for pcm in plan.replay:
         if pcm is None:
             commit(data)
         else:
             send(data, ClientAudio(pcm))
     responses = data.generation.responses
-    if lost.respond_after_last_commit and responses.respond_after_commit:
+    if plan.respond_after_last_commit and responses.respond_after_commit:
         responses.respond_after_commit[-1] = True
-    if lost.request is not None:
-        responses.queued.appendleft(lost.request)
+    if plan.request is not None:
+        responses.queued.appendleft(plan.request)
     request_next_response(data)
 
 
@@ -146,7 +146,7 @@ def attempt_failed(data: SessionData, failure: Failure) -> None:
     """Wait for the next attempt, or give up if none is left or none can help."""
     why = {name: failure.detail[name] for name in _LOGGED_DETAILS if name in failure.detail}
     data.log("attempt.failed", code=failure.code, attempt=data.attempt, retryable=failure.retryable, **why)
-    if _hopeless(failure) or data.attempt >= _max_attempts(data):
+    if _not_worth_retrying(failure) or data.attempt >= _max_attempts(data):
         _give_up(data, failure, attempts=data.attempt)
         return
     data.transition(Trigger.ATTEMPT_FAILED)
@@ -154,7 +154,7 @@ def attempt_failed(data: SessionData, failure: Failure) -> None:
     _back_off(data, failure.retry_after_seconds, failure.message)
 
 
-def _hopeless(failure: Failure) -> bool:
+def _not_worth_retrying(failure: Failure) -> bool:
     """Return whether another attempt can't help, or not before the caller has hung up."""
     return not failure.retryable or not worth_waiting(failure.retry_after_seconds)
 
@@ -188,7 +188,7 @@ def _give_up(data: SessionData, failure: Failure, *, attempts: int) -> None:
     recovery.drop_replay(data, data.recovery.replay)
     recovery.drop_input(data)
     code = failure.code
-    if not _hopeless(failure):
+    if not _not_worth_retrying(failure):
         code = "CONNECTION_LOST" if reconnecting else "SESSION_INITIALIZATION_FAILED"
     detail = {**failure.detail, "cause": failure.code, "attempts": attempts}
     if failure.retry_after_seconds is not None:
@@ -202,7 +202,10 @@ def _give_up(data: SessionData, failure: Failure, *, attempts: int) -> None:
 
 
 def session_lost(data: SessionData, reason: str, failure: Failure | None = None, *, intended: bool = False) -> None:
-    """Open a fresh session, with what this one held. `intended`: the bridge closed it, for a rollover or a restart."""
+    """Plan the recovery of a lost session, and schedule the next attempt or give up.
+
+    `intended`: the bridge closed the session itself, for a rollover or a restart.
+    """
     data.transition(Trigger.SESSION_LOST)
     overflow_ms = round(data.generation.replay.overflow_ms)
     data.log("session.lost", reason=reason, byIntent=intended, pastBoundMs=overflow_ms)
@@ -213,7 +216,7 @@ def session_lost(data: SessionData, reason: str, failure: Failure | None = None,
     message = f"The session was lost: {reason}."
     failure = failure or Failure(code="UPSTREAM_UNAVAILABLE", message=message, retryable=True)
     exhausted = data.reconnects > data.settings.max_reconnects or data.attempt > data.settings.reconnect_attempts
-    if exhausted or _hopeless(failure):
+    if exhausted or _not_worth_retrying(failure):
         _give_up(data, failure, attempts=data.attempt - 1)
     else:
         _back_off(data, failure.retry_after_seconds, reason, at_once=intended)
@@ -232,7 +235,7 @@ def restart(data: SessionData) -> None:
 
 
 def session_expired(data: SessionData, failure: Failure) -> None:
-    """The session reached its maximum age and rollover is off: it is over by intent."""
+    """The session reached its maximum age and rollover is off: the session ends as intended."""
     data.transition(Trigger.SESSION_ENDED)
     data.send_error("SESSION_EXPIRED", failure.message, retryable=True, terminal=True, detail=failure.detail)
     replay = data.generation.replay

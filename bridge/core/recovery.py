@@ -1,4 +1,4 @@
-"""What the loss of a session costs: what the fresh one must be asked again, what can't come back, what is dropped.
+"""What the loss of a session costs: what is requested again in the new one, what can't come back, what is dropped.
 
 `lifecycle.py` decides when. Nothing is lost silently: it is counted for `audio_dropped` or named in `reconnected.lost`.
 """
@@ -34,7 +34,7 @@ def plan_recovery(data: SessionData) -> Recovery:
     if half_spoken:
         lost.append("a half-spoken answer")
     if replay.overflow_ms:
-        lost.append(f"{round(replay.overflow_ms)} ms of speech past the bound")
+        lost.append(f"{round(replay.overflow_ms)} ms of speech that no longer fit the replay buffer")
         drop_overflow(data)
     unfinished = active.unfinished_items if active is not None else set[str]()
     for item_id in (*replay.item_ids, *unfinished):

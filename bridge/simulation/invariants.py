@@ -66,7 +66,7 @@ def errors_are_throttled(_: RunRecord, connection: ConnectionRecord) -> Iterator
 
 
 def _error_times(connection: ConnectionRecord) -> list[float]:
-    """Give when errors were sent; native ones have no timestamp, so the bridge's log says it."""
+    """Return the times of the errors. Native errors have no timestamp: their times come from the bridge's log."""
     if connection.native:
         return [at for at, name, _ in connection.log_events if name == "error.sent"]
     times = (parse_timestamp(one.body["timestamp"]) for one in connection.received if one.type == "error")

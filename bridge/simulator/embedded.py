@@ -80,6 +80,11 @@ class RunningSimulator:
         """What the simulator has received so far."""
         return self.simulator.journal
 
+    @property
+    def arrivals(self) -> Journal:
+        """The journal, under the name that it had in 0.1."""
+        return self.journal
+
 
 def _unknown(scenario: str) -> str:
     return f"no scenario '{scenario}'; the scenarios are {', '.join(SCENARIOS)}"

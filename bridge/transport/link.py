@@ -66,14 +66,14 @@ class LinkClosed(Exception):  # noqa: N818 - an end is not always an error
         return f"closed by {who}: {self.code if self.code is not None else 'no code'} {self.reason}".rstrip()
 
 
-class MessageTooLarge(Exception):  # noqa: N818 - what the peer did; the link itself is well
+class MessageTooLarge(Exception):  # noqa: N818 - it says what the peer did; the link still works
     """The peer sends a message that is larger than the limit. Nothing more will be read from this link.
 
     Only a link with `defer_close` raises it. The link can still send; the reader must close it.
     """
 
 
-class HandshakeRefused(Exception):  # noqa: N818 - the server's answer, as it stands
+class HandshakeRefused(Exception):  # noqa: N818 - an answer of the server, not a fault
     """The server answered the upgrade with another status than 101. The body is cut at 64 KiB."""
 
     def __init__(self, status: int, headers: Headers, body: bytes) -> None:

@@ -27,7 +27,7 @@ def upgrade_refusal(web: Any) -> UpgradeRefused | None:
 
 
 def describe_error(error: BaseException, timeout: float) -> str:
-    """Explain why a connection failed. `patience` is the timeout in seconds."""
+    """Explain why a connection failed. `timeout` is in seconds."""
     if isinstance(error, UpgradeRefused):
         return str(error)
     if isinstance(error, TimeoutError) or "timed out" in str(error) or not isinstance(error, Exception):

@@ -70,7 +70,7 @@ class ErrorAudit:
     def explains(self, code: int | None, reason: str, at: float) -> bool:
         """Return whether a close that the caller did not request came with its reason.
 
-        `code` is None if there was no close frame. `over` is the reason in `session_closed`, if the bridge sent one.
+        `code` is None if there was no close frame. `reason` is the one in `session_closed`, if the bridge sent one.
         """
         if code in _EXPECTED_CLOSES and reason:
             return True

@@ -1,14 +1,15 @@
-"""A stretch of a call with a session: which audio must have arrived by its end, and whether anyone answers. Pure.
+"""An interval of a call with a session: which audio must have arrived by its end, and whether anyone answers. Pure.
 
 Times are seconds on one clock; positions are ms of the caller's audio. Audio that was in flight when a session was lost
-may be lost with it, so only audio older than `IN_FLIGHT_MS` must have arrived after a stretch that lasted long enough.
+may be lost with it, so only audio older than `IN_FLIGHT_MS` must have arrived after an interval of at least a few
+seconds.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: Audio at the end of a stretch that may be in flight when the session is lost, and the shortest stretch that
+#: Audio at the end of an interval that may be in flight when the session is lost, and the shortest interval that
 #: counts.
 IN_FLIGHT_MS, _MIN_SECONDS = 5000, 7.0
 #: A caller with a session that waits this long without any part of an answer has a mute session.
@@ -17,15 +18,18 @@ MUTE_SECONDS = 8.0
 
 @dataclass(slots=True)
 class SessionInterval:
-    """The stretches of one call. `begin` and `end` enclose each; calling either twice in a row is harmless."""
+    """The intervals of one call with a session.
+
+    `begin` and `end` enclose each. Calling either twice in a row is harmless.
+    """
 
     expected_ms: int = 0
     """Audio up to this position must have arrived, however the call ends."""
     _began_at: float | None = None
     _waiting_since: float | None = None
-    """Since when an answer is expected, within this stretch."""
+    """Since when an answer is expected, within this interval."""
     _waited: float = 0.0
-    """Time spent waiting in earlier stretches."""
+    """Time spent waiting in earlier intervals."""
 
     def begin(self, now: float) -> None:
         """A session starts. An interrupted wait continues."""

@@ -36,7 +36,7 @@ class PreflightError(Exception):
 
 def check_target(plan: RunPlan, seconds: float = PREFLIGHT_SECONDS) -> None:
     """Raise PreflightError if a caller could not connect."""
-    import websocket  # noqa: PLC0415 - 100 ms that --help and wrong usage have not
+    import websocket  # noqa: PLC0415 - the import takes 100 ms, which --help and usage errors need not wait for
 
     protocol = protocol_for(plan.groups[0].behaviour)
     address = protocol.endpoint_url(plan.url, plan.model)

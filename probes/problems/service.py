@@ -1,4 +1,7 @@
-"""Problems of the service: model, client secret, upgrade, session, configuration. Values only."""
+"""Problems of the service: model, client secret, upgrade, session, configuration. Values only.
+
+Refusals by the service (no credit, a refused key, ...) are in `bridge/protocol/refusals/`.
+"""
 
 from __future__ import annotations
 

@@ -77,8 +77,8 @@ def run_watch(
 ) -> int:
     """Watch until the count is reached or a signal ends it, and return the exit code.
 
-    `write_line` gets each line for stdout (`line_writer` makes it) and may raise: ReaderGoneError ends the watch,
-    anything else ends it too and comes out. `write_note` gets what belongs on stderr. Raises UsageError and
+    `write_line` writes each line to stdout (`line_writer` makes it). If it raises OutputClosedError, the watch ends
+    normally; any other exception ends the watch and is passed on. `write_note` writes to stderr. Raises UsageError and
     ConfigError before anything is sent.
     """
     listen = _checked(options)

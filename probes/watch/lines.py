@@ -104,7 +104,7 @@ class OutputClosedError(Exception):
 def line_writer(stream: TextIO | None) -> Callable[[str], None]:
     """Return a function that writes a line and flushes it. Characters that the encoding lacks become `?`.
 
-    It raises ReaderGoneError when the reader has left (`| head`), CannotShowError where nothing can be written.
+    It raises OutputClosedError if the reader has closed the pipe (`| head`), OutputError if nothing can be written.
     """
 
     def write_line(line: str) -> None:

@@ -122,7 +122,7 @@ LIFECYCLE_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "recovery", "(*replay.item_ids, *unfinished)", "unfinished", "speech comes back twice: as audio and as text"
     ),
-    Mutant("lifecycle", "appendleft(lost.request)", "append(lost.request)", "the outstanding answer comes last"),
+    Mutant("lifecycle", "appendleft(plan.request)", "append(lost.request)", "the outstanding answer comes last"),
     Mutant(
         "recovery", '        lost.append("a half-spoken answer")\n', "        pass\n", "a cut answer is not reported"
     ),
@@ -137,7 +137,7 @@ LIFECYCLE_MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "lifecycle",
-        "lost, data.recovery = data.recovery, Recovery()",
+        "plan, data.recovery = data.recovery, Recovery()",
         "lost = data.recovery",
         "what was recovered is kept for ever",
     ),

@@ -40,7 +40,10 @@ def test_speech_past_the_bound_is_reported() -> None:
     play(session, audio(800, 1), audio(800, 2))
     commands = reconnect(session, vad=False)
     [reconnected] = messages(commands, "reconnected")
-    assert (reconnected["resentMs"], reconnected["lost"]) == (1000, ["600 ms of speech past the bound"])
+    assert (reconnected["resentMs"], reconnected["lost"]) == (
+        1000,
+        ["600 ms of speech that no longer fit the replay buffer"],
+    )
 
 
 def test_speech_past_the_bound_is_dropped_when_its_session_is_lost_and_not_before() -> None:

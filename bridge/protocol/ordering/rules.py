@@ -143,7 +143,7 @@ class BoundedDict(Generic[V]):
         return self._entries.pop(key, None)
 
     def values(self) -> Iterator[V]:
-        """Give every value, oldest first."""
+        """Iterate over the values, oldest first."""
         return iter(self._entries.values())
 
     def items(self) -> Iterator[tuple[str, V]]:

@@ -141,7 +141,9 @@ def check_locked_options(options: Mapping[str, Any], locked: LockedFields) -> No
     """Raise InvalidMessageError if the options of a `create_session` set a locked field."""
     blocked = sorted(locked & options.keys())
     if blocked:
-        raise InvalidMessageError(f"create_session: {_listed(blocked)} set by the server. Omit it.")
+        raise InvalidMessageError(
+            f"create_session: {_listed(blocked)} set by the server. {'Omit it' if len(blocked) == 1 else 'Omit them'}."
+        )
 
 
 def decode_audio(text: str) -> bytes:
