@@ -238,10 +238,9 @@ class Codec:
         if payload not in self._pings:
             return
         self.last_answered_ping_at = self._pings[payload]
-        for earlier in list(self._pings):
-            del self._pings[earlier]
-            if earlier == payload:
-                return
+        sent = list(self._pings)
+        for answered in sent[: sent.index(payload) + 1]:
+            del self._pings[answered]
 
     def _fail(self, code: int, reason: str) -> None:
         """Close because of a violation that the core does not check."""
@@ -285,10 +284,11 @@ class Codec:
     # The end
 
     def close_exception(self) -> LinkClosed:
-        """Return how the connection ended. Call it only after a Close was sent or received, or the stream ended."""
-        if self._end is None:
-            self._end = self._end_by_core()
-        return self._end
+        """Return how the connection ended. Call it only after a Close was sent or received, or the stream ended.
+
+        Until `is_finished`, the code is None: we sent a Close, and how the peer answers it is not known yet.
+        """
+        return self._end or self._end_by_core()
 
     def _end_by_core(self) -> LinkClosed:
         core = self._core
@@ -299,5 +299,5 @@ class Codec:
             return end
         by_peer = core.close_sent is None or core.close_rcvd_then_sent is True
         if core.close_rcvd is None:
-            return LinkClosed(ABNORMAL_CLOSURE, by_peer=by_peer)
+            return LinkClosed(ABNORMAL_CLOSURE if core.reader.eof else None, by_peer=by_peer)
         return LinkClosed(int(core.close_rcvd.code), core.close_rcvd.reason, by_peer=by_peer)

@@ -28,8 +28,8 @@ TEXT, BINARY, CONT, CLOSE, PING, PONG = (
 )
 
 
-def codec(side: Side, *, max_size: int = 1000, max_fragments: int = 8) -> Codec:
-    return Codec(side, max_size=max_size, max_fragments=max_fragments)
+def codec(side: Side, *, max_size: int = 1000, max_fragments: int = 8, defer_close: bool = False) -> Codec:
+    return Codec(side, max_size=max_size, max_fragments=max_fragments, defer_close=defer_close)
 
 
 def frame(side: Side, opcode: int, payload: bytes = b"", *, fin: bool = True, first: int = 0) -> bytes:
@@ -115,6 +115,38 @@ def test_of_two_violations_in_one_read_the_close_frame_and_the_exception_name_th
 
 
 @SIDES
+def test_of_a_message_with_a_bad_fragment_nothing_more_is_decoded(side: Side) -> None:
+    link = codec(side)
+    link.receive_data(frame(side, TEXT, b"\xff", fin=False) + frame(side, CONT, b"x") + frame(side, 3))
+    assert not link.messages
+    assert link.close_exception().code == close_sent(link, side) == 1002
+
+
+@SIDES
+def test_a_close_that_is_deferred_lets_the_codec_send_after_a_message_that_is_too_large(side: Side) -> None:
+    link = codec(side, defer_close=True)
+    link.receive_data(frame(side, TEXT, b"before") + frame(side, TEXT, b"x" * 1001) + frame(side, TEXT, b"behind"))
+    assert (link.is_open, link.is_finished, list(link.messages)) == (True, False, ["before"])
+    assert "1001" in (link.too_large_reason or "")
+    link.receive_data(frame(side, TEXT, b"later"))
+    assert (list(link.messages), link.data_to_send()) == (["before"], b"")
+    link.send_close(1009, "too large")
+    assert link.is_finished
+    end = link.close_exception()
+    assert (end.code, end.reason, end.by_peer) == (1009, "too large", False)
+    assert close_sent(link, side) == 1009
+
+
+@SIDES
+def test_a_peer_that_leaves_after_a_message_that_is_too_large_ended_it_without_a_close(side: Side) -> None:
+    link = codec(side, defer_close=True)
+    link.receive_data(frame(side, TEXT, b"x" * 1001)[:-1])
+    link.receive_data(b"")
+    assert (link.is_open, link.is_finished, link.eof_received) == (False, True, True)
+    assert (link.close_exception().code, link.close_exception().by_peer) == (1006, True)
+
+
+@SIDES
 def test_a_character_may_be_split_over_fragments(side: Side) -> None:
     link = codec(side)
     euro = "€".encode()
@@ -173,6 +205,15 @@ def test_a_close_that_the_peer_echoed_is_ours(side: Side) -> None:
     link.receive_data(frame(side, CLOSE, struct.pack("!H", 1001)))
     end = link.close_exception()
     assert (end.code, end.by_peer) == (1001, False)
+
+
+@SIDES
+def test_asking_how_it_ended_before_the_peer_answers_changes_nothing(side: Side) -> None:
+    link = codec(side)
+    link.send_close(1000, "")
+    assert (link.close_exception().code, link.close_exception().by_peer, link.is_finished) == (None, False, False)
+    link.receive_data(frame(side, TEXT, b"crossing") + frame(side, CLOSE, struct.pack("!H", 1000)))
+    assert (list(link.messages), link.close_exception().code, link.is_finished) == (["crossing"], 1000, True)
 
 
 @SIDES

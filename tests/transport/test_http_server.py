@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+from functools import partial
+
+import h11
 import pytest
 import trio
 import trio.testing
 
+from bridge.transport.http import HttpRequest, HttpResponse
 from bridge.transport.http1 import LINGER_SECONDS
-from bridge.transport.http_server import HttpLimits
+from bridge.transport.http_server import HttpLimits, serve_connection, serve_tcp
 from tests.transport.http_harness import HttpHarness, head, read_all, read_some, statuses
+from tests.transport.raw_peer import CloggedStream
 
 
 async def test_a_request_is_answered() -> None:
@@ -137,6 +143,59 @@ async def test_a_handler_that_raises_gives_500_and_is_reported() -> None:
     assert "secret" not in error.__notes__[0]
 
 
+async def test_without_an_error_handler_the_error_of_a_handler_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    server = HttpHarness()
+    ours, theirs = trio.testing.memory_stream_pair()
+    await ours.send_all(head("GET", "/broken"))
+    await ours.send_stream.aclose()
+    await serve_connection(theirs, http=server.http, websocket=server.websocket)
+    [record] = caplog.records
+    assert (record.levelno, record.name) == (logging.ERROR, "bridge.transport.http_server")
+    assert record.exc_info is not None
+    assert str(record.exc_info[1]) == "a bug"
+
+
+class Responder(HttpHarness):
+    """A server that answers every request with the same response."""
+
+    response: HttpResponse
+
+    async def http(self, request: HttpRequest) -> HttpResponse:
+        self.requests.append(request)
+        return self.response
+
+
+async def test_a_response_that_cannot_be_written_is_reported_and_closes_its_connection() -> None:
+    server = Responder()
+    server.response = HttpResponse(200, (("x-name", "two\r\nlines"),))
+    assert await server.exchange(head("GET", "/1") + head("GET", "/2")) == b""
+    assert [type(error) for error in server.errors] == [h11.LocalProtocolError]
+    assert [request.path for request in server.requests] == ["/1"]
+
+
+async def test_a_status_without_a_name_is_sent_without_one() -> None:
+    server = Responder()
+    server.response = HttpResponse(299)
+    assert (await server.exchange(head("GET", "/"))).startswith(b"HTTP/1.1 299 \r\n")
+
+
+async def test_a_name_with_two_addresses_is_bound_to_the_first_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [listener for _ in range(2) for listener in await trio.open_tcp_listeners(0, host="127.0.0.1")]
+
+    async def resolve(port: int, *, host: str) -> list[trio.SocketListener]:
+        assert (port, host) == (0, "two.test")
+        return found
+
+    monkeypatch.setattr(trio, "open_tcp_listeners", resolve)
+    server = HttpHarness()
+    expected = found[0].socket.getsockname()
+    async with trio.open_nursery() as nursery:
+        serve = partial(serve_tcp, http=server.http, websocket=server.websocket, host="two.test")
+        assert await nursery.start(serve) == expected
+        assert [listener.socket.fileno() >= 0 for listener in found] == [True, False]
+        nursery.cancel_scope.cancel()
+
+
 # Time
 
 
@@ -211,3 +270,18 @@ async def test_a_body_that_does_not_arrive_gets_408(autojump_clock: trio.testing
         await peer.send_all(head("POST", "/", Content_Length="2") + b"x")
         assert statuses(await read_all(peer)) == [408]
     assert autojump_clock.current_time() == 5 + LINGER_SECONDS
+
+
+async def test_a_rejection_on_a_stream_that_cannot_close_one_half_is_sent_too(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    server = HttpHarness(HttpLimits(body_bytes=10))
+    ours, theirs = trio.testing.memory_stream_pair()
+    stream = CloggedStream(theirs)  # as TLS, it has no `send_eof`
+    stream.unclog.set()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(server.serve, stream)
+        await ours.send_all(head("POST", "/", Content_Length="11") + b"x" * 11)
+        assert statuses(await read_all(ours)) == [413]
+    assert autojump_clock.current_time() == LINGER_SECONDS
+    assert server.errors == []

@@ -115,15 +115,29 @@ async def test_an_upgrade_may_be_rejected_with_any_response() -> None:
     assert answer.endswith(b"no")
 
 
+async def test_an_upgrade_is_rejected_once() -> None:
+    async def refuse_twice(upgrade: WebSocketUpgrade) -> None:
+        await upgrade.reject(HttpResponse(403))
+        await upgrade.reject(HttpResponse(404))
+
+    ours, theirs = trio.testing.memory_stream_pair()
+    await ours.send_all(upgrade_head())
+    await ours.send_stream.aclose()
+    mistakes: list[Exception] = []
+    await serve_connection(theirs, http=HttpHarness().http, websocket=refuse_twice, on_error=mistakes.append)
+    assert (statuses(await read_all(ours)), mistakes) == ([403], [])
+
+
 async def test_a_handler_that_takes_the_raw_stream_must_answer_itself() -> None:
     async def misbehave(upgrade: WebSocketUpgrade) -> None:
         await upgrade.stream.send_all(b"garbage, not " + upgrade.accept_key.encode())
+        await upgrade.stream.send_all(b", behind " + upgrade.trailing_data)
 
     ours, theirs = trio.testing.memory_stream_pair()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(partial(serve_connection, theirs, http=HttpHarness().http, websocket=misbehave))
-        await ours.send_all(upgrade_head())
-        assert await read_all(ours) == b"garbage, not " + ACCEPT.encode()
+        await ours.send_all(upgrade_head() + b"early")
+        assert await read_all(ours) == b"garbage, not " + ACCEPT.encode() + b", behind early"
 
 
 async def test_a_client_that_disconnects_before_the_response_is_not_an_error() -> None:

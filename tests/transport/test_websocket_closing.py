@@ -139,6 +139,33 @@ async def test_closing_does_not_wait_for_a_cancelled_receiver() -> None:
         await client.receive()
 
 
+async def test_closing_from_two_tasks_sends_one_close(autojump_clock: trio.testing.MockClock) -> None:
+    link, raw = link_and_peer(Side.SERVER)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(link.close, 1001)
+        nursery.start_soon(link.close, 1000)
+        await trio.testing.wait_all_tasks_blocked()
+        sent = bytes(await raw.receive_some())
+        await raw.send_all(peer_frame(Side.SERVER, Opcode.CLOSE, sent[2:4]))
+    assert sent in {b"\x88\x02" + struct.pack("!H", code) for code in (1000, 1001)}
+    assert await raw.receive_some() == b""
+    assert autojump_clock.current_time() < CLOSE_SECONDS
+
+
+async def test_a_send_while_we_close_is_refused_and_does_not_hide_the_peers_close() -> None:
+    link, raw = link_and_peer(Side.SERVER)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(link.close)
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(LinkClosed) as caught:
+            await link.send_text("late")
+        await raw.send_all(peer_frame(Side.SERVER, Opcode.TEXT, b"crossing"))
+        await trio.testing.wait_all_tasks_blocked()
+        await raw.send_all(peer_frame(Side.SERVER, Opcode.CLOSE, struct.pack("!H", 1000)))
+    assert (caught.value.code, caught.value.by_peer) == (None, False)
+    assert link.close_code == 1000
+
+
 async def test_both_sides_may_close_at_once() -> None:
     client, server = memory_link_pair()
     with trio.fail_after(CLOSE_SECONDS / 2):

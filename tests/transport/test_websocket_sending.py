@@ -71,6 +71,17 @@ async def test_a_link_to_a_peer_that_pings_and_never_reads_is_closed(autojump_cl
     assert autojump_clock.current_time() == PONG_SECONDS
 
 
+async def test_a_pong_that_cannot_be_written_does_not_hide_the_last_messages_of_the_peer() -> None:
+    link, peer = link_and_peer(Side.SERVER)
+    peer.receive_stream.close()
+    for last_words in (b"one", b"two"):
+        await peer.send_all(peer_frame(Side.SERVER, Opcode.PING) + peer_frame(Side.SERVER, Opcode.TEXT, last_words))
+        assert await link.receive() == last_words.decode()
+    with pytest.raises(LinkClosed) as caught:
+        await link.send_text("x")
+    assert (caught.value.code, caught.value.by_peer) == (1006, True)
+
+
 async def test_reading_waits_when_too_many_pongs_are_pending() -> None:
     ours, peer = trio.testing.memory_stream_pair()
     stream = CloggedStream(ours)
