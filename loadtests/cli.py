@@ -56,7 +56,9 @@ def _watched(_: click.Context, parameter: click.Parameter, values: tuple[str, ..
 _TARGET: tuple[Callable[[Any], Any], ...] = (
     click.option("--target", metavar="URL", default="", help="The bridge to test: ws://HOST:PORT."),
     click.option("--simulate", is_flag=True, help="Start a bridge and a simulator, and test those."),
-    click.option("--bridge-workers", metavar="N", type=click.IntRange(1, 64), default=1, help="Its worker processes."),
+    click.option(
+        "--bridge-workers", metavar="N", type=click.IntRange(1, 64), default=1, help="Processes of that bridge."
+    ),
     click.option("--endpoint", metavar="client|native", help="WebSocket endpoint of the bridge [default client]."),
     click.option("--door", "former_endpoint", hidden=True),  # the former name of --endpoint
     click.option("--chunk-ms", metavar="20|100", type=int, help="Length of a chunk of audio in ms."),
@@ -126,8 +128,9 @@ def run_(**values: Any) -> None:
 
     \b
     sherpa-load run conversation --simulate --users 5 --duration 10s
-    sherpa-load run conversation --target ws://127.0.0.1:8765 --budget 'p99(first_audio) < 800ms'
-    sherpa-load run reconnect-storm --simulate --users 200 --report html=storm.html
+    sherpa-load run conversation --target ws://127.0.0.1:8765
+    sherpa-load run conversation --simulate --budget 'p99(first_audio) < 800ms'
+    sherpa-load run reconnect-storm --simulate --report html=storm.html
     """  # noqa: D301 - click's mark for lines that stay as they are is this very character
     from loadtests.run.progress import show_progress
     from loadtests.run.run import run, run_worker
@@ -155,7 +158,7 @@ def capacity(**values: Any) -> None:
 
     \b
     sherpa-load capacity --simulate --duration 20s
-    sherpa-load capacity --target ws://bridge:8765 --start 50 --most 900 --report html=capacity.html
+    sherpa-load capacity --target ws://bridge:8765 --start 50 --most 900
     """  # noqa: D301 - the same
     from loadtests.capacity.search_runs import find_capacity
     from loadtests.run.progress import show_progress

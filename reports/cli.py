@@ -80,7 +80,7 @@ def render(
     )
 
 
-@cli.command()
+@cli.command(short_help="Compare two stored reports.")
 @click.argument("before", type=click.Path(allow_dash=True))
 @click.argument("after", type=click.Path(allow_dash=True))
 @click.option("--fail-on-worse", is_flag=True, help="Exit with code 1 if anything is new or worse.")

@@ -27,9 +27,17 @@ class OutputError(Exception):
 
 
 def print_error(tool: str, message: str, fix: str, environment: Mapping[str, str] | None = None) -> None:
-    """Print an error and the suggested command to stderr, wrapped to its width. Does nothing without stderr."""
+    """Print an error and the suggested command to stderr, wrapped to its width. Does nothing without stderr.
+
+    Each line of a message that has several starts on a line of its own.
+    """
     width = terminal_width(sys.stderr, environment or {})
-    lines = [*wrap(f"{tool}: {sanitize(message)}", width, "", "  "), *wrap(sanitize(fix), width, "  ")]
+    first, *others = message.splitlines() or [""]
+    lines = [
+        *wrap(f"{tool}: {sanitize(first)}", width, "", "  "),
+        *(line for other in others for line in wrap(sanitize(other), width, "  ", "    ")),
+        *wrap(sanitize(fix), width, "  "),
+    ]
     with suppress(OutputError):
         write_text(sys.stderr, "".join(f"{line}\n" for line in lines))
 

@@ -2,7 +2,7 @@
 
 Theory of operation
 -------------------
-One `ProtocolClient` belongs to one socket. Whoever owns the socket (the simulation under trio, a load test under
+One `ProtocolClient` belongs to one socket. The owner of the socket (the simulation under trio, a load test under
 gevent, a probe) passes every frame that arrives to `receive` and writes what `send` and `send_audio` return. Nothing
 here waits, and nothing raises because of what a peer sent: a frame that can't be read is an event too.
 

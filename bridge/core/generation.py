@@ -43,7 +43,7 @@ class Generation:
     last_event_at: float = float("-inf")
     """When the upstream last sent an event."""
     expiry_announced: bool = False
-    """Whether the client was told that the session reaches its maximum age."""
+    """Whether the client got `session_expiring`."""
 
     def apply_configuration(self, session: Mapping[str, Any], options: Mapping[str, Any]) -> None:
         """Learn from a confirmed session, flat or nested, who ends a turn and who requests the response.

@@ -50,7 +50,7 @@ def plan_recovery(data: SessionData) -> Recovery:
 
 
 def _request_to_repeat(data: SessionData) -> ResponseRequest | None:
-    """Return the request of which nothing reached the client.
+    """Return the request whose answer hasn't begun to reach the client.
 
     A response that turn detection created has none. It is requested unless speech is replayed: that creates it again.
     """

@@ -2,8 +2,8 @@
 
 Theory of operation
 -------------------
-A fresh session knows nothing of what the caller said to the lost one. Whatever had no answer must be said again, and
-nothing that had one, or the caller hears an answer twice. The buffer therefore keeps the audio of *one* upstream
+A fresh session knows nothing of the speech that the lost one got. Speech without an answer must be sent again, and
+none that was answered, or the caller hears an answer twice. The buffer therefore keeps the audio of *one* upstream
 session, from the first byte that may still need an answer. It is replaced together with its generation.
 
 Everything is measured in *positions*: bytes of audio appended in this session. That is exact, and the service's own
@@ -19,7 +19,7 @@ times (`audio_start_ms`, `audio_end_ms`) count milliseconds of the same audio, s
 
 1. **Answered.** The first output of a response reaches the client. It answers the turns that the service had taken
    when the response was created, so everything up to `committed_up_to` of that moment is settled. Not earlier: a
-   response that was created and said nothing is requested again. In a transcription session the transcript is the
+   response that was created and has no output is requested again. In a transcription session the transcript is the
    answer.
 2. **Speech started** (turn detection). What lies before the reported start was silence.
 3. **Not reported** (turn detection). The service reports speech within a fraction of a second. If it talks, about

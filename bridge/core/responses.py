@@ -126,7 +126,7 @@ class ResponseTracker:
         return self.respond_after_commit.popleft() if self.respond_after_commit else False
 
     def request_to_repeat(self) -> ResponseRequest | None:
-        """Return the request of which nothing reached the client: a fresh session must be asked again."""
+        """Return the request whose answer hasn't begun to reach the client: it is sent again to a fresh session."""
         if self.cancelled:
             return None
         unheard = self.active is not None and not self.active.reached_client

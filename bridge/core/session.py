@@ -217,7 +217,7 @@ class Session:
         if data.drain_by is not None:
             data.send_error("SERVER_BUSY", "The bridge is shutting down; connect again.", retryable=True)
         elif data.phase in (Phase.READY, Phase.RECONNECTING):
-            data.send_error("SESSION_ALREADY_EXISTS", "There is a session already.", retryable=False)
+            data.send_error("SESSION_ALREADY_EXISTS", "A session already exists.", retryable=False)
         elif data.state in (State.IDLE, State.FAILED):
             data.session_options = dict(session_options)
             lifecycle.start(data)

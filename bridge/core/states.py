@@ -5,8 +5,8 @@ Theory of operation
 One `Session` belongs to one client connection, from the upgrade to the close. Upstream sessions come and go beneath it.
 Each attempt to open one is a new *generation*; only events of the newest generation count.
 
-Every state belongs to a *phase*. The phase is what clients, logs and metrics are told; the states inside it say what
-the bridge is doing.
+Every state belongs to a *phase*. Clients, logs and metrics show the phase; the states inside it say what the bridge
+is doing.
 
     phase         state                   what happens there
     ------------  ----------------------  ---------------------------------------------------------------------------
@@ -22,7 +22,7 @@ the bridge is doing.
                                           buffered and answered with SESSION_NOT_READY.
                   RECONNECT_OPENING       As INIT_OPENING.
                   RECONNECT_CONFIGURING   As INIT_CONFIGURING.
-    FAILED        FAILED                  Every attempt failed and the client was told why. Otherwise as IDLE.
+    FAILED        FAILED                  Every attempt failed and the client got the error. Otherwise as IDLE.
     CLOSED        CLOSED                  The client connection is closed or closing. Nothing happens any more.
 
 A rollover before the maximum session age is an intended loss: READY -> RECONNECT_WAITING, with the old session closed

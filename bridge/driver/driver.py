@@ -228,7 +228,7 @@ class _Driver:
         try:
             await wait_until_dead(client, lambda: self._last_received_at, interval_seconds=self._settings.ping_seconds)
         except ClientDisconnected:
-            return  # the reader is told too
+            return  # the reader gets it too
         self._no_pong = True
         self._client_gone()
 

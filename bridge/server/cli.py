@@ -30,6 +30,7 @@ _UPSTREAM = {
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="sherpa-realtime", prog_name="sherpa-bridge", message="%(prog)s %(version)s")
 def cli() -> None:
     """Connect voice clients to the OpenAI Realtime API, without losing audio or hiding errors."""
 

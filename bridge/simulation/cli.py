@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bridge.simulation.seeds import SimulationSummary
 
 
-@click.command()
+@click.command(short_help="Simulate whole calls with random faults.")
 @click.option("--seeds", type=click.IntRange(1), metavar="N", help="Number of seeds to run.  [default: 100]")
 @click.option("--first", type=int, default=0, show_default=True, metavar="S", help="The first seed.")
 @click.option("--seed", type=int, metavar="S", help="Repeat one seed and print its trace.")

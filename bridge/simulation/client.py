@@ -37,7 +37,7 @@ _MAX_CONNECTIONS = 25
 _MAX_VERIFICATIONS = 5
 _NO_SESSION = (ReportedState.NONE, ReportedState.ENDED)
 _READY_OR_ENDED = (ReportedState.READY, ReportedState.ENDED)
-#: With these a client gives up what it said.
+#: Events with which a client discards its own speech.
 _GIVES_UP_SPEECH = frozenset({"end_session", "input_audio_buffer.clear"})
 _TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
 

@@ -54,7 +54,7 @@ class ConnectionRecord:
     waived: list[Range] = field(default_factory=list)
     """Speech that the client gave up by ending its session: it needs no answer."""
     state: ReportedState = ReportedState.NONE
-    """The state of the session, as far as the client was told."""
+    """The state of the session, as far as the client knows."""
     call_id: str | None = None
     """The tool call that waits for its result."""
     opened: bool = False
@@ -83,7 +83,7 @@ class ConnectionRecord:
             self.call_id = message.body.get("call_id")
 
     def waive_speech(self) -> None:
-        """Expect no answer to anything that was said so far."""
+        """Expect no answer to any earlier turn."""
         self.waived = [(0, self.source.sent_ms)]
 
     @property
@@ -98,12 +98,12 @@ class ConnectionRecord:
 
     @property
     def reported_dropped_ms(self) -> float:
-        """Speech that the bridge dropped and told the client about."""
+        """Speech that the bridge dropped and reported to the client."""
         return sum(float(message.body["ms"]) for message in self.received if message.type == "audio_dropped")
 
     @property
     def logged_dropped_ms(self) -> float:
-        """Speech that the bridge dropped, whether the client was told or not."""
+        """Speech that the bridge dropped, reported to the client or not."""
         return sum(float(fields["ms"]) for _, name, fields in self.log_events if name == "held.dropped")
 
     @property

@@ -158,7 +158,7 @@ def messages_are_complete(_: RunRecord, connection: ConnectionRecord) -> Iterato
         if known is not None:
             yield from (f"{message.type}: {problem}" for problem in known.problems(message.body))
         elif not is_native(message.type) and message.type != "(audio)":
-            yield f"there is no message of type {message.type}"
+            yield f"unknown message type {message.type}"
     if connection.received and connection.received[0].type != "connected":
         yield f"the first message was {connection.received[0].type}"
 

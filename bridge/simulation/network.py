@@ -36,7 +36,7 @@ class LinkConditions:
     reset_rate: float = 0.0
     """The link breaks."""
     silence_rate: float = 0.0
-    """The link goes silent: nothing arrives any more, and neither end is told."""
+    """The link goes silent: nothing arrives any more, and neither end gets an error."""
 
     def clear(self) -> None:
         """End all faults; latency and jitter too."""

@@ -1,4 +1,4 @@
-"""What will happen in a run, drawn from its seed before it starts: who calls, what is said, what goes wrong when."""
+"""What will happen in a run, drawn from its seed before it starts: who calls, what callers say, what fails and when."""
 
 from __future__ import annotations
 

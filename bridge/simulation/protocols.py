@@ -140,7 +140,7 @@ class NativeCallerProtocol:
         """`flat`: the service behind the bridge speaks the beta dialect, and so does this SDK."""
         self._flat = flat
         self.state = ReportedState.NONE
-        """READY as soon as the session exists: an SDK isn't told that it was lost."""
+        """READY as soon as the session exists: the bridge doesn't report to an SDK that it was lost."""
 
     def endpoint(self, options: Mapping[str, Any]) -> ParsedUrl:
         """Give the native endpoint, with the model or the intent in its query."""

@@ -23,7 +23,7 @@ class RunRecord:
     errors: list[BaseException] = field(default_factory=list)
     """Exceptions that the bridge didn't handle: its own bugs."""
     drained_at: float | None = None
-    """When the bridge was told to drain; None: it wasn't."""
+    """When the bridge was asked to drain; None: never."""
     ended_at: float = math.inf
     """When everything that still ran was cancelled."""
     seconds: float = 0.0

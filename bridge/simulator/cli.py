@@ -71,10 +71,15 @@ def serve(
 ) -> None:
     """Serve REST and WebSockets on one port until you press Ctrl-C.
 
-    Point your program at the base URL that is printed, and use any API key that begins with sk-. The key selects the
-    scenario: sk-invalid... is refused, sk-noquota... has no credit, sk-scenario-NAME selects NAME, any other key gets
-    the scenario of --scenario.
-    """
+    Point your program at the base URL that is printed, and use any API key that begins with `sk-`. The key selects the
+    scenario:
+
+    \b
+      sk-invalid...      the key is refused
+      sk-noquota...      the account has no credit
+      sk-scenario-NAME   the scenario NAME; see `sherpa-sim list`
+      any other key      the scenario of --scenario
+    """  # noqa: D301 - click's mark for lines that stay as they are is this very character
     from bridge.simulator.faults.scenarios import SCENARIOS
     from bridge.simulator.settings import Settings, time_factor_error
 
@@ -104,7 +109,7 @@ def _serve(settings: Settings, host: str, port: int, workers: int) -> int:
     try:
         listening = listen(host, port)
     except OSError as error:
-        _usage(f"cannot listen on {host} port {port}: {error.strerror or error}")
+        _usage(f"can't listen on {host} port {port}: {_why_not(error)}")
     bound = listening.getsockname()[1]
     shown = f"[{host}]" if ":" in host else host
 
@@ -116,6 +121,17 @@ def _serve(settings: Settings, host: str, port: int, workers: int) -> int:
         if workers > 1:
             return serve_many(settings, listening, workers, ready)
         return serve_one(settings, listening, ready)
+
+
+def _why_not(error: OSError) -> str:
+    """Return the reason why the port can't be used, without the address that Python adds to it."""
+    import errno
+    import os
+
+    known = error.errno is not None and error.errno in errno.errorcode  # otherwise the host name wasn't found
+    reason = os.strerror(error.errno or 0) if known else error.strerror or str(error)
+    hint = "; stop the program that uses it, or choose another --port" if error.errno == errno.EADDRINUSE else ""
+    return f"{reason.lower()}{hint}"
 
 
 def _banner(settings: Settings, address: str, workers: int) -> list[str]:

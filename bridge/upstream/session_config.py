@@ -25,7 +25,7 @@ from bridge.protocol.schema.shapes import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-#: Transcribes the caller's speech in a conversation, so that a new session can get what was said. It supports turn
+#: Transcribes the caller's speech in a conversation, so that a new session can get its text. It supports turn
 #: detection, which the newest transcription models do not.
 INPUT_TRANSCRIPTION_MODEL = "gpt-transcribe"
 #: The model that servers of the beta dialect know.

@@ -1,7 +1,7 @@
 """One call on one socket: one greenlet sends what is due, another receives. Runs on gevent.
 
 `session.py` decides what is sent and what the received frames mean; this module owns the socket and the clock. A call
-ends because it was told to, because the bridge ended it, or because it was cut: `outcome` says which. No greenlet or
+ends on request, because the bridge ended it, or because it was cut: `outcome` says which. No greenlet or
 socket outlives `run`.
 """
 

@@ -103,7 +103,7 @@ def describe_target(plan: RunPlan, callers: str = "") -> tuple[Evidence, ...]:
 def _findings(run: FinishedRun) -> Iterator[Finding]:
     aggregator = run.aggregator
     if aggregator.interrupted:
-        yield make_finding(problems.INTERRUPTED, "run", Evidence("", f"after {run.seconds:.0f} s"))
+        yield make_finding(problems.INTERRUPTED, "run", Evidence("", f"interrupted after {run.seconds:.0f} s"))
     if not run.had_sessions and not aggregator.interrupted:
         yield _unreachable_finding(aggregator)
     elif aggregator.is_down:

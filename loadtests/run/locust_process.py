@@ -136,7 +136,7 @@ class LocustProcess:
     def wait(self, every: Callable[[], None], longest: float) -> int:
         """Answer requests, call `every` now and then, and return the exit code when the process exits.
 
-        Ctrl-C ends it gracefully. After `longest` seconds it is told to end, and killed if it does not.
+        Ctrl-C ends it gracefully. After `longest` seconds it is asked to end, and killed if it does not.
         """
         until = time.monotonic() + longest
         while self.process.poll() is None:

@@ -150,10 +150,10 @@ def _our_bridge(workers: int) -> BridgeCommand:
 #: The deploy command: connects to the socket and exits with the error that it receives, or with 0.
 _DEPLOY_SCRIPT = """
 import socket, sys
-with socket.socket(socket.AF_UNIX) as bell:
-    bell.connect(sys.argv[1])
-    said = bell.makefile().read()
-sys.exit(said or 0)
+with socket.socket(socket.AF_UNIX) as connection:
+    connection.connect(sys.argv[1])
+    error = connection.makefile().read()
+sys.exit(error or 0)
 """
 
 

@@ -145,7 +145,7 @@ class AccessContext:
     def _kind_of(self, body: bytes) -> str:
         start = " ".join(body[:_MAX_START_BYTES].decode(errors="replace").split())
         if start.lower().startswith(("<!doctype", "<html", "<?xml")):
-            return "a web page"
+            return "(a web page)"
         return repr(self.excerpt(start, 60)) if start else ""
 
     def connection_failure(self, row: CheckRow, failed: DialFailed | RestFailed, *evidence: Evidence) -> Finding:

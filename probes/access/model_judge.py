@@ -185,7 +185,7 @@ def _standing(candidate: ModelCandidate, row: CheckRow) -> Finding:
     if 0 < days <= candidate.warn_days:
         return _retires_soon(candidate, retires, row)
     if candidate.listed is None:  # this server hasn't confirmed that it exists; the catalogue describes another server
-        return row.skipped(f"{candidate.no_list_reason}; the catalogue has the name{retires}")
+        return row.skipped(f"{candidate.no_list_reason}; sherpa-probe knows the name{retires}")
     return row.passed(f"listed for this project{retires}", *_usable(candidate))
 
 

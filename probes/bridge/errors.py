@@ -96,7 +96,7 @@ async def _check_suppressed(context: BridgeContext, first: Mapping[str, Any], ge
         await send_ping(context)
     if context.audit.generation != generation:
         return ERRORS.problem(bridge.ERROR_FATAL, headline("the bridge opened a new session"))
-    return ERRORS.passed(f"one at once, one for the other {due} after {ERROR_WINDOW_SECONDS:g} s")
+    return ERRORS.passed(f"1 error at once, 1 for the other {due} after {ERROR_WINDOW_SECONDS:g} s")
 
 
 async def _errors_for(context: BridgeContext, seconds: float, enough: int = 100) -> list[Mapping[str, Any]]:

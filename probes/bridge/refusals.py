@@ -73,12 +73,12 @@ def bridge_connection_failure(row: CheckRow, target: BridgeTarget, failed: DialF
 
 
 def with_bridge_wording(finding: Finding) -> Finding:
-    """Replace `base URL` in shared texts by `--url`, the option that names a bridge."""
+    """Replace `base URL` in shared texts by `the bridge's URL`, which `--url` or `--bridge` names."""
     return replace(finding, cause=_replace_base_url(finding.cause), fix=_replace_base_url(finding.fix))
 
 
 def _replace_base_url(text: str) -> str:
-    return text.replace("the base URL", "--url").replace("a base URL", "a --url")
+    return text.replace("the base URL", "the bridge's URL").replace("a base URL", "a bridge's URL")
 
 
 def upgrade_refused(row: CheckRow, target: BridgeTarget, refused: HandshakeRefused) -> Finding:
@@ -204,4 +204,4 @@ def _json_object(body: bytes) -> Mapping[str, Any]:
 
 def _start(body: bytes) -> str:
     start = " ".join(body[:4096].decode(errors="replace").split())
-    return "a web page" if start.lower().startswith(("<!doctype", "<html", "<?xml")) else start[:60]
+    return "(a web page)" if start.lower().startswith(("<!doctype", "<html", "<?xml")) else start[:60]

@@ -20,7 +20,7 @@ NOT_A_BRIDGE = Problem(
     "BRIDGE-NOT-A-BRIDGE",
     "The server at this URL isn't a voice bridge",
     "It is a web page, another kind of server, or a proxy that doesn't forward 'Upgrade: websocket'.",
-    "Correct host, port and path of --url; have a proxy on the way forward the Upgrade and Connection headers",
+    "Correct the bridge's URL, or configure the proxy to forward the Upgrade and Connection headers",
 )
 OTHER_ENDPOINT = Problem(
     "BRIDGE-OTHER-DOOR",

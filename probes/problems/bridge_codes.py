@@ -53,7 +53,7 @@ RATE_LIMITED = Problem(
 QUOTA_EXHAUSTED = Problem(
     "BRIDGE-QUOTA-EXHAUSTED",
     "The bridge's account has no credit left",
-    "Billing, not load: the credit is used up, or a spend limit is reached. Retrying doesn't help.",
+    "A billing problem, not an overload: the credit is used up, or a spend limit is reached. A retry doesn't help.",
     "Add credit or raise the limit at https://platform.openai.com/settings/organization/billing",
 )
 UPSTREAM_UNAVAILABLE = Problem(

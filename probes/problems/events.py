@@ -10,7 +10,7 @@ UNREADABLE = Problem(
     "A frame isn't an event",
     "The Realtime API sends one complete JSON object in every text frame: something on the way truncates frames or "
     "adds its own.",
-    "Try without the proxy, gateway or bridge in between; if it stays, report it to the server's operator",
+    "Try without the proxy, gateway or bridge in between; if it persists, report it to the server's operator",
 )
 REPEATED = Problem(
     "EVENTS-REPEATED",
@@ -22,7 +22,7 @@ OUT_OF_ORDER = Problem(
     "EVENTS-OUT-OF-ORDER",
     "Events arrived in an order that the protocol doesn't allow",
     "Something on the way drops, delays or merges events, or the server emits them in another order.",
-    "Try without the proxy, gateway or bridge; if it stays, client code must not rely on the rule in this row",
+    "Try without the proxy, gateway or bridge; if it persists, client code must not rely on the rule in this row",
 )
 MISSING = Problem(
     "EVENTS-MISSING",
@@ -79,7 +79,7 @@ ANSWER_EMPTY = Problem(
     "EVENTS-ANSWER-EMPTY",
     "A response completed without content",
     "The model or a compatible server returned nothing, or the events that carry the content are filtered out.",
-    "Ask again; if it stays, try without the proxy, gateway or bridge, then another model",
+    "Run it again; if it persists, try without the proxy, gateway or bridge, then another model",
 )
 NO_CALL = Problem(
     "EVENTS-NO-CALL",
@@ -97,7 +97,7 @@ NO_AUDIO = Problem(
 SILENT_AUDIO = Problem(
     "EVENTS-SILENT-AUDIO",
     "The audio of the response is silence",
-    "Audio deltas came, but there is no sound in them: the voice failed, or something replaced the audio.",
+    "Audio deltas came, but they contain no sound: the voice failed, or something replaced the audio.",
     "Try another voice; then try without the proxy, gateway or bridge",
 )
 AUDIO_STALLS = Problem(

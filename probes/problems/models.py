@@ -37,7 +37,7 @@ RETIRING = Problem(
 REQUIRED_UNTOLD = Problem(
     "MODELS-REQUIRED-UNTOLD",
     "Can't determine from here whether the required model is available",
-    "There is no model list to check: Azure lists deployments, some servers list nothing, some keys may not ask.",
+    "There is no model list to check: Azure lists deployments, and some servers or keys don't list models.",
     "Try the model itself: sherpa-probe access --model NAME",
     Severity.ERROR,
 )

@@ -27,7 +27,7 @@ NOTHING_LISTENING = Problem(
     "ACCESS-NOTHING-LISTENING",
     "Nothing listens at this address",
     "The host is up, but no server runs on this port, or a firewall rejects the connection.",
-    "Start the server, or correct host and port of the base URL",
+    "Start the server, or correct the host and port of the base URL",
     Severity.ERROR,
 )
 UNREACHABLE = Problem(
@@ -119,7 +119,7 @@ NOT_HTTP = Problem(
     "ACCESS-NOT-HTTP",
     "The server at this address doesn't speak HTTP",
     "Another kind of server listens on this port, or it expects TLS and got plain HTTP.",
-    "Check scheme (http or https), host and port of the base URL",
+    "Check the scheme (http or https), host and port of the base URL",
 )
 BAD_ACCEPT = Problem(
     "ACCESS-BAD-ACCEPT",

@@ -94,7 +94,7 @@ NOT_REALTIME = Problem(
     "ACCESS-NOT-REALTIME",
     "The server at this URL isn't a Realtime API server",
     "It accepts WebSockets, but a Realtime API server sends JSON objects, beginning with session.created or an error.",
-    "Check host and path of the base URL: the socket is at <base URL>/realtime",
+    "Check the host and path of the base URL: the socket is at <base URL>/realtime",
 )
 WRONG_SESSION = Problem(
     "ACCESS-WRONG-SESSION",

@@ -1,4 +1,4 @@
-"""Removing the content from events: what was said or written is removed, the structure that the verdict needs stays.
+"""Removing the content from events: speech and text are removed, the structure that the verdict needs stays.
 
 Text is replaced by as many `x`, so that its length and whether deltas and final text agree in length remain known.
 Only strings of known, structural fields stay; the strings of unknown fields are removed.

@@ -89,7 +89,7 @@ def _bridge(
             on_progress=opener_input.on_progress,
         )
     if url is None:
-        raise UsageError("no bridge opener_input: use --url URL, or --simulate for the embedded one")
+        raise UsageError("no bridge to check: pass its URL with --url, or use --simulate for the reference bridge")
     from probes.targets.bridge import make_bridge_target  # noqa: PLC0415 - imported only if used
 
     token = _token(opener_input, token_variable)

@@ -1,7 +1,7 @@
 """JSON, for scripts and CI.
 
 Keys are stable: within a `schema_version`, keys are only added. `data/report.schema.json` describes each. Strings are
-written as they are; whoever creates the report must redact them. `reports/store/reader.py` reads the document back.
+written as they are: redact them when you create the report. `reports/store/reader.py` reads the document back.
 """
 
 from __future__ import annotations

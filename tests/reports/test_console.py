@@ -55,6 +55,14 @@ def test_an_error_is_wrapped_to_the_page_and_breaks_no_word(capsys: pytest.Captu
     assert max(len(line) for line in lines if address not in line) <= 40
 
 
+def test_each_line_of_a_message_starts_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    print_error("sherpa-probe config", "[probe]: unknown setting 'a'\n[probe]: unknown setting 'b'", "")
+    assert capsys.readouterr().err.splitlines() == [
+        "sherpa-probe config: [probe]: unknown setting 'a'",
+        "  [probe]: unknown setting 'b'",
+    ]
+
+
 @pytest.mark.parametrize(
     ("told", "width"), [({}, 80), ({"COLUMNS": "60"}, 60), ({"COLUMNS": "9"}, 40), ({"COLUMNS": "wide"}, 80)]
 )

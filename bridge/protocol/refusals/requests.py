@@ -10,7 +10,7 @@ from bridge.protocol.refusals.model import Refusal
 
 BETA_DISABLED = Refusal(
     slug="BETA-DISABLED",
-    title="The connection asks for the beta dialect, which is refused since 2026-05-12",
+    title="The connection requests the beta dialect, refused since 2026-05-12",
     cause=(
         "The header 'OpenAI-Beta: realtime=v1' (or the old SDP endpoint) was used: by your code, by an old SDK, or by "
         "a proxy that adds or forwards the header."
@@ -44,7 +44,7 @@ INVALID_INTENT = Refusal(
 SHAPE_REFUSED = Refusal(
     slug="SHAPE-REFUSED",
     title="The service refused the form of the connection",
-    cause="Close 4000 means a beta header, a missing or wrong model, or a wrong intent. This one did not say which.",
+    cause="Close 4000 means a beta header, a missing or wrong model, or a wrong intent. This one doesn't say which.",
     fix="Read the error frame right before the close: sherpa-probe access shows and explains it",
     retryable=False,
     fatal=True,

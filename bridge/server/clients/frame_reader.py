@@ -1,7 +1,7 @@
 """Reads one client's frames as fast as its rate limits allow, and reports an exceeded limit as a core event.
 
 Both endpoints read through this. Pings, pongs and fragments count as well: each costs as much as a short message. The
-link detects a message that is too large from its header, and stays open so that the client can be told.
+link detects a message that is too large from its header, and stays open so that the error can be sent.
 """
 
 from __future__ import annotations

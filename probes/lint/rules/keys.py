@@ -49,7 +49,7 @@ KEY_IN_BUNDLE = Rule(
     id="key-in-bundle",
     severity=Severity.FAIL,
     title="An API key is read from a variable that bundlers publish",
-    cause="Bundlers copy variables with this prefix into the code that every visitor downloads.",
+    cause="Bundlers copy variables with this prefix into the code that every browser downloads.",
     fix="Keep the key on a server, create a client secret there (/v1/realtime/client_secrets) and pass that to "
     "the browser",
     patterns=for_script(

@@ -251,7 +251,7 @@ ERROR_THROTTLE_DROPS = Rule(
     id="error-throttle-drops",
     severity=Severity.WARNING,
     title="The error throttle drops errors",
-    cause="It lets the first error through and discards the following ones. The last one, which says how the "
+    cause="It forwards the first error and discards the following ones. The last one, which says how the "
     "session ended, may be among them.",
     fix="Keep the worst error that is held back, send it when the window opens, and always let fatal errors through",
     patterns=for_all_languages(_dropping_throttle),

@@ -164,7 +164,7 @@ def test_an_interrupted_run_judges_nothing_that_it_did_not_come_to() -> None:
         ("p99(first_audio) < 1s", "skipped"),
         ("errors == 0", "pass"),
     ]
-    assert report.findings[0].evidence[0].value == "after 3 s"
+    assert report.findings[0].evidence[0].value == "interrupted after 3 s"
 
 
 def test_without_the_expected_echo_audio_budgets_are_skipped() -> None:

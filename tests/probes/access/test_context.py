@@ -96,7 +96,7 @@ def test_an_answer_becomes_a_headline_and_its_words(at: At) -> None:
 
 def test_a_body_that_is_no_error_object_is_named_by_its_kind(at: At) -> None:
     response_evidence = AccessContext(at("http://localhost:1/v1")).response_evidence
-    assert response_evidence("HTTP 502", {}, b"<html>x")[0].value == "HTTP 502 a web page"
+    assert response_evidence("HTTP 502", {}, b"<html>x")[0].value == "HTTP 502 (a web page)"
     assert response_evidence("HTTP 502", {}, b"Bad  \n gateway")[0].value == "HTTP 502 'Bad gateway'"
     assert response_evidence("HTTP 502", {}, b"")[0].value == "HTTP 502"
     assert error_object([1]) == error_object({"error": "text"}) == {}

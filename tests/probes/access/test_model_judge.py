@@ -112,7 +112,7 @@ def test_a_name_of_its_own_on_a_server_without_realtime_names_goes_on() -> None:
 
 def test_without_a_list_the_row_is_skipped_since_the_model_may_not_exist() -> None:
     finding = judged("gpt-realtime-2.1", None, no_list_reason="why")
-    assert (finding.severity, finding.title) == (Severity.SKIPPED, "skipped: why; the catalogue has the name")
+    assert (finding.severity, finding.title) == (Severity.SKIPPED, "skipped: why; sherpa-probe knows the name")
     assert judged("gpt-realtime", None, date(2026, 12, 20), no_list_reason="why").code == "ACCESS-MODEL-RETIRES-SOON"
     finding = judged("my-pipeline", None, no_list_reason="this server lists no models")
     assert finding.severity is Severity.SKIPPED

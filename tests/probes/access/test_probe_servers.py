@@ -109,7 +109,7 @@ async def test_a_web_page_is_no_realtime_server(
 ) -> None:
     result = await check_access(at(await fake_service(answer=lambda _: PAGE).serve(nursery)))
     assert result.bad() == [("upgrade", "ACCESS-NOT-A-WEBSOCKET")]
-    assert "HTTP 200 a web page" in result.only().evidence[0].value
+    assert "HTTP 200 (a web page)" in result.only().evidence[0].value
     assert [result.check(name).severity for name in ("key", "model", "mint")] == [Severity.SKIPPED] * 3
     assert result.report.exit_code() == 1
 

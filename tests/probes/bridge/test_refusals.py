@@ -127,7 +127,7 @@ def test_a_close_is_reported_by_its_code(closed: LinkClosed, code: str, shown: s
     ("status", "body", "code", "shown"),
     [
         (401, b'{"error": {"code": "unauthorized", "message": "No."}}', "BRIDGE-UNAUTHORIZED", "HTTP 401 unauthorized"),
-        (502, b"<html>Bad gateway</html>", "BRIDGE-GATEWAY-FAILED", "HTTP 502 a web page"),
+        (502, b"<html>Bad gateway</html>", "BRIDGE-GATEWAY-FAILED", "HTTP 502 (a web page)"),
         (302, b"", "BRIDGE-REDIRECTED", "HTTP 302"),
         (418, b"\xff\xfe", "BRIDGE-HTTP-ERROR", "HTTP 418 \ufffd\ufffd"),
     ],
