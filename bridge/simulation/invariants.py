@@ -74,7 +74,7 @@ def _error_times(connection: ConnectionRecord) -> list[float]:
 
 
 def final_errors_are_delivered(_: RunRecord, connection: ConnectionRecord) -> Iterator[str]:
-    """A client that stays is told of every session that failed. An SDK's socket is closed with it."""
+    """A client that stays gets an error for every session that failed. An SDK's socket is closed with it."""
     closed = connection.native and connection.closed is not None and connection.closed[1].startswith("bridge_error.")
     if not connection.verified and not connection.problem and not closed:  # it left, or its socket was cut
         return
@@ -83,7 +83,7 @@ def final_errors_are_delivered(_: RunRecord, connection: ConnectionRecord) -> It
         if name != "session.failed" or at >= connection.left_at:
             continue
         if not any(received_at >= at and code == fields["code"] for received_at, code in errors):
-            yield f"the session failed with {fields['code']} and the client was not told"
+            yield f"the session failed with {fields['code']} and the client got no error"
 
 
 def generations_only_grow(_: RunRecord, connection: ConnectionRecord) -> Iterator[str]:
