@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 #: For one command, on a machine that is busy with other things.
-COMMAND_SECONDS = 30.0
+COMMAND_SECONDS = 120.0
 #: The port that the pages name; here it is exchanged for a free one.
 PORT = "8766"
 #: Nothing listens there: what would leave the machine ends at once.
