@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from tests.process_state import child_processes
+from tests.process_state import new_children
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -61,7 +61,7 @@ async def _jump_when_idle(clock: MockClock) -> None:
     idle = _NEAR_IDLE
     while True:
         await wait_all_tasks_blocked(idle)
-        clock.rate = 1.0 if child_processes() - _inherited else 0.0
+        clock.rate = 1.0 if new_children(_inherited) else 0.0
         ahead = trio.lowlevel.current_statistics().seconds_to_next_deadline
         if clock.rate or ahead == inf or (ahead > _NEAR_SECONDS and idle < _FAR_IDLE) or _threads_are_busy():
             idle = _FAR_IDLE

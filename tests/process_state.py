@@ -14,6 +14,7 @@ import sys
 import warnings
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -57,7 +58,7 @@ class ProcessState:
     def restore(self) -> list[str]:
         """Bring the process back to this state; returns what had changed, in words."""
         now, changes = ProcessState.capture(), list[str]()
-        changes += [f"the process {_kill(child)}" for child in now.children - self.children]
+        changes += [f"the process {_kill(child)}" for child in new_children(self.children)]
         for name, before, after in zip(_SIGNALS, self.handlers, now.handlers, strict=True):
             if before != after:
                 signal.signal(name, before)
@@ -94,12 +95,21 @@ def _handlers() -> tuple[_Handler, ...]:
 
 
 def child_processes() -> frozenset[int]:
-    """Return the ids of the children of this process, those of Python's own aside."""
+    """Return the ids of the children of this process."""
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:  # no child at all: the usual case, found out by one system call
         return frozenset()
-    return frozenset(child.pid for child in psutil.Process().children() if _RESOURCE_TRACKER not in _command(child.pid))
+    found: set[int] = set()
+    for file in Path("/proc/self/task").glob("*/children"):
+        with suppress(OSError):  # a thread that has ended meanwhile
+            found.update(map(int, file.read_text().split()))
+    return frozenset(found or (child.pid for child in psutil.Process().children()))
+
+
+def new_children(before: frozenset[int]) -> frozenset[int]:
+    """Return the ids of the children that were not there before, Python's own aside."""
+    return frozenset(child for child in child_processes() - before if _RESOURCE_TRACKER not in _command(child))
 
 
 def _environment() -> dict[bytes, bytes]:
@@ -114,7 +124,7 @@ def _kill(child: int) -> str:
     with suppress(ProcessLookupError):
         os.kill(child, signal.SIGKILL)
     for one in gc.get_objects():
-        if isinstance(one, subprocess.Popen) and one.pid == child:
+        if issubclass(type(one), subprocess.Popen) and one.pid == child:  # isinstance would follow dead weak references
             one.wait()
             for pipe in filter(None, (one.stdin, one.stdout, one.stderr)):
                 pipe.close()

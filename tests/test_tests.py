@@ -6,6 +6,7 @@ No test asserts how much time something takes, unless it runs alone; and what wa
 from __future__ import annotations
 
 import ast
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 TESTS = Path(__file__).parent
 CLOCKS = {"time.monotonic", "time.perf_counter", "time.process_time"}
 OWN = {"test_quickness.py", "test_tests.py"}
+#: Only files with one of these words are looked at.
+MAY_WAIT = re.compile("monotonic|perf_counter|process_time|timeout|wait")
 #: Functions that wait for a process, and how long they wait at least where they wait for its end.
 WAITING = {"run", "communicate", "wait", "check_output"}
 LEAST_SECONDS = 60
@@ -30,8 +33,8 @@ def functions() -> tuple[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef], ...
     return tuple(
         (f"{path.relative_to(TESTS)}::{node.name}", node)
         for path in paths
-        if "hardening" not in path.parts and path.name not in OWN
-        for node in ast.walk(ast.parse(path.read_text()))
+        if "hardening" not in path.parts and path.name not in OWN and MAY_WAIT.search(text := path.read_text())
+        for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     )
 
