@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from bridge.core.open_responses import OpenResponse
+
 # To the upstream
 
 
@@ -85,6 +87,18 @@ class Forward:
 
 
 @dataclass(frozen=True, slots=True)
+class EndResponse:
+    """End a response that the client saw begin, and whose end is lost with its session.
+
+    Only for the native endpoint, in native events: a client of the client protocol learns it from `reconnecting`.
+    """
+
+    response: OpenResponse
+    dialect: str
+    """Of the session that is lost."""
+
+
+@dataclass(frozen=True, slots=True)
 class CloseClient:
     """Close the client connection after everything sent before."""
 
@@ -103,6 +117,9 @@ class LogEvent:
     fields: Mapping[str, Any] = field(default_factory=dict)
 
 
+ClientCommand = SendMessage | Forward | EndResponse
+"""What is rendered as messages to the client."""
+
 Command = (
     OpenUpstream
     | Configure
@@ -112,6 +129,7 @@ Command = (
     | CloseUpstream
     | SendMessage
     | Forward
+    | EndResponse
     | CloseClient
     | LogEvent
 )

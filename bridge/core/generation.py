@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.core.input_buffer import BYTES_PER_MS
 from bridge.core.json_access import as_object, as_text
+from bridge.core.open_responses import OpenResponses
 from bridge.core.responses import ResponseTracker
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Generation:
     number: int = 0
     replay: ReplayBuffer
     responses: ResponseTracker = field(default_factory=ResponseTracker)
+    open_responses: OpenResponses = field(default_factory=OpenResponses)
     ready_by: float = float("inf")
     """When the attempt fails unless its configuration is confirmed."""
     # What the upstream said

@@ -144,6 +144,7 @@ def _replay(data: SessionData, plan: Recovery) -> None:
 
 def attempt_failed(data: SessionData, failure: Failure) -> None:
     """Wait for the next attempt, or give up if none is left or none can help."""
+    recovery.end_responses(data)
     why = {name: failure.detail[name] for name in _LOGGED_DETAILS if name in failure.detail}
     data.log("attempt.failed", code=failure.code, attempt=data.attempt, retryable=failure.retryable, **why)
     if _not_worth_retrying(failure) or data.attempt >= _max_attempts(data):
@@ -237,6 +238,7 @@ def restart(data: SessionData) -> None:
 def session_expired(data: SessionData, failure: Failure) -> None:
     """The session reached its maximum age and rollover is off: the session ends as intended."""
     data.transition(Trigger.SESSION_ENDED)
+    recovery.end_responses(data)
     data.send_error("SESSION_EXPIRED", failure.message, retryable=True, terminal=True, detail=failure.detail)
     replay = data.generation.replay
     recovery.drop_overflow(data)
@@ -251,6 +253,7 @@ def end(data: SessionData) -> None:
     had_session = data.phase in IN_SESSION
     close_upstream(data, "ended")
     data.transition(Trigger.SESSION_ENDED)
+    recovery.end_responses(data)
     recovery.drop_input(data)
     if had_session:
         _report_closed(data, "ended")
@@ -285,6 +288,7 @@ def close_client(data: SessionData, code: int, reason: str) -> None:
     """Close the client connection. The most severe error that was held back is sent first, window or not."""
     close_upstream(data, reason)
     data.transition(Trigger.CLIENT_LEFT)
+    recovery.end_responses(data)
     data.input_buffer.drop_all("session_failed")
     data.report_dropped(at_once=True)
     released = data.throttle.flush(data.now)

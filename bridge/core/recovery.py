@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bridge.core.commands import EndResponse
 from bridge.core.events import ClientAudio
 from bridge.core.generation import Recovery
 from bridge.core.input_buffer import DroppedInput
@@ -18,8 +19,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from bridge.core.events import Failure
+    from bridge.core.open_responses import OpenResponse
     from bridge.core.responses import ResponseRequest
     from bridge.core.session_data import SessionData
+
+
+def end_responses(data: SessionData) -> list[OpenResponse]:
+    """End every response that the client saw begin: its session says no more. Returns them."""
+    ended = data.generation.open_responses.take()
+    for response in ended:
+        data.emit(EndResponse(response, data.generation.dialect))
+    return ended
 
 
 def plan_recovery(data: SessionData) -> Recovery:
@@ -39,6 +49,8 @@ def plan_recovery(data: SessionData) -> Recovery:
     unfinished = active.unfinished_items if active is not None else set[str]()
     for item_id in (*replay.item_ids, *unfinished):
         data.history.delete_item(item_id)
+    for call in (call for response in end_responses(data) for call in response.whole_calls()):
+        data.history.record_item(call)  # the client runs it, and its result needs the call
     return Recovery(
         lost_at=data.now,
         replay=tuple(replay.entries()),

@@ -28,6 +28,8 @@ def forward(data: SessionData, event: UpstreamEvent) -> None:
     generation = data.generation
     generation.last_event_at = data.now
     data.emit(Forward(event.type, event.frame))
+    if generation.open_responses:
+        generation.open_responses.record(event.type, event.frame)
     if event.type in OUTPUT_EVENTS:
         _output(data)
         return
@@ -47,6 +49,7 @@ def _output(data: SessionData) -> None:
 
 def _response_created(data: SessionData, body: Mapping[str, Any]) -> None:
     response = as_object(body.get("response"))
+    data.generation.open_responses.created(response)
     if response.get("conversation_id", "") is not None:  # null: out of band, not in the conversation
         generation = data.generation
         generation.responses.response_created(str(response.get("id")), generation.replay.committed_up_to, data.now)
@@ -54,6 +57,7 @@ def _response_created(data: SessionData, body: Mapping[str, Any]) -> None:
 
 def _response_done(data: SessionData, body: Mapping[str, Any]) -> None:
     response = as_object(body.get("response"))
+    data.generation.open_responses.done(str(response.get("id")))
     done = data.generation.responses.response_done(str(response.get("id")))
     if done is not None:
         data.generation.replay.answered(done.answers_up_to)

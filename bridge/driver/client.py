@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from bridge.core.commands import Forward, LogEvent, SendMessage
+    from bridge.core.commands import ClientCommand, LogEvent
     from bridge.core.events import Event
     from bridge.core.session import SessionStatistics
 
@@ -52,7 +52,7 @@ class ClientConnection(Protocol):
         """
         ...
 
-    def render(self, command: SendMessage | Forward) -> Sequence[Frame]:
+    def render(self, command: ClientCommand) -> Sequence[Frame]:
         """Return the messages that a command becomes on this endpoint; none if the endpoint doesn't show it."""
         ...
 

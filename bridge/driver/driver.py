@@ -17,6 +17,7 @@ from bridge.core.commands import (
     CloseClient,
     CloseUpstream,
     Configure,
+    EndResponse,
     Forward,
     LogEvent,
     OpenUpstream,
@@ -37,7 +38,7 @@ from bridge.upstream.failures import upstream_unavailable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bridge.core.commands import Command
+    from bridge.core.commands import ClientCommand, Command
     from bridge.core.events import Event
     from bridge.driver.client import ClientConnection, Frame, SessionObserver
     from bridge.driver.upstream_session import UpstreamCommand
@@ -146,7 +147,7 @@ class _Driver:
 
     def _carry_out(self, command: Command, now: float) -> None:
         match command:
-            case Forward() | SendMessage():
+            case Forward() | SendMessage() | EndResponse():
                 self._send_client(command, now)
             case SendAudio() | SendEvent() | SendFrame() | Configure():
                 self._send_upstream(command)
@@ -163,7 +164,7 @@ class _Driver:
             case _:
                 assert_never(command)
 
-    def _send_client(self, command: Forward | SendMessage, now: float) -> None:
+    def _send_client(self, command: ClientCommand, now: float) -> None:
         if self._gap or self._pending_close is not None:
             return
         read_at = now if isinstance(command, Forward) else None

@@ -17,7 +17,7 @@ from bridge.protocol.events.groups import SESSION_CREATED
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from bridge.simulation.connection import ConnectionRecord
+    from bridge.simulation.connection import ConnectionRecord, ReceivedMessage
     from bridge.simulation.record import RunRecord
 
 #: Everything that belongs to a client is gone this long after it left (client protocol, "End").
@@ -26,6 +26,8 @@ CLEANUP_SECONDS = 1.0
 CLOSE_SECONDS = 4.5
 #: Timestamps have whole milliseconds.
 _ROUNDING = 0.0011
+#: How the ids of the native events begin that the bridge makes: those that end a lost response.
+_BRIDGE_EVENTS = "event_bridge_"
 
 
 def speech_is_accounted_for(_: RunRecord, connection: ConnectionRecord) -> Iterator[str]:
@@ -106,7 +108,7 @@ def events_are_complete_and_in_order(_: RunRecord, connection: ConnectionRecord)
     newest = ""
     for message in connection.received:
         event_id = message.body.get("event_id")
-        if not isinstance(event_id, str) or event_id in ignored:
+        if not isinstance(event_id, str) or event_id in ignored or event_id.startswith(_BRIDGE_EVENTS):
             continue
         session = event_id[6:20]
         if session != newest and session in received:
@@ -119,6 +121,47 @@ def events_are_complete_and_in_order(_: RunRecord, connection: ConnectionRecord)
         sent = [one for one in recorder.sent.get(session, []) if one not in ignored]
         if ids != sent[: len(ids)]:
             yield f"the events of session {session} were not forwarded as they were sent"
+
+
+def responses_end(_: RunRecord, connection: ConnectionRecord) -> Iterator[str]:
+    """Every response that an SDK saw begin ends once, whatever happened to its session; the next one begins after."""
+    if not connection.native:
+        return
+    active: dict[str, tuple[bool, float]] = {}
+    for message in connection.received:
+        if message.type not in ("response.created", "response.done"):
+            continue
+        response_id, in_conversation = _response_of(message)
+        if message.type == "response.done":
+            if active.pop(response_id, None) is None:
+                yield f"{response_id} ended and was not open"
+            continue
+        if in_conversation and any(one for one, _ in active.values()):
+            yield f"{response_id} began while another response was open"
+        active[response_id] = in_conversation, message.at
+    for response_id, (_in_conversation, began_at) in active.items():
+        if _closed_by_bridge(connection) or _lost_between(connection, began_at, connection.left_at - CLOSE_SECONDS):
+            yield f"{response_id} never ended"
+
+
+def _lost_between(connection: ConnectionRecord, first: float, last: float) -> bool:
+    """Whether a client that stayed to the end lost its session between these times."""
+    return connection.verified and any(
+        name == "session.lost" and first < at < last for at, name, _ in connection.log_events
+    )
+
+
+def _response_of(message: ReceivedMessage) -> tuple[str, bool]:
+    """Give the id of a response, and whether it is in the conversation."""
+    response = message.body.get("response")
+    known = response if isinstance(response, dict) else {}
+    return str(known.get("id")), known.get("conversation_id", "") is not None
+
+
+def _closed_by_bridge(connection: ConnectionRecord) -> bool:
+    """Whether the bridge closed the socket after it had sent everything. A slow client doesn't get everything."""
+    code, reason, by_peer = connection.closed or (None, "", False)
+    return code is not None and by_peer and reason != "SLOW_CONSUMER"
 
 
 def one_upstream_at_a_time(_: RunRecord, connection: ConnectionRecord) -> Iterator[str]:
@@ -197,6 +240,7 @@ INVARIANTS: tuple[Callable[[RunRecord, ConnectionRecord], Iterator[str]], ...] =
     final_errors_are_delivered,
     generations_only_grow,
     events_are_complete_and_in_order,
+    responses_end,
     one_upstream_at_a_time,
     nothing_leaks,
     messages_are_complete,

@@ -10,6 +10,7 @@ from bridge.core.commands import (
     CloseUpstream,
     Command,
     Configure,
+    EndResponse,
     Forward,
     LogEvent,
     OpenUpstream,
@@ -57,6 +58,8 @@ class Ledger:
         self.last_error_at = self.last_drop_at = float("-inf")
         self.terminal_errors: set[str] = set()
         """The codes of terminal errors that were not sent yet."""
+        self.open_responses: set[str] = set()
+        """The ids of the responses that the client saw begin, and has not seen end."""
 
     def accept(self, entry: ClientInput) -> None:
         if self.closed:
@@ -93,10 +96,19 @@ class Ledger:
                 self._to_others(command)
         if isinstance(event, UpstreamEvent) and event.generation == current:
             assert Forward(event.type, event.frame) in commands, "an upstream event was not forwarded"
+            self._enter_response(event)
+        assert self.up is not None or not self.open_responses or isinstance(event, ClientGone), "a response never ends"
         self._settle()
         self.closed = self.closing or isinstance(event, ClientGone)
         if self.closed:
             self._ended(commands)
+
+    def _enter_response(self, event: UpstreamEvent) -> None:
+        response_id = (event.body or {}).get("response", {}).get("id")
+        if event.type == "response.created":
+            self.open_responses.add(response_id)
+        elif event.type == "response.done":
+            self.open_responses.discard(response_id)
 
     def _ended(self, commands: list[Command]) -> None:
         self.terminal_errors.clear()
@@ -132,6 +144,9 @@ class Ledger:
             case LogEvent("session.closed", {"reason": "expired", "pastBoundMs": past_bound_ms}):
                 self._past_bound(past_bound_ms, by_rollover=False)
                 self._session_failed()
+            case EndResponse(response):
+                assert response.response["id"] in self.open_responses, "a response ends twice"
+                self.open_responses.discard(response.response["id"])
             case _:
                 assert isinstance(command, LogEvent | CloseClient)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.core.mutant import Mutant
 from tests.core.mutant_list_lifecycle import LIFECYCLE_MUTANTS
+from tests.core.mutant_list_open_responses import OPEN_RESPONSE_MUTANTS
 from tests.core.mutant_list_responses import RESPONSE_MUTANTS
 
 __all__ = ["MUTANTS", "Mutant"]
@@ -257,5 +258,6 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant("lifecycle", "    data.updates.confirm_all()\n", "", "what a session confirmed stays in doubt"),
     *RESPONSE_MUTANTS,
+    *OPEN_RESPONSE_MUTANTS,
     *LIFECYCLE_MUTANTS,
 )

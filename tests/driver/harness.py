@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 import trio
 import trio.testing
 
-from bridge.core.commands import Forward
+from bridge.core.commands import EndResponse, Forward
 from bridge.core.events import Failure, SessionConfigured, SessionCreated
 from bridge.driver.client import ClientDisconnected, Frame
 from bridge.driver.driver import run_session
@@ -27,7 +27,7 @@ from reports.redaction import Secret
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
-    from bridge.core.commands import LogEvent, SendMessage
+    from bridge.core.commands import ClientCommand, LogEvent
     from bridge.core.events import Event
     from bridge.core.session import SessionStatistics
     from bridge.simulator.faults.base import Fault
@@ -105,7 +105,9 @@ class FakeClient:
         except trio.EndOfChannel:
             raise ClientDisconnected from None
 
-    def render(self, command: SendMessage | Forward) -> list[Frame]:
+    def render(self, command: ClientCommand) -> list[Frame]:
+        if isinstance(command, EndResponse):
+            return []
         return [Frame(command.frame if isinstance(command, Forward) else json.dumps(dict(command.message)).encode())]
 
     async def send(self, frame: Frame) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import trio
 
-from bridge.core.commands import Forward, SendMessage
+from bridge.core.commands import EndResponse, Forward, SendMessage
 from bridge.core.events import UpstreamEvent
 from bridge.driver.client import Frame
 from bridge.server.app import Bridge, Dependencies
@@ -19,6 +19,7 @@ from bridge.simulation.runner import Defect
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from bridge.core.commands import ClientCommand
     from bridge.transport.http import HttpRequest
     from bridge.transport.websocket import WebSocketLink
     from bridge.upstream.connector import Connector, UpstreamLink
@@ -170,11 +171,11 @@ def _without_window(deps: Dependencies) -> Dependencies:
 unthrottled_errors = Defect(change=_without_window)
 
 
-def with_render(render: Callable[[JsonClient, SendMessage | Forward], list[Frame]]) -> Defect:
+def with_render(render: Callable[[JsonClient, ClientCommand], list[Frame]]) -> Defect:
     """A bridge whose client endpoint renders commands in this way."""
 
     class DefectiveClient(JsonClient):
-        def render(self, command: SendMessage | Forward) -> list[Frame]:
+        def render(self, command: ClientCommand) -> list[Frame]:
             return render(self, command)
 
     class DefectiveBridge(Bridge):
@@ -187,7 +188,7 @@ def with_render(render: Callable[[JsonClient, SendMessage | Forward], list[Frame
 
 
 class _LeakyNativeClient(NativeClient):
-    def render(self, command: SendMessage | Forward) -> list[Frame]:
+    def render(self, command: ClientCommand) -> list[Frame]:
         if isinstance(command, SendMessage) and command.message["type"] == "session_ready":
             return [Frame(msgspec.json.encode(dict(command.message)))]
         return super().render(command)
@@ -204,8 +205,24 @@ class _LeakyBridge(Bridge):
 bridge_words_to_native = Defect(bridge=_LeakyBridge)
 
 
-def _changed(**fields: Any) -> Callable[[JsonClient, SendMessage | Forward], list[Frame]]:
-    def render(client: JsonClient, command: SendMessage | Forward) -> list[Frame]:
+class _NativeClientWithoutEnds(NativeClient):
+    def render(self, command: ClientCommand) -> list[Frame]:
+        return [] if isinstance(command, EndResponse) else super().render(command)
+
+
+class _BridgeWithoutEnds(Bridge):
+    def _make_client(self, link: WebSocketLink, request: HttpRequest, *, native: bool) -> JsonClient | NativeClient:
+        client = super()._make_client(link, request, native=native)
+        if isinstance(client, NativeClient):
+            client.__class__ = _NativeClientWithoutEnds
+        return client
+
+
+lost_answers_never_end = Defect(bridge=_BridgeWithoutEnds)
+
+
+def _changed(**fields: Any) -> Callable[[JsonClient, ClientCommand], list[Frame]]:
+    def render(client: JsonClient, command: ClientCommand) -> list[Frame]:
         if isinstance(command, SendMessage) and command.message["type"] in ("session_ready", "reconnected"):
             command = SendMessage({**command.message, **fields})
         return JsonClient.render(client, command)
@@ -213,17 +230,17 @@ def _changed(**fields: Any) -> Callable[[JsonClient, SendMessage | Forward], lis
     return render
 
 
-def _silent_about_ends(client: JsonClient, command: SendMessage | Forward) -> list[Frame]:
+def _silent_about_ends(client: JsonClient, command: ClientCommand) -> list[Frame]:
     ends = isinstance(command, SendMessage) and "attempts" in (command.message.get("detail") or {})
     return [] if ends else JsonClient.render(client, command)
 
 
-def _twice(client: JsonClient, command: SendMessage | Forward) -> list[Frame]:
+def _twice(client: JsonClient, command: ClientCommand) -> list[Frame]:
     frames = JsonClient.render(client, command)
     return frames * 2 if isinstance(command, Forward) and command.type == "response.done" else frames
 
 
-def _bare(client: JsonClient, command: SendMessage | Forward) -> list[Frame]:
+def _bare(client: JsonClient, command: ClientCommand) -> list[Frame]:
     if isinstance(command, SendMessage) and command.message["type"] == "session_ready":
         command = SendMessage({name: value for name, value in command.message.items() if name != "sessionId"})
     return JsonClient.render(client, command)

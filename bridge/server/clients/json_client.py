@@ -10,7 +10,7 @@ import msgspec
 
 from bridge.client_protocol.fields import format_timestamp
 from bridge.client_protocol.messages import PROTOCOL_VERSION
-from bridge.core.commands import Forward, SendMessage
+from bridge.core.commands import EndResponse, Forward, SendMessage
 from bridge.core.events import BadMessage, CreateSession
 from bridge.driver.client import Frame
 from bridge.protocol.events.groups import AUDIO_DELTAS
@@ -21,6 +21,7 @@ from bridge.server.clients.native_messages import InvalidMessageError, audio_eve
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bridge.core.commands import ClientCommand
     from bridge.core.events import Event
     from bridge.server.clients.frame_reader import ClientFrameReader
     from bridge.server.clients.native_messages import LockedFields
@@ -71,7 +72,7 @@ class JsonClient(ClientSocket):
             self._requested_audio_out = event.session_options.get("audioOut", "base64")
         return event
 
-    def render(self, command: SendMessage | Forward) -> list[Frame]:
+    def render(self, command: ClientCommand) -> list[Frame]:
         """Return the frames of a command: messages with a timestamp, native events unchanged, audio as requested."""
         match command:
             case Forward(kind, frame):
@@ -83,6 +84,8 @@ class JsonClient(ClientSocket):
                     # only now: a create_session that was rejected changes nothing
                     self._audio_out = self._requested_audio_out
                 return [self._message(message)]
+            case EndResponse():  # this client learns from `reconnecting` and `session_closed`
+                return []
             case _:
                 assert_never(command)
 

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any, assert_never
 
 import msgspec
 
-from bridge.core.commands import Forward, SendMessage
+from bridge.core.commands import EndResponse, Forward, SendMessage
 from bridge.core.events import BadMessage, CreateSession
 from bridge.driver.client import Frame
 from bridge.protocol.events.groups import SESSION_CREATED, SESSION_UPDATED
 from bridge.server.clients.connection import ClientSocket
+from bridge.server.clients.lost_response import closing_events
 from bridge.server.clients.native_messages import parse_native_frame
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from bridge.core.commands import ClientCommand
     from bridge.core.events import Event
     from bridge.server.clients.frame_reader import ClientFrameReader
     from bridge.server.clients.native_messages import LockedFields
@@ -78,6 +81,7 @@ class NativeClient(ClientSocket):
         self._session_options: Mapping[str, Any] | None = session_options
         self._created_sent = False
         self._was_ready = False
+        self._numbers = count(1)
 
     def initial_frames(self) -> list[Frame]:
         """Return no frames: the first event of an SDK is `session.created`."""
@@ -99,15 +103,22 @@ class NativeClient(ClientSocket):
 
     # To the client
 
-    def render(self, command: SendMessage | Forward) -> list[Frame]:
+    def render(self, command: ClientCommand) -> list[Frame]:
         """Return the frames of a command: native events unchanged, and the messages that an SDK must know about."""
         match command:
             case Forward(kind, frame):
                 return [Frame(frame)] if self._is_visible(kind) else []
             case SendMessage(message):
                 return self._render_message(message)
+            case EndResponse(response, dialect):
+                events = closing_events(response, beta=dialect == "beta")
+                return [self._own_frame(event) for event in events]
             case _:
                 assert_never(command)
+
+    def _own_frame(self, event: Mapping[str, Any]) -> Frame:
+        """Return the frame of an event of the bridge's own, with an id that the service gives to none of its events."""
+        return Frame(msgspec.json.encode({**event, "event_id": f"event_bridge_{next(self._numbers)}"}))
 
     def _is_visible(self, kind: str) -> bool:
         """Whether the SDK receives an event: one session.created, and no reply to a configuration it didn't send."""
