@@ -10,7 +10,7 @@ import pytest
 from bridge.simulator.errors.service_errors import SERVICE_ERRORS
 from bridge.simulator.session.behaviour import SessionBehaviour
 from bridge.simulator.session.session import ServerEvent
-from tests.memory import measure_held_memory
+from tests.memory import held_bytes
 from tests.simulator.session_harness import Event, SimulatorHarness, error_of
 
 
@@ -51,10 +51,9 @@ def test_a_refused_session_keeps_no_frames() -> None:
     harness = SimulatorHarness(
         behaviour=SessionBehaviour(refusal=SERVICE_ERRORS["invalid_api_key"]), open_session=False
     )
-    with measure_held_memory() as held:
-        for _ in range(20):
-            harness.send("input_audio_buffer.append", audio="A" * 2**20)
-    assert held.bytes < 4 * 2**20
+    for _ in range(20):
+        harness.send("input_audio_buffer.append", audio="A" * 2**20)
+    assert held_bytes(harness) < 4 * 2**20
 
 
 @pytest.mark.parametrize(
