@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 ERROR_WINDOW_SECONDS: Final = 2.0
 """A client gets at most one `error` in any window of this length."""
 
+#: At the native endpoint: the message of the error in the `response.done` of a response that was lost with its session.
+LOST_RESPONSE_MESSAGE = "The session was lost before the response was complete."
+
 
 class ClientCode(StrEnum):
     """An error code that a bridge sends to its clients."""

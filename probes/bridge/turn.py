@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from bridge.client_protocol.errors import LOST_RESPONSE_MESSAGE
 from bridge.protocol.audio.pcm import ms_to_bytes, silence
 from bridge.protocol.audio.tracer import CELL_MS
 from bridge.protocol.audio.wav import read_wav
@@ -141,6 +142,8 @@ def _failed(context: BridgeContext, response: Mapping[str, Any]) -> Finding:
     details = response.get("status_details")
     error = details.get("error") if isinstance(details, dict) else None
     details = error if isinstance(error, dict) else {}
+    if details.get("message") == LOST_RESPONSE_MESSAGE:
+        return SPEECH_OUT.problem(bridge.UPSTREAM_LOST, headline(LOST_RESPONSE_MESSAGE))
     refusal = refusal_for_error(details)
     failure = context.excerpt(f"response failed: {details.get('code') or details.get('type') or 'no error given'}", 120)
     return SPEECH_OUT.problem(UPSTREAM_ERROR, headline(failure), evidence_of("service", refusal.title))

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bridge.client_protocol.errors import LOST_RESPONSE_MESSAGE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -25,7 +27,6 @@ _NO_USAGE: Mapping[str, Any] = {
     "input_token_details": {"text_tokens": 0, "audio_tokens": 0, "cached_tokens": 0},
     "output_token_details": {"text_tokens": 0, "audio_tokens": 0},
 }
-_MESSAGE = "The session was lost before the response was complete."
 
 Event = dict[str, Any]
 
@@ -43,7 +44,7 @@ def closing_events(response: OpenResponse, *, beta: bool) -> list[Event]:
             place = {"response_id": response.response.get("id"), "output_index": index}
             events += _end_item(place, item, final, kind_of_output)
             output.append(final)
-    error = {"type": "server_error", "code": None, "message": _MESSAGE}
+    error = {"type": "server_error", "code": None, "message": LOST_RESPONSE_MESSAGE}
     ending = {"status": "failed", "status_details": {"type": "failed", "error": error}, "usage": dict(_NO_USAGE)}
     events.append(_event("response.done", response={**response.response, **ending, "output": output}))
     return events
