@@ -123,14 +123,20 @@ def events_are_complete_and_in_order(_: RunRecord, connection: ConnectionRecord)
             yield f"the events of session {session} were not forwarded as they were sent"
 
 
+_NO_CLOSE_FRAME = 1006
+
+
 def responses_end(_: RunRecord, connection: ConnectionRecord) -> Iterator[str]:
     """Every response that an SDK saw begin ends once, whatever happened to its session; the next one begins after."""
     if not connection.native:
         return
     active: dict[str, tuple[bool, float]] = {}
+    repeated: set[object] = set()
     for message in connection.received:
-        if message.type not in ("response.created", "response.done"):
-            continue
+        event_id = message.body.get("event_id")
+        if message.type not in ("response.created", "response.done") or (event_id and event_id in repeated):
+            continue  # a fault of the service sends a frame twice, with its id
+        repeated.add(event_id)
         response_id, in_conversation = _response_of(message)
         if message.type == "response.done":
             if active.pop(response_id, None) is None:
@@ -140,7 +146,7 @@ def responses_end(_: RunRecord, connection: ConnectionRecord) -> Iterator[str]:
             yield f"{response_id} began while another response was open"
         active[response_id] = in_conversation, message.at
     for response_id, (_in_conversation, began_at) in active.items():
-        if _closed_by_bridge(connection) or _lost_between(connection, began_at, connection.left_at - CLOSE_SECONDS):
+        if _closed_properly(connection) or _lost_between(connection, began_at, connection.left_at - CLOSE_SECONDS):
             yield f"{response_id} never ended"
 
 
@@ -162,6 +168,11 @@ def _closed_by_bridge(connection: ConnectionRecord) -> bool:
     """Whether the bridge closed the socket after it had sent everything. A slow client doesn't get everything."""
     code, reason, by_peer = connection.closed or (None, "", False)
     return code is not None and by_peer and reason != "SLOW_CONSUMER"
+
+
+def _closed_properly(connection: ConnectionRecord) -> bool:
+    """Whether the bridge closed the socket with a Close frame: a connection that was reset is cut anywhere."""
+    return _closed_by_bridge(connection) and connection.closed is not None and connection.closed[0] != _NO_CLOSE_FRAME
 
 
 def one_upstream_at_a_time(_: RunRecord, connection: ConnectionRecord) -> Iterator[str]:
