@@ -3,6 +3,12 @@
 The service drops an invalid `session.update` as a whole (recorded 2026-09), so the first error is enough.
 `sessions.py` says what a session becomes, `shapes.py` how the two shapes map to each other, `items.py` has the items.
 Source: OpenAPI of 2026-08 (GA, translation) and of 2025-04 (beta).
+
+`null` is accepted where the OpenAPI description says so (turn detection and its `idle_timeout_ms`, tracing, prompt,
+metadata), where clients in daily use send it (LiveKit: `response.instructions`, reasoning, noise reduction,
+transcription), and where the service itself writes it into a session object (include, transcription language and
+prompt). Elsewhere it is refused with `invalid_type`: reported for `audio.input.format` (openai-agents-python #2308) and
+`turn_detection.create_response` (livekit/agents #3444), inferred for all other fields.
 """
 
 from __future__ import annotations
@@ -268,7 +274,7 @@ MINT_SCHEMAS: Mapping[tuple[Dialect, SessionKind], Object] = {
 }
 
 _RESPONSE_COMMON: Mapping[str, Schema] = {
-    "instructions": String(),
+    "instructions": Nullable(String()),
     "conversation": Choice(("auto", "none")),
     "metadata": Nullable(AnyValue("an object")),
 }

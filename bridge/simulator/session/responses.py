@@ -77,7 +77,8 @@ class SessionResponses:
         if behaviour.reply == "silence" and failing:
             return
         context = self._context(given.get("input"))
-        settings = {name: value for name, value in given.items() if name not in _NOT_SETTINGS}
+        # A `null` means the same as no value: the session's setting applies.
+        settings = {name: value for name, value in given.items() if name not in _NOT_SETTINGS and value is not None}
         settings = merge_update(state.config, settings)
         response = RunningResponse(id=state.new_id("resp"), in_conversation=in_conversation, settings=settings)
         response.metadata = given.get("metadata")

@@ -262,6 +262,45 @@ def test_a_fault_in_a_response_names_its_path(response: object, dialect: Dialect
     assert (found.code, found.param) == (code, param)
 
 
+def session_with(**fields: object) -> dict[str, Any]:
+    return {"type": "realtime", **fields}
+
+
+@pytest.mark.parametrize(
+    ("value", "schema", "path"),
+    [
+        (session_with(tracing=None, prompt=None, include=None, reasoning=None), GA, "session"),
+        (with_input(turn_detection=None, transcription=None, noise_reduction=None), GA, "session"),
+        (with_input(transcription={"model": "whisper-1", "language": None, "prompt": None}), GA, "session"),
+        (with_input(turn_detection={"type": "server_vad", "idle_timeout_ms": None}), GA, "session"),
+        (session_with(prompt={"id": "p", "version": None, "variables": None}), GA, "session"),
+        ({"audio": {"input": {"transcription": None, "noise_reduction": None}}}, TRANSLATION, "session"),
+        ({"instructions": None, "metadata": None, "prompt": None}, RESPONSE_SCHEMAS[Dialect.GA], "response"),
+        ({"instructions": None, "metadata": None}, RESPONSE_SCHEMAS[Dialect.BETA], "response"),
+    ],
+)
+def test_null_is_accepted_where_the_service_accepts_it(value: object, schema: Any, path: str) -> None:
+    assert validate(value, schema, path) is None
+
+
+@pytest.mark.parametrize(
+    ("session", "param"),
+    [
+        (with_input(format=None), "session.audio.input.format"),
+        (
+            with_input(turn_detection={"type": "server_vad", "create_response": None}),
+            "session.audio.input.turn_detection.create_response",
+        ),
+        *((session_with(**{name: None}), f"session.{name}") for name in ("instructions", "tools", "max_output_tokens")),
+        *((session_with(**{name: None}), f"session.{name}") for name in ("tool_choice", "truncation", "audio")),
+    ],
+)
+def test_null_is_refused_elsewhere_and_the_message_says_so(session: object, param: str) -> None:
+    found = fault(session, GA)
+    assert (found.code, found.param) == ("invalid_type", param)
+    assert found.message.endswith("but got null instead.")
+
+
 @pytest.mark.parametrize("number", [0, 1, 99, 100, 3_600_000])
 def test_a_pause_may_be_as_short_as_nothing_and_as_long_as_a_session(number: int) -> None:
     turns = {"type": "server_vad", "silence_duration_ms": number, "prefix_padding_ms": number}

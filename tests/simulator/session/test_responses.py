@@ -73,6 +73,15 @@ def test_rate_limits_contain_tokens_only() -> None:
     assert (limit["name"], limit["limit"] - limit["remaining"]) == ("tokens", used)
 
 
+def test_null_in_a_response_means_the_setting_of_the_session() -> None:
+    harness = SimulatorHarness()
+    harness.send("session.update", session={"type": "realtime", **TEXT, "reasoning": {"effort": "low"}})
+    harness.type("Hello")
+    harness.send("response.create", response={"instructions": None, "reasoning": None, "metadata": None})
+    done = harness.until("response.done")["response"]
+    assert (done["status"], done["metadata"], done["output_modalities"]) == ("completed", None, ["text"])
+
+
 def test_a_second_response_on_the_conversation_is_refused_and_names_the_first() -> None:
     harness = answering()
     first = harness.until("response.created")["response"]["id"]
