@@ -208,6 +208,7 @@ _NATIVE_MESSAGES: tuple[Mapping[str, Any], ...] = (
     {"type": "no.such.event"},
     {"type": "nonsense"},
     {"type": "session.update", "session": {"type": "realtime", "instructions": "Be brief."}},
+    # sherpa-lint: ignore[session-type-missing] the service must refuse it
     {"type": "session.update", "session": {"instructions": "Be brief."}},
     *(
         {"type": "session.update", "session": {"type": "realtime", "audio": {"input": {"turn_detection": detection}}}}

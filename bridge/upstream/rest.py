@@ -8,6 +8,7 @@ trusted certificates are the same as for `dial`, so that both see the same netwo
 from __future__ import annotations
 
 import os
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
@@ -24,7 +25,7 @@ from bridge.upstream.service import UpstreamService, make_upstream
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from bridge.transport.link import Headers
 
@@ -136,21 +137,53 @@ def _httpx_proxy(proxy: Proxy) -> httpx.Proxy:
     return httpx.Proxy(f"http://{proxy.address}", headers=login)
 
 
+class _Body(httpx.AsyncByteStream):
+    """A request body in one piece.
+
+    httpx's own is an async generator. Cancelled while it is sent, it stays suspended, and trio warns about that when
+    it is collected.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self._pieces = iter((content,))
+
+    def __aiter__(self) -> _Body:
+        return self
+
+    async def __anext__(self) -> bytes:
+        for piece in self._pieces:
+            return piece
+        raise StopAsyncIteration
+
+
 async def send_request(client: httpx.AsyncClient, method: str, url: str, body: object = None) -> RestResponse:
     """Send one request, with a JSON body if `body` is not None, and return the response.
 
     Raises RestRefused for a status other than 2xx, RestFailed if there was no response.
     """
-    content = None if body is None else msgspec.json.encode(body)
-    headers = {} if body is None else {"content-type": "application/json"}
     try:
-        async with client.stream(method, url, content=content, headers=headers) as streamed:
+        async with _stream(client, method, url, body) as streamed:
             response = RestResponse(streamed.status_code, tuple(streamed.headers.multi_items()), await _body(streamed))
     except httpx.TransportError as error:
         raise _failed(error, url) from error
     if not 200 <= response.status < 300:  # noqa: PLR2004 - the class of success
         raise RestRefused(response)
     return response
+
+
+@asynccontextmanager
+async def _stream(client: httpx.AsyncClient, method: str, url: str, body: object) -> AsyncIterator[httpx.Response]:
+    """Send a request; the response's body is still to be read."""
+    request = client.build_request(method, url)
+    if body is not None:
+        content = msgspec.json.encode(body)
+        request.headers.update({"content-type": "application/json", "content-length": str(len(content))})
+        request.stream = _Body(content)
+    response = await client.send(request, stream=True)
+    try:
+        yield response
+    finally:
+        await response.aclose()
 
 
 async def _body(response: httpx.Response) -> bytes:

@@ -94,7 +94,7 @@ def _check_text(source: SourceFile, rules: tuple[Rule, ...]) -> _CheckedText:
     root = parse(source.text, source.language)
     suppressions = find_suppressions(root, source.text)
     matches = apply_suppressions(find_matches(root, source.text, source.language, rules), suppressions)
-    return _CheckedText(root, matches, suppressions, first_syntax_error(root), source.text.split("\n"))
+    return _CheckedText(root, matches, suppressions, first_syntax_error(root, source.language), source.text.split("\n"))
 
 
 def _check_file(file: LintTarget, rules: tuple[Rule, ...], *, fix: bool) -> list[Finding]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ast_grep_py import SgRoot
 
 from probes.lint.compiler import compile_rule
+from probes.lint.languages import Language
 from probes.lint.rules.patterns import SAME
 
 if TYPE_CHECKING:
@@ -16,7 +19,6 @@ if TYPE_CHECKING:
     from ast_grep_py import Range, SgNode
 
     from probes.lint.compiler import CompiledPattern, FileQuery
-    from probes.lint.languages import Language
     from probes.lint.rule import Rule
 
 
@@ -38,10 +40,25 @@ def parse(text: str, language: Language) -> SgNode:
     return SgRoot(text, language.value).root()
 
 
-def first_syntax_error(root: SgNode) -> SgNode | None:
-    """Return the first node that the grammar can't parse: an ERROR node, or an empty one for missing syntax."""
+def first_syntax_error(root: SgNode, language: Language) -> SgNode | None:
+    """Return the first node that can't be parsed: an ERROR node, or an empty one for missing syntax.
+
+    The grammars lag behind their languages. For Python, the interpreter's own parser has the last word.
+    """
     errors = root.find_all({"rule": {"any": [{"kind": "ERROR"}, {"regex": "^$"}]}})
-    return next((node for node in errors if node.parent() is not None or node.kind() == "ERROR"), None)
+    first = next((node for node in errors if node.parent() is not None or node.kind() == "ERROR"), None)
+    return None if first is not None and language is Language.PYTHON and _is_python(root.text()) else first
+
+
+def _is_python(text: str) -> bool:
+    """Whether the Python that runs this can parse the text."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about the text, such as invalid escapes
+        try:
+            ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return False
+    return True
 
 
 def find_matches(root: SgNode, text: str, language: Language, rules: Iterable[Rule]) -> list[RuleMatch]:

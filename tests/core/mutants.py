@@ -46,7 +46,7 @@ settings.register_profile(
     "hunt",
     deadline=None,
     database=None,
-    max_examples=300,
+    max_examples=100,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )

@@ -270,4 +270,4 @@ class Machine(SessionMachine):
 TestMachine = Machine.TestCase
 # A session is long, and many of its steps lead nowhere: it takes more of them than other properties do.
 # Hypothesis remembers them all: 6,000 of them took 1.7 GB, 300 take little more than Python itself.
-TestMachine.settings = settings(stateful_step_count=80, max_examples=min(settings().max_examples, 2_000))
+TestMachine.settings = settings(stateful_step_count=80, max_examples=min(3 * settings().max_examples, 2_000))

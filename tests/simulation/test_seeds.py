@@ -10,8 +10,6 @@ from bridge.simulation.runner import simulate
 from bridge.simulation.seeds import SimulationSummary, run_seeds
 
 _CHUNK = 50
-#: This many seeds run in every `make test`, the others of the first 2,000 every night.
-_EVERY_TIME = 600
 #: They change how a link behaves throughout: there is no single fault to count.
 _CONDITIONS = ("latency", "slices")
 
@@ -22,13 +20,7 @@ def _assert_no_violations(summary: SimulationSummary) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "first",
-    [
-        *range(0, _EVERY_TIME, _CHUNK),
-        *(pytest.param(first, marks=pytest.mark.nightly) for first in range(_EVERY_TIME, 2_000, _CHUNK)),
-    ],
-)
+@pytest.mark.parametrize("first", range(0, 2_000, _CHUNK))
 def test_calls_violate_no_invariant(first: int) -> None:
     summary = run_seeds(range(first, first + _CHUNK))
     assert summary.runs == _CHUNK

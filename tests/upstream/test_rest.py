@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import ssl
+import warnings
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 import trio
+import trio.testing
 import trustme
 
 from bridge.transport.http import HttpRequest, HttpResponse, json_response, text_response
@@ -259,3 +263,23 @@ async def test_cancelling_a_call_closes_its_connection() -> None:
             await send_request(client, "POST", f"http://127.0.0.1:{port}/", {"a": 1})
         assert scope.cancelled_caught
         await closed.wait()
+
+
+async def test_a_call_that_is_cancelled_while_its_body_is_sent_leaves_no_open_generator() -> None:
+    class Sending(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            async for _ in request.stream:  # type: ignore[union-attr]  # AsyncClient sends asynchronous streams only
+                scope.cancel()
+                await trio.lowlevel.checkpoint()
+            raise AssertionError("the call goes on although it is cancelled")
+
+    with warnings.catch_warnings(record=True) as given:
+        warnings.simplefilter("always")
+        async with httpx.AsyncClient(transport=Sending()) as client:
+            with trio.CancelScope() as scope:
+                await send_request(client, "POST", "http://127.0.0.1/v1/realtime/client_secrets", {"session": {}})
+        await trio.testing.wait_all_tasks_blocked()
+        gc.collect()
+        await trio.testing.wait_all_tasks_blocked()
+    assert scope.cancelled_caught
+    assert [str(warning.message) for warning in given] == []

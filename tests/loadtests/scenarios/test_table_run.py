@@ -92,12 +92,6 @@ SEEN_AT_NIGHT = (
     Defect.DROPS_IN_SILENCE,
     Defect.MUTE_ONCE_BACK,
     Defect.DEAF_ONCE_BACK,
-    Defect.CROSSTALK,
-    Defect.ENDS_UNASKED,
-    Defect.NEVER_BACK,
-    Defect.SWALLOWS_THE_END,
-    Defect.NO_BACKOFF,
-    Defect.LEAKS_SESSIONS,
 )
 
 

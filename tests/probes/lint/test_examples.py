@@ -47,7 +47,7 @@ def test_fixing_a_wrong_example_gives_the_fixed_one(before: Example, after: Exam
 
 @pytest.mark.parametrize("example", ALL, ids=example_id)
 def test_every_example_parses(example: Example) -> None:
-    assert first_syntax_error(parse(example.code, example.language)) is None
+    assert first_syntax_error(parse(example.code, example.language), example.language) is None
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     ],
 )
 def test_a_syntax_error_is_found(code: str, language: Language) -> None:
-    assert first_syntax_error(parse(code, language)) is not None
+    assert first_syntax_error(parse(code, language), language) is not None
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,17 @@ def test_a_syntax_error_is_found(code: str, language: Language) -> None:
     ],
 )
 def test_empty_code_has_no_syntax_error(code: str, language: Language) -> None:
-    assert first_syntax_error(parse(code, language)) is None
+    assert first_syntax_error(parse(code, language), language) is None
+
+
+@pytest.mark.parametrize("code", ["x = max(a), *(b for b in c)\n", "y = '\\d'\nx = a, *(b for b in c)\n"])
+def test_python_that_the_grammar_does_not_know_is_no_syntax_error(code: str) -> None:
+    assert first_syntax_error(parse(code, Language.PYTHON), Language.PYTHON) is None
+
+
+@pytest.mark.parametrize("code", ["x = a, *(b for b in c)\n) = (\n", "x = a, *(b for b in c)\n\0\n"])
+def test_python_that_python_does_not_know_either_is_a_syntax_error(code: str) -> None:
+    assert first_syntax_error(parse(code, Language.PYTHON), Language.PYTHON) is not None
 
 
 def test_matches_come_by_position() -> None:
