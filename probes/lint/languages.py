@@ -1,8 +1,14 @@
 """The languages that lint reads: file suffixes, ast-grep's grammars, and the node names that the rules' patterns use.
 
-To add a language, give it a value in `Language`, its suffixes, and, if no family has its grammar, a `LanguageFamily`
-with a `Grammar`. Then give the rules in `rules/` patterns for that family, and each an example in `examples/`: a rule
-without a pattern for a family doesn't apply to it.
+To add a language:
+
+1. Give it a value in `Language` and its suffixes in `LANGUAGE_BY_SUFFIX`.
+2. If its syntax trees look like those of no other language here, give it a `LanguageFamily` with a `Grammar`, and let
+   `Language.family` return it.
+3. Give the rules in `rules/` patterns for the family. Rules that ask which family they are for have a branch for each;
+   `for_all_languages` in `rules/patterns.py` lists the families. A rule without a pattern for a family doesn't apply
+   to it.
+4. Name its code fence in `examples.py`, and give each rule an example in `examples/`.
 """
 
 from __future__ import annotations

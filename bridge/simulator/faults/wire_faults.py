@@ -1,4 +1,4 @@
-"""Faults on the wire: closes, drops, resets, stalls, delays, and damaged frames."""
+"""Faults on the wire: closes, drops, resets, stalls, delays, and damaged frames. `registry.py` lists them."""
 
 from __future__ import annotations
 
