@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bridge.simulator.certificate import ServerTls
     from bridge.simulator.faults.base import Fault
     from bridge.simulator.settings import Settings
 
@@ -56,6 +60,9 @@ def cli() -> None:
 )
 @click.option("--control", is_flag=True, help="Serve the control API below /_sim/.")
 @click.option("--allow-remote", is_flag=True, help="Allow a --host beyond loopback.")
+@click.option("--tls", is_flag=True, help="Serve https: and wss: with a certificate of its own making.")
+@click.option("--tls-cert", default="", metavar="FILE", help="Serve https: and wss: with this certificate chain (PEM).")
+@click.option("--tls-key", default="", metavar="FILE", help="Its private key (PEM, no password).")
 def serve(
     host: str,
     port: int,
@@ -68,6 +75,9 @@ def serve(
     workers: int,
     control: bool,
     allow_remote: bool,
+    tls: bool,
+    tls_cert: str,
+    tls_key: str,
 ) -> None:
     """Serve REST and WebSockets on one port until you press Ctrl-C.
 
@@ -100,10 +110,32 @@ def serve(
         pace=pace,
         control=control,
     )
-    sys.exit(_serve(settings, host, port, workers))
+    with _tls(host, made=tls, cert=tls_cert, key=tls_key) as secure:
+        sys.exit(_serve(settings, host, port, workers, secure))
 
 
-def _serve(settings: Settings, host: str, port: int, workers: int) -> int:
+@contextmanager
+def _tls(host: str, *, made: bool, cert: str, key: str) -> Iterator[ServerTls | None]:
+    """Give the TLS side that the options ask for, None for plain HTTP; a wrong option is a usage error."""
+    from bridge.config.tls import tls_context
+    from bridge.config.toml_file import ConfigError
+    from bridge.simulator.certificate import CertificateError, ServerTls, make_certificate
+
+    if made and (cert or key):
+        _usage("--tls makes a certificate; without it, pass --tls-cert and --tls-key")
+    if bool(cert) != bool(key):
+        _usage(f"{'--tls-cert' if cert else '--tls-key'} needs {'--tls-key' if cert else '--tls-cert'} as well")
+    try:
+        if made:
+            with make_certificate(host) as secure:
+                yield secure
+        else:
+            yield ServerTls(tls_context(cert, key)) if cert else None
+    except (CertificateError, ConfigError) as error:
+        _usage(str(error))
+
+
+def _serve(settings: Settings, host: str, port: int, workers: int, secure: ServerTls | None) -> int:
     from bridge.simulator.serve import listen, serve_many, serve_one
 
     try:
@@ -113,14 +145,16 @@ def _serve(settings: Settings, host: str, port: int, workers: int) -> int:
     bound = listening.getsockname()[1]
     shown = f"[{host}]" if ":" in host else host
 
+    scheme, context = ("https", secure.context) if secure else ("http", None)
+
     def ready() -> None:
-        for line in _banner(settings, f"http://{shown}:{bound}", workers):
+        for line in _banner(settings, f"{scheme}://{shown}:{bound}", workers, secure):
             click.echo(line, err=True)
 
     with listening:
         if workers > 1:
-            return serve_many(settings, listening, workers, ready)
-        return serve_one(settings, listening, ready)
+            return serve_many(settings, listening, workers, ready, ssl_context=context)
+        return serve_one(settings, listening, ready, ssl_context=context)
 
 
 def _why_not(error: OSError) -> str:
@@ -134,7 +168,7 @@ def _why_not(error: OSError) -> str:
     return f"{reason.lower()}{hint}"
 
 
-def _banner(settings: Settings, address: str, workers: int) -> list[str]:
+def _banner(settings: Settings, address: str, workers: int, secure: ServerTls | None) -> list[str]:
     """The lines to print at the start: the URLs and everything that was configured."""
     from bridge.simulator.faults.registry import describe_fault
 
@@ -142,6 +176,8 @@ def _banner(settings: Settings, address: str, workers: int) -> list[str]:
         f"simulated Realtime API   {address}/v1   scenario {settings.scenario}, dialect {settings.dialect}",
         f"  OPENAI_BASE_URL={address}/v1 OPENAI_API_KEY=sk-simulated",
     ]
+    if secure and secure.authority:
+        lines.append(f"  NODE_EXTRA_CA_CERTS={secure.authority} SSL_CERT_FILE={secure.authority}")
     lines += [f"  fault {describe_fault(fault)}" for fault in settings.faults]
     if settings.control:
         lines.append(f"  control API at {address}/_sim/")

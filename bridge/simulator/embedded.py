@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
@@ -18,6 +19,7 @@ from bridge.simulator.service.server import Simulator
 from reports.redaction import Secret
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Iterator, Sequence
 
     from bridge.simulator.service.journal import Journal
@@ -34,21 +36,26 @@ class RunningSimulator:
     simulator: Simulator
     host: str
     port: int
+    secure: bool = False
+    """Whether it serves TLS: `https:` and `wss:` instead of `http:` and `ws:`."""
 
     @property
     def base_url(self) -> str:
         """The base URL for clients: `http://127.0.0.1:PORT/v1`."""
-        return f"http://{self.host}:{self.port}/v1"
+        return f"{self._scheme('http')}://{self.host}:{self.port}/v1"
 
     @property
     def azure_url(self) -> str:
         """The base URL of the Azure endpoints: `http://127.0.0.1:PORT/openai/v1`."""
-        return f"http://{self.host}:{self.port}/openai/v1"
+        return f"{self._scheme('http')}://{self.host}:{self.port}/openai/v1"
 
     @property
     def websocket_url(self) -> str:
         """The WebSocket URL, without a query."""
-        return f"ws://{self.host}:{self.port}/v1/realtime"
+        return f"{self._scheme('ws')}://{self.host}:{self.port}/v1/realtime"
+
+    def _scheme(self, plain: str) -> str:
+        return f"{plain}s" if self.secure else plain
 
     @property
     def api_key(self) -> Secret:
@@ -91,16 +98,20 @@ def _unknown(scenario: str) -> str:
 
 
 @asynccontextmanager
-async def open_simulator(settings: Settings | None = None, port: int = 0) -> AsyncIterator[RunningSimulator]:
+async def open_simulator(
+    settings: Settings | None = None, port: int = 0, *, ssl_context: ssl.SSLContext | None = None
+) -> AsyncIterator[RunningSimulator]:
     """Run a simulator in the current trio loop for the duration of the block.
 
+    With `ssl_context` it serves TLS; `bridge.simulator.certificate.make_certificate` makes one.
     Raises OSError if it cannot listen on the port. An exception of the block is raised as it is, not in a group.
     """
     simulator = Simulator(settings)
     try:
         async with trio.open_nursery() as nursery:
-            host, bound = await nursery.start(simulator.serve, "127.0.0.1", port)
-            yield RunningSimulator(simulator, host, bound)
+            serve = partial(simulator.serve, ssl_context=ssl_context)
+            host, bound = await nursery.start(serve, "127.0.0.1", port)
+            yield RunningSimulator(simulator, host, bound, secure=ssl_context is not None)
             nursery.cancel_scope.cancel()
             return
     except BaseExceptionGroup as group:
@@ -113,17 +124,17 @@ async def open_simulator(settings: Settings | None = None, port: int = 0) -> Asy
 class _Thread:
     """A thread that runs a simulator."""
 
-    def __init__(self, settings: Settings | None, port: int) -> None:
+    def __init__(self, settings: Settings | None, port: int, ssl_context: ssl.SSLContext | None) -> None:
         self.running: RunningSimulator | None = None
         self.error: BaseException | None = None
-        self._settings, self._port = settings, port
+        self._settings, self._port, self._ssl_context = settings, port, ssl_context
         self._started_or_failed = threading.Event()
         self._cancel: tuple[trio.lowlevel.TrioToken, trio.CancelScope] | None = None
         self._thread = threading.Thread(target=self._run, name="sherpa-simulator", daemon=True)
 
     async def _main(self) -> None:
         with trio.CancelScope() as scope:
-            async with open_simulator(self._settings, self._port) as running:
+            async with open_simulator(self._settings, self._port, ssl_context=self._ssl_context) as running:
                 self._cancel = (trio.lowlevel.current_trio_token(), scope)
                 self.running = running
                 self._started_or_failed.set()
@@ -157,13 +168,15 @@ class _Thread:
 
 
 @contextmanager
-def simulator_in_thread(settings: Settings | None = None, port: int = 0) -> Iterator[RunningSimulator]:
-    """Run a simulator in a thread of its own, for programs that do not use trio.
+def simulator_in_thread(
+    settings: Settings | None = None, port: int = 0, *, ssl_context: ssl.SSLContext | None = None
+) -> Iterator[RunningSimulator]:
+    """Run a simulator in a thread of its own, for programs that do not use trio; see `open_simulator`.
 
     Raises OSError if it cannot listen on the port, and RuntimeError at the end of the block if the simulator has
     crashed.
     """
-    thread = _Thread(settings, port)
+    thread = _Thread(settings, port, ssl_context)
     running = thread.start()
     try:
         yield running

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -20,6 +20,7 @@ from bridge.simulator.service.secrets import FolderSecretStore, MemorySecretStor
 from bridge.simulator.service.server import Simulator
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
     from bridge.simulator.settings import Settings
@@ -35,24 +36,37 @@ def listen(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family, backlog=_BACKLOG)
 
 
-def serve_one(settings: Settings, listening: socket.socket, ready: Callable[[], None] = lambda: None) -> int:
+def serve_one(
+    settings: Settings,
+    listening: socket.socket,
+    ready: Callable[[], None] = lambda: None,
+    *,
+    ssl_context: ssl.SSLContext | None = None,
+) -> int:
     """Serve in this process until SIGINT or SIGTERM, and return the exit code. Calls `ready` once it serves."""
     simulator = Simulator(settings, MemorySecretStore())
-    return _exit_code(trio.run(_serve, simulator, listening, ready, None))
+    return _exit_code(trio.run(_serve, simulator, listening, ssl_context, ready, None))
 
 
 def _exit_code(signal_number: int | None) -> int:
     return _INTERRUPTED if signal_number == signal.SIGINT else 0
 
 
-def serve_many(settings: Settings, listening: socket.socket, workers: int, ready: Callable[[], None]) -> int:
+def serve_many(
+    settings: Settings,
+    listening: socket.socket,
+    workers: int,
+    ready: Callable[[], None],
+    *,
+    ssl_context: ssl.SSLContext | None = None,
+) -> int:
     """Serve in several processes until a signal, and return the exit code. If one worker ends, all end.
 
     It installs signal handlers and does not restore the previous ones, so call it in a process of its own.
     """
     with tempfile.TemporaryDirectory(prefix="sherpa-sim-") as folder:
         alive, held = os.pipe()
-        children = [_start_worker(settings, listening, Path(folder), alive, held) for _ in range(workers)]
+        children = [_start_worker(settings, listening, ssl_context, Path(folder), alive, held) for _ in range(workers)]
         received: list[int] = []
 
         def stop(number: int, _frame: object) -> None:
@@ -82,7 +96,14 @@ def _first_end(children: list[int]) -> int:
             return status
 
 
-def _start_worker(settings: Settings, listening: socket.socket, folder: Path, alive: int, held: int) -> int:
+def _start_worker(
+    settings: Settings,
+    listening: socket.socket,
+    ssl_context: ssl.SSLContext | None,
+    folder: Path,
+    alive: int,
+    held: int,
+) -> int:
     """Fork a worker. `alive` and `held` are the ends of a pipe that only the parent holds open.
 
     When the parent ends, even if it is killed, the pipe closes and the worker stops.
@@ -93,7 +114,7 @@ def _start_worker(settings: Settings, listening: socket.socket, folder: Path, al
     code = 1
     try:
         os.close(held)
-        trio.run(_serve, Simulator(settings, FolderSecretStore(folder)), listening, lambda: None, alive)
+        trio.run(_serve, Simulator(settings, FolderSecretStore(folder)), listening, ssl_context, lambda: None, alive)
         code = 0
     except KeyboardInterrupt:
         code = _INTERRUPTED
@@ -120,11 +141,17 @@ def _reap(child: int) -> None:
 
 
 async def _serve(
-    simulator: Simulator, listening: socket.socket, ready: Callable[[], None], alive: int | None
+    simulator: Simulator,
+    listening: socket.socket,
+    ssl_context: ssl.SSLContext | None,
+    ready: Callable[[], None],
+    alive: int | None,
 ) -> int | None:
     """Serve until a signal and return it, or until the pipe `alive` closes and return None."""
     received: int | None = None
-    listener = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
+    listener: trio.abc.Listener[Any] = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
+    if ssl_context is not None:
+        listener = trio.SSLListener(listener, ssl_context, https_compatible=True)
     async with trio.open_nursery() as nursery:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             nursery.start_soon(trio.serve_listeners, simulator.serve_stream, [listener])

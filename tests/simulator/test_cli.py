@@ -5,6 +5,7 @@ import os
 import re
 import select
 import signal
+import ssl
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager, suppress
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+import trustme
 from click.testing import CliRunner
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
@@ -34,7 +36,7 @@ def serving(*options: str) -> Iterator[tuple[int, subprocess.Popen[str]]]:
     command = [COMMAND, "serve", "--port", "0", *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        found = re.search(r"http://127\.0\.0\.1:(\d+)/v1", process.stderr.readline())
+        found = re.search(r"https?://127\.0\.0\.1:(\d+)/v1", process.stderr.readline())
         assert found
         try:
             yield int(found[1]), process
@@ -83,6 +85,10 @@ def test_the_list_names_every_scenario_and_fault() -> None:
         (["--host", "0.0.0.0"], "--allow-remote"),
         (["--dialect", "alpha"], "'alpha' is not one of"),
         (["--port", "70000"], "70000 is not in the range"),
+        (["--tls-cert", "cert.pem"], "--tls-cert needs --tls-key as well"),
+        (["--tls-key", "key.pem"], "--tls-key needs --tls-cert as well"),
+        (["--tls", "--tls-cert", "cert.pem"], "--tls makes a certificate"),
+        (["--tls-cert", "none.pem", "--tls-key", "none.pem"], "--tls-cert: file not found: none.pem"),
     ],
 )
 def test_wrong_usage_is_one_sentence_and_exit_2(options: list[str], message: str) -> None:
@@ -90,6 +96,50 @@ def test_wrong_usage_is_one_sentence_and_exit_2(options: list[str], message: str
     assert result.exit_code == 2
     assert message in result.output
     assert "Traceback" not in result.output
+
+
+def test_without_its_extra_a_certificate_is_refused_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "trustme", None)
+    result = CliRunner().invoke(cli, ["serve", "--tls"])
+    assert result.exit_code == 2
+    assert "pip install 'sherpa-realtime[tls]'" in result.output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_client_that_trusts_the_printed_authority_opens_wss(workers: str) -> None:
+    command = [COMMAND, "serve", "--port", "0", "--tls", "--workers", workers]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        base = re.search(r"https://(127\.0\.0\.1:\d+/v1)", process.stderr.readline() + process.stderr.readline())
+        authority = re.search(r"SSL_CERT_FILE=(\S+)", process.stderr.readline())
+        assert base
+        assert authority
+        trusting = ssl.create_default_context(cafile=authority[1])
+        listed = httpx.get(f"https://{base[1]}/models", headers=KEY, verify=trusting, timeout=60, trust_env=False)
+        url = f"wss://{base[1]}/realtime?model=gpt-realtime-2.1"
+        with connect(url, additional_headers=KEY, ssl=trusting, proxy=None) as socket:
+            first = json.loads(socket.recv(timeout=60))
+        process.terminate()
+        assert process.wait(60) == 0
+    assert (listed.status_code, first["type"]) == (200, "session.created")
+    assert not Path(authority[1]).exists()
+
+
+@pytest.mark.slow
+def test_it_serves_a_certificate_of_yours(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    files = ("--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "key.pem"))
+    with serving(*files) as (port, _):
+        address = f"https://127.0.0.1:{port}/v1/models"
+        assert httpx.get(address, headers=KEY, verify=trusting, timeout=60, trust_env=False).status_code == 200
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import socket
+import ssl
 import threading
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,17 @@ import httpx
 import pytest
 import trio
 
+from bridge.simulator.certificate import make_certificate
 from bridge.simulator.embedded import RunningSimulator, open_simulator, simulator_in_thread
 from bridge.simulator.faults.scenarios import SCENARIOS
 from bridge.simulator.settings import Settings
+from bridge.transport.link import LinkClosed
+from bridge.upstream.dial.dial import dial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from bridge.transport.websocket import WebSocketLink
 
 
 @pytest.fixture
@@ -52,6 +58,30 @@ async def test_it_serves_in_the_programs_own_loop_and_stops_at_the_end_of_the_bl
     assert running.journal.requests["GET /v1/models"] == 1
     assert during
     assert not listens(running)
+
+
+async def test_with_a_context_it_serves_tls_and_faults_act_below_it() -> None:
+    with make_certificate() as secure:
+        trusting = ssl.create_default_context(cafile=secure.authority)
+        with trio.fail_after(10):
+            async with open_simulator(ssl_context=secure.context) as running:
+                assert running.base_url.startswith("https://")
+                assert running.azure_url.startswith("https://")
+                ends = []
+                for scenario in ("no-quota", "dropped", "reset"):
+                    headers = [("authorization", f"Bearer {running.key_for(scenario)}")]
+                    url = f"{running.websocket_url}?model=gpt-realtime-2.1"
+                    link = (await dial(url, headers=headers, ssl_context=trusting)).link
+                    ends.append(await end_of(link))
+    assert ends == [1013, 1006, 1006]
+
+
+async def end_of(link: WebSocketLink) -> int:
+    try:
+        while True:
+            await link.receive()
+    except LinkClosed as closed:
+        return closed.code or 0
 
 
 async def test_a_port_in_use_is_an_oserror_and_not_a_group(taken_port: int) -> None:

@@ -15,12 +15,12 @@ from urllib.parse import urlsplit
 
 from bridge.config.api_key import key_from_environment
 from bridge.config.resolve import ConfigError, Flags, read_config
+from bridge.config.tls import tls_context
 from bridge.config.toml_file import FILE_NAME, SettingsFile, did_you_mean, read_settings_file
 from bridge.server.clients.native_messages import LOCKABLE_FIELDS
 from bridge.server.clients.rate_limit import RateLimits
 from bridge.server.config.options import OPTIONS, Option
 from bridge.server.config.settings import BridgeSettings, ClientRules, SessionDefaults
-from bridge.server.config.tls import tls_context
 from bridge.telemetry.log import LogFormat
 
 if TYPE_CHECKING:

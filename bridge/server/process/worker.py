@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from bridge.config.tls import tls_context
 from bridge.server.assembly import configured_secrets, make_bridge, make_connector, make_pool, upstream_from_config
-from bridge.server.config.tls import tls_context
 from bridge.telemetry.log import Log, LogFormat
 
 if TYPE_CHECKING:

@@ -38,6 +38,7 @@ from bridge.simulator.session.session import SessionSetup, SimulatedSession
 from bridge.transport.http_server import WebSocketUpgrade, serve_connection, serve_tcp
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping
 
     from bridge.simulator.faults.scenarios import SimulatorScenario
@@ -85,13 +86,21 @@ class Simulator(SimulatorState):
         host: str = "127.0.0.1",
         port: int = 0,
         *,
+        ssl_context: ssl.SSLContext | None = None,
         task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Listen until cancelled. `task_status.started` receives the bound host and port.
+        """Listen until cancelled, with TLS if there is a context. `task_status.started` gets the bound host and port.
 
         Raises OSError if it cannot listen there.
         """
-        await serve_tcp(http=self.http, websocket=self.websocket, host=host, port=port, task_status=task_status)
+        await serve_tcp(
+            http=self.http,
+            websocket=self.websocket,
+            host=host,
+            port=port,
+            ssl_context=ssl_context,
+            task_status=task_status,
+        )
 
     # REST
 

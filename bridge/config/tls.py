@@ -1,4 +1,7 @@
-"""The bridge's own certificate, loaded with clear errors. For TLS to the upstream, see `bridge.upstream.dial.dial`."""
+"""The certificate of a server, the bridge's or the simulator's, loaded with clear errors.
+
+For TLS to the upstream, see `bridge.upstream.dial.dial`.
+"""
 
 from __future__ import annotations
 

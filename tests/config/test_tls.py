@@ -1,4 +1,4 @@
-"""The bridge's certificate, and the errors for an unusable one."""
+"""A server's certificate, and the errors for an unusable one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
+from bridge.config.tls import tls_context
 from bridge.config.toml_file import ConfigError
-from bridge.server.config.tls import tls_context
 
 if TYPE_CHECKING:
     from pathlib import Path
