@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bridge.telemetry.metric_table import MS_PER_SECOND
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -75,19 +77,19 @@ def _attempt_failed(metrics: Metrics, fields: Mapping[str, Any]) -> None:
 def _dropped(metrics: Metrics, fields: Mapping[str, Any]) -> None:
     reason = str(fields.get("reason"))
     metrics.increment("dropped_chunks_total", _number(fields, "chunks"), reason)
-    metrics.increment("dropped_ms_total", _number(fields, "ms"), reason)
+    metrics.increment("dropped_seconds_total", _number(fields, "ms") / MS_PER_SECOND, reason)
     metrics.increment("dropped_messages_total", _number(fields, "messages"), reason)
 
 
 def _reconnected(metrics: Metrics, fields: Mapping[str, Any]) -> None:
     metrics.increment("reconnections_total")
     metrics.observe("reconnect_seconds", _number(fields, "seconds"))
-    metrics.increment("resent_ms_total", _number(fields, "resentMs"))
+    metrics.increment("resent_seconds_total", _number(fields, "resentMs") / MS_PER_SECOND)
 
 
 def _ready(metrics: Metrics, fields: Mapping[str, Any]) -> None:
     metrics.increment("sessions_ready_total")
-    metrics.increment("buffered_ms_total", _number(fields, "bufferedMs"))
+    metrics.increment("buffered_seconds_total", _number(fields, "bufferedMs") / MS_PER_SECOND)
 
 
 def _number(fields: Mapping[str, Any], name: str) -> float:

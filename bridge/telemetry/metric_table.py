@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PREFIX = "sherpa_bridge_"
+#: Log events have ms. Prometheus wants base units, and `promtool check metrics` refuses a name with `ms`.
+MS_PER_SECOND = 1000.0
 
 
 class MetricType(StrEnum):
@@ -47,7 +49,7 @@ METRICS: Mapping[str, MetricDefinition] = {
     "sessions": MetricDefinition(_G, "Connected clients, by the state of their session", "state"),
     "upstreams": MetricDefinition(_G, "Upstream sessions that are open, or being opened, for a client"),
     "prewarmed": MetricDefinition(_G, "Upstream sessions in the pool, ready for a client"),
-    "held_ms": MetricDefinition(_G, "Speech that waits for a ready session, in ms"),
+    "held_seconds": MetricDefinition(_G, "Speech that waits for a ready session, in seconds"),
     "held_messages": MetricDefinition(_G, "Other messages that wait for a ready session"),
     "connections": MetricDefinition(_G, "Open TCP connections of the server"),
     "tasks": MetricDefinition(_G, "Tasks of the event loop; they rise and fall with the clients"),
@@ -62,10 +64,10 @@ METRICS: Mapping[str, MetricDefinition] = {
     "sessions_failed_total": MetricDefinition(_C, "Sessions that failed for good, by error code", "code"),
     "sessions_closed_total": MetricDefinition(_C, "Sessions that were closed on purpose, by reason", "reason"),
     "reconnections_total": MetricDefinition(_C, "Lost sessions that were replaced by a new one"),
-    "buffered_ms_total": MetricDefinition(_C, "Speech that was buffered until the session was ready, in ms"),
-    "resent_ms_total": MetricDefinition(_C, "Unanswered speech that was sent again to a new session, in ms"),
+    "buffered_seconds_total": MetricDefinition(_C, "Speech buffered until the session was ready, in seconds"),
+    "resent_seconds_total": MetricDefinition(_C, "Unanswered speech sent again to a new session, in seconds"),
     "dropped_chunks_total": MetricDefinition(_C, "Chunks of speech that were dropped, by reason", "reason"),
-    "dropped_ms_total": MetricDefinition(_C, "Speech that was dropped, in ms, by reason", "reason"),
+    "dropped_seconds_total": MetricDefinition(_C, "Speech that was dropped, in seconds, by reason", "reason"),
     "dropped_messages_total": MetricDefinition(_C, "Other messages that were dropped, by reason", "reason"),
     "errors_sent_total": MetricDefinition(_C, "Errors sent to clients, by code", "code"),
     "errors_suppressed_total": MetricDefinition(_C, "Errors not sent, less than 2 s after another, by code", "code"),

@@ -23,6 +23,8 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 #: The most label values per metric. Further ones, which an untrusted peer could invent, are counted as `other`.
 MAX_SERIES = 64
 _OTHER = "other"
+#: Sums of seconds are rounded to ns, so that 0.1 + 0.2 is shown as 0.3.
+_DIGITS = 9
 
 
 class MetricsSnapshot(msgspec.Struct):
@@ -129,6 +131,7 @@ def _histogram(full: str, metric: MetricDefinition, shown: str, values: list[flo
 
 
 def _figure(value: float) -> str:
+    value = round(value, _DIGITS)
     return str(int(value)) if value == int(value) else repr(value)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bridge.telemetry.log_events import METRIC_UPDATES, SESSION_STATES, write_log_event
+from bridge.telemetry.metric_table import MS_PER_SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +87,7 @@ class TelemetryObserver:
             counts[one.phase.name.lower()] += 1
         for state, count in counts.items():
             self._metrics.set("sessions", count, state)
-        self._metrics.set("held_ms", sum(one.buffered_ms for one in known))
+        self._metrics.set("held_seconds", sum(one.buffered_ms for one in known) / MS_PER_SECOND)
         self._metrics.set("held_messages", sum(one.buffered_messages for one in known))
         self._metrics.set("upstreams", sum(one.live or one.opening for one in known))
 

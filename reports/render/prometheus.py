@@ -1,7 +1,8 @@
 """Prometheus text for node-exporter's textfile collector: the values of the last run.
 
-All metrics are gauges, since runs don't add up. Skipped checks have no sample, because they neither succeeded nor
-failed.
+Names and types follow Prometheus's conventions, as `promtool check metrics` checks them: a name that ends in `_total`
+is a counter, which starts at 0 with each run, and every other metric a gauge; times are in seconds. So `load_lost_ms`
+of a report is `sherpa_load_lost_seconds`. Skipped checks have no sample, because they neither succeeded nor failed.
 """
 
 from __future__ import annotations
@@ -21,6 +22,13 @@ _Labels = Mapping[str, str]
 #: Characters that a metric name can't have.
 _INVALID_CHARACTERS = re.compile(r"[^a-zA-Z0-9_]")
 
+#: The end of a metric's name -> the one that Prometheus wants, and the factor.
+_BASE_UNITS: Mapping[str, tuple[str, float]] = {
+    "_ms": ("_seconds", 0.001),
+    "_days": ("_seconds", 86_400.0),
+}
+_COUNTER_SUFFIX = "_total"
+
 _HELP = {
     "sherpa_probe_info": "The tool that ran, and its version",
     "sherpa_probe_success": "1 if the run ended with exit code 0",
@@ -32,6 +40,7 @@ _HELP = {
     "sherpa_probe_check_seconds": "Duration of a check",
     "sherpa_probe_finding_info": "1 for each problem or note, by code",
 }
+_MEASURED, _COUNTED = "Measured in the last run", "Counted in the last run, from 0"
 
 
 @dataclass(slots=True)
@@ -65,7 +74,7 @@ def render(report: Report, exit_code: int) -> str:
         metrics.set("sherpa_probe_findings", report.count(severity), severity=severity.value)
     _add_checks(metrics, report, exit_code)
     for metric in report.metrics:
-        metrics.set(_name(metric.name), metric.value)
+        metrics.set(*_in_base_units(_name(metric.name), metric.value))
     return "".join(f"{line}\n" for name, metric in metrics.items() for line in _lines(name, metric))
 
 
@@ -105,8 +114,17 @@ def _name(name: str) -> str:
     return f"{full}_measured" if full in _HELP else full
 
 
+def _in_base_units(name: str, value: float) -> tuple[str, float]:
+    """Convert a metric in ms or days to seconds."""
+    for suffix, (base, factor) in _BASE_UNITS.items():
+        if name.endswith(suffix):
+            return f"{name.removesuffix(suffix)}{base}", value * factor
+    return name, value
+
+
 def _lines(name: str, metric: _Metric) -> list[str]:
-    lines = [f"# HELP {name} {_HELP.get(name, 'Measured in the last run')}", f"# TYPE {name} gauge"]
+    kind, help_text = ("counter", _COUNTED) if name.endswith(_COUNTER_SUFFIX) else ("gauge", _MEASURED)
+    lines = [f"# HELP {name} {_HELP.get(name, help_text)}", f"# TYPE {name} {kind}"]
     for labels, value in metric.samples.items():
         labelled = ",".join(f'{key}="{_label(text)}"' for key, text in labels)
         lines.append(f"{name}{{{labelled}}} {_number(value)}" if labelled else f"{name} {_number(value)}")

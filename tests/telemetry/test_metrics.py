@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bridge.telemetry.metric_table import METRICS, PREFIX, MetricType
 from bridge.telemetry.metrics import MAX_SERIES, Metrics, MetricsSnapshot, merge_snapshots, render_prometheus
+from tests.prometheus_lint import lint_problems
 
 
 def parsed(snapshot: MetricsSnapshot) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -22,13 +23,13 @@ def parsed(snapshot: MetricsSnapshot) -> dict[tuple[str, tuple[tuple[str, str], 
 def test_what_was_counted_is_what_prometheus_reads() -> None:
     metrics = Metrics()
     metrics.increment("sessions_lost_total")
-    metrics.increment("dropped_ms_total", 12.5, "too_old")
+    metrics.increment("dropped_seconds_total", 12.5, "too_old")
     metrics.set("sessions", 3, "ready")
     for seconds in (0.05, 0.06, 7, 1000):
         metrics.observe("ready_seconds", seconds)
     found = parsed(metrics.snapshot())
     assert found["sessions_lost_total", ()] == 1
-    assert found["dropped_ms_total", (("reason", "too_old"),)] == 12.5
+    assert found["dropped_seconds_total", (("reason", "too_old"),)] == 12.5
     assert found["sessions", (("state", "ready"),)] == 3
     assert found["ready_seconds_bucket", (("le", "0.05"),)] == 1
     assert found["ready_seconds_bucket", (("le", "0.1"),)] == 2
@@ -93,6 +94,25 @@ def test_a_snapshot_is_no_window_on_what_comes_later() -> None:
     before = metrics.snapshot()
     metrics.increment("sessions_lost_total")
     assert before.values["sessions_lost_total"][""] == [0]
+
+
+def test_promtool_accepts_every_metric() -> None:
+    metrics = Metrics()
+    for name, metric in METRICS.items():
+        if metric.type is MetricType.HISTOGRAM:
+            metrics.observe(name, 0.1)
+        else:
+            metrics.increment(name, 1, "x" if metric.label else "")
+    text = render_prometheus(metrics.snapshot()).decode()
+    assert text.count("# TYPE") == len(METRICS)
+    assert lint_problems(text) == []
+
+
+def test_a_sum_of_seconds_is_shown_without_the_noise_of_floats() -> None:
+    metrics = Metrics()
+    for _ in range(3):
+        metrics.increment("resent_seconds_total", 0.1)
+    assert f"{PREFIX}resent_seconds_total 0.3\n" in render_prometheus(metrics.snapshot()).decode()
 
 
 def test_counters_are_named_as_counters() -> None:

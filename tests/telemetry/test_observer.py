@@ -76,7 +76,7 @@ def test_the_gauges_are_the_sum_of_the_sessions_that_run() -> None:
     observer.session_started("c", lambda: statistics(State.IDLE))
     observer.update_gauges()
     assert (metrics.value("sessions", "ready"), metrics.value("sessions", "idle")) == (2, 1)
-    assert (metrics.value("held_ms"), metrics.value("held_messages"), metrics.value("upstreams")) == (50, 6, 2)
+    assert (metrics.value("held_seconds"), metrics.value("held_messages"), metrics.value("upstreams")) == (0.05, 6, 2)
     observer.session_ended("a")
     observer.session_ended("never seen")
     observer.update_gauges()

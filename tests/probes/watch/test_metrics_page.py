@@ -10,6 +10,7 @@ from probes.runner.findings import CheckRow
 from probes.watch.loop import WatchResult, WatchTally
 from probes.watch.metrics_page import index_page, metrics_text
 from reports.model import Report, ReportMetric
+from tests.prometheus_lint import lint_problems
 
 REPORT = Report(
     tool="t",
@@ -23,6 +24,7 @@ REPORT = Report(
 
 def samples(tally: WatchTally) -> dict[str, float]:
     text = metrics_text(tally, interval=60, began=1000)
+    assert lint_problems(text) == []
     families = list(text_string_to_metric_families(text))
     assert len({family.name for family in families}) == len(families)
     return {

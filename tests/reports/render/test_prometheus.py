@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from reports.model import Report, ReportMetric, Severity
 from reports.render.prometheus import render
+from tests.prometheus_lint import lint_problems
 from tests.reports.factories import exit_codes, finding, foreign_reports, placed, report
 
 
@@ -78,3 +79,19 @@ def test_any_report_can_be_read(whole: Report, code: int) -> None:
     assert samples(text)[("sherpa_probe_exit_code", frozenset())] == code
     names = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")]
     assert len(set(names)) == len(names)
+
+
+def test_names_and_types_are_as_promtool_wants_them() -> None:
+    names = (
+        "load_lost_ms", "load_errors_total", "load_ready_p99_seconds", "load_memory_grown_bytes", "events_total",
+        "load_bridge_cpu_percent", "models_configured_left_days", "events_real_time_factor",
+    )  # fmt: skip
+    text = render(
+        report(finding(Severity.PASS), finding(), metrics=tuple(ReportMetric(name, 1500) for name in names)), 1
+    )
+    assert lint_problems(text) == []
+    assert value(text, "sherpa_load_lost_seconds") == 1.5
+    assert value(text, "sherpa_models_configured_left_seconds") == 1500 * 86_400
+    assert value(text, "sherpa_load_errors_total") == 1500
+    assert "# TYPE sherpa_load_errors_total counter" in text
+    assert "# TYPE sherpa_load_lost_seconds gauge" in text
