@@ -62,39 +62,39 @@ def main() -> int:
 
 def measure(port: int, options: argparse.Namespace) -> dict[str, object]:
     """Run the callers and return one row of results."""
-    meter = ProcessRecorder(fire=lambda **_: None)
+    recorder = ProcessRecorder(fire=lambda **_: None)
     gone: list[bool] = []
-    greenlets = [gevent.spawn(caller.run, lambda: bool(gone)) for caller in _callers(port, options, meter)]
+    greenlets = [gevent.spawn(caller.run, lambda: bool(gone)) for caller in _callers(port, options, recorder)]
     gevent.sleep(_SETTLE_SECONDS)
-    meter.export_and_clear()
+    recorder.export_and_clear()
     own = psutil.Process()
     used, began = _cpu(own), time.monotonic()
     with _child("-c", _SLEEPER, str(options.seconds)) as sleeper:
         gevent.sleep(options.seconds)
         machine_ms = _read_lateness(sleeper)
     used, took = _cpu(own) - used, time.monotonic() - began
-    meter.flush()
-    figures = meter.measurements
-    chunks, echoes = figures.total("chunks") or 0, figures.total("first_audio")
+    recorder.flush()
+    measurements = recorder.measurements
+    chunks, echoes = measurements.total("chunks") or 0, measurements.total("first_audio")
     row = {
         "callers": options.callers,
         "chunk_ms": options.chunk_ms,
         "endpoint": str(options.endpoint),
         "chunks/s": round(chunks / took),
         "of": round(options.callers * 1000 / options.chunk_ms),
-        "pace_lag p50 ms": figures.percentile("pace_lag", 50),
-        "pace_lag p99 ms": figures.percentile("pace_lag", 99),
+        "pace_lag p50 ms": measurements.percentile("pace_lag", 50),
+        "pace_lag p99 ms": measurements.percentile("pace_lag", 99),
         "machine p99 ms": machine_ms,
         "cpu share": round(used / took, 3),
         "us/chunk there and back": round(used / max(1, chunks) * 1e6, 1),
         "callers/core": round(options.callers / (used / took)),
         "answers begun": echoes,
-        "failed": (figures.total("failed_connects") or 0) + (figures.total("failed_calls") or 0),
+        "failed": (measurements.total("failed_connects") or 0) + (measurements.total("failed_calls") or 0),
     }
     gone.append(True)
     gevent.joinall(greenlets, timeout=10)
     assert all(greenlet.ready() for greenlet in greenlets), "callers must stop when they are asked to"
-    row["unclean"] = figures.total("unclean_ends") or 0
+    row["unclean"] = measurements.total("unclean_ends") or 0
     return row
 
 
@@ -113,7 +113,7 @@ def _read_lateness(sleeper: subprocess.Popen[bytes]) -> float:
     return float(sleeper.stdout.readline())
 
 
-def _callers(port: int, options: argparse.Namespace, meter: ProcessRecorder) -> list[VirtualCaller]:
+def _callers(port: int, options: argparse.Namespace, recorder: ProcessRecorder) -> list[VirtualCaller]:
     numbers = count(1)
     behaviour = CallerBehaviour(
         endpoint=TargetEndpoint(options.endpoint), chunk_ms=options.chunk_ms, binary_audio_out=True
@@ -123,7 +123,7 @@ def _callers(port: int, options: argparse.Namespace, meter: ProcessRecorder) -> 
         VirtualCaller(
             target=where,
             behaviour=behaviour,
-            recorder=meter,
+            recorder=recorder,
             caller_ids=numbers,
             clock=time.monotonic,
             sleep=gevent.sleep,

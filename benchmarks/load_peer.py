@@ -52,13 +52,13 @@ class _Session(WSListener):
             transport.send(WSMsgType.TEXT, _ENDED)
 
 
-def _greet(request: WSUpgradeRequest) -> WSListener:
+def _accept(request: WSUpgradeRequest) -> WSListener:
     return _Session(native=bytes(request.path).startswith(b"/v1/"))
 
 
 async def main() -> None:
     """Serve until killed."""
-    server = await ws_create_server(_greet, "127.0.0.1", 0)
+    server = await ws_create_server(_accept, "127.0.0.1", 0)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await server.serve_forever()

@@ -54,10 +54,10 @@ async def main(upstream_port: int) -> None:
     """Serve until killed."""
     upstream = f"ws://127.0.0.1:{upstream_port}/v1/realtime"
 
-    def greet(_request: WSUpgradeRequest) -> WSListener:
+    def accept(_request: WSUpgradeRequest) -> WSListener:
         return Client(upstream)
 
-    server = await ws_create_server(greet, "127.0.0.1", 0)
+    server = await ws_create_server(accept, "127.0.0.1", 0)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await server.serve_forever()

@@ -60,13 +60,13 @@ class Session(WSListener):
                 transport.send(WSMsgType.TEXT, UPDATED)
 
 
-def _greet(_request: WSUpgradeRequest) -> WSListener:
+def _accept(_request: WSUpgradeRequest) -> WSListener:
     return Session()
 
 
 async def main() -> None:
     """Serve until killed."""
-    server = await ws_create_server(_greet, "127.0.0.1", 0)
+    server = await ws_create_server(_accept, "127.0.0.1", 0)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await server.serve_forever()

@@ -34,7 +34,7 @@ class Shown:
 
 
 ROWS = _ROW.findall(PAGE)
-SHOWN = [Shown(words, code) for *_, told in ROWS for words, code in _COMMAND.findall(told)]
+SHOWN = [Shown(words, code) for *_, detection in ROWS for words, code in _COMMAND.findall(detection)]
 
 
 def test_there_are_seventeen_rows_and_each_has_its_section() -> None:
@@ -49,8 +49,8 @@ def test_every_section_names_cause_and_fix() -> None:
 
 
 def test_every_row_names_who_tells() -> None:
-    for number, _, told in ROWS:
-        assert _COMMAND.search(told) or set(_PROBE.findall(told)) & set(cli.commands), number
+    for number, _, detection in ROWS:
+        assert _COMMAND.search(detection) or set(_PROBE.findall(detection)) & set(cli.commands), number
 
 
 @pytest.mark.parametrize("shown", SHOWN, ids=lambda shown: shown.words.replace(" ", "-"))

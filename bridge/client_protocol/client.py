@@ -115,7 +115,7 @@ class ProtocolClient:
     client_id: str = ""
     """What the bridge calls this client."""
     dropped_ms: float = 0.0
-    """Milliseconds of audio that the bridge reported as given up."""
+    """Milliseconds of audio that the bridge reported as dropped."""
     resent_ms: float = 0.0
     """Milliseconds of audio that the bridge reported as sent again."""
     reconnects: int = 0

@@ -93,7 +93,7 @@ class ToolResultMessage(ClientMessage, frozen=True, kw_only=True, tag="tool_resu
 
 
 class RestartSessionMessage(ClientMessage, frozen=True, kw_only=True, tag="restart_session"):
-    """Give up the upstream session and open a fresh one with the same context: for an assistant that fell silent."""
+    """Open a new upstream session with the same context, for example when the assistant has stopped answering."""
 
 
 class EndSessionMessage(ClientMessage, frozen=True, kw_only=True, tag="end_session"):
@@ -119,7 +119,7 @@ class SessionMessage(BridgeMessage, frozen=True, kw_only=True):
 
 
 class ConnectedMessage(BridgeMessage, frozen=True, kw_only=True, tag="connected"):
-    """First, once per socket."""
+    """The first message on a socket, sent once: it names the client and the protocol's version."""
 
     client_id: Annotated[NonEmptyText, Meta(description="What the bridge calls this client in its logs.")]
     protocol: Annotated[Literal[1], Meta(description="The version of this protocol.")]
@@ -172,7 +172,7 @@ class SessionExpiringMessage(SessionMessage, frozen=True, kw_only=True, tag="ses
 
 
 class AudioDroppedMessage(SessionMessage, frozen=True, kw_only=True, tag="audio_dropped"):
-    """Something that was held was given up. Sent at most once a second, with sums."""
+    """The bridge dropped something that it held. Sent at most once a second, with sums."""
 
     chunks: Annotated[Count, Meta(description="Chunks of audio.")]
     ms: Annotated[Amount, Meta(description="Milliseconds of audio.")]
@@ -197,7 +197,7 @@ class BridgeErrorMessage(SessionMessage, frozen=True, kw_only=True, tag="error")
 
 
 class PongMessage(BridgeMessage, frozen=True, kw_only=True, tag="pong"):
-    """The answer to `ping`."""
+    """The bridge's own answer to `ping`: nothing was sent upstream."""
 
     id: Annotated[PingId | None, Meta(description="The `id` of the ping.")] = None
 

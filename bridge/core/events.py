@@ -38,7 +38,7 @@ class ClientCommit:
 
 @dataclass(frozen=True, slots=True)
 class ClientText:
-    """A typed turn."""
+    """A turn that the user typed. It asks for a response, as a spoken turn does when it ends."""
 
     text: str
 
@@ -110,7 +110,7 @@ class ClientLimitExceeded:
 
 @dataclass(frozen=True, slots=True)
 class ClientGone:
-    """The client disconnected."""
+    """The client's connection has ended: the session ends, too, and nothing more can be sent to the client."""
 
 
 # From the upstream

@@ -109,7 +109,7 @@ class InputBuffer:
             self._drop(self._entries.popleft()[1], "too_old")
 
     def drop_all(self, reason: str) -> None:
-        """Drop everything."""
+        """Empty the buffer and count all of it as dropped for `reason`; `pop_dropped` then reports it."""
         while self._entries:
             self._drop(self._entries.popleft()[1], reason)
 

@@ -84,7 +84,7 @@ class SessionData:
         self.generation = Generation(number=self.generation.number, replay=ReplayBuffer(self.settings.replay_ms))
 
     def emit(self, command: Command) -> None:
-        """Add a command."""
+        """Append a command to those that `take_commands` returns next."""
         self.commands.append(command)
 
     def take_commands(self) -> list[Command]:

@@ -98,7 +98,7 @@ class SimulatedCaller:
         self._scope.cancel()
 
     async def stop_reading(self, seconds: float) -> None:
-        """Read nothing for `seconds`."""
+        """Leave what the bridge sends unread for `seconds`, as a stalled client does. Nothing without a connection."""
         if self._reading.is_set() and self.current is not None:
             self._trace.fault(self.current.name, "slow-client")
             self._reading = trio.Event()

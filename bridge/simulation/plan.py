@@ -78,7 +78,7 @@ class CallPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulationPlan:
-    """One run."""
+    """All that a seed determines of one run: its calls, its faults, and the settings of bridge and service."""
 
     seed: int
     fault_kinds: tuple[str, ...]

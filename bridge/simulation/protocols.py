@@ -83,7 +83,7 @@ class CallerProtocol(Protocol):
 
 
 class JsonCallerProtocol:
-    """The client protocol."""
+    """The client protocol of `/api/openai/realtime`, spoken with the client of `bridge.client_protocol`."""
 
     def __init__(self) -> None:
         self._client = ProtocolClient()
@@ -94,11 +94,11 @@ class JsonCallerProtocol:
         return self._client.state
 
     def endpoint(self, options: Mapping[str, Any]) -> ParsedUrl:  # noqa: ARG002 - `create_session` carries them
-        """Give the client endpoint."""
+        """Give the URL of the client endpoint, the same for all options."""
         return parse_url(f"{_BASE_URL}{CLIENT_PATH}")
 
     def open_session(self, options: Mapping[str, Any]) -> list[bytes]:
-        """Give `create_session`."""
+        """Give a `create_session` with the options as its fields."""
         message = decode_client_message({"type": "create_session", **options})
         return [self._client.send(message).encode()]
 
@@ -113,15 +113,15 @@ class JsonCallerProtocol:
         return self._client.send(AudioMessage(audio=b64encode(pcm).decode())).encode(), True
 
     def commit(self, options: Mapping[str, Any]) -> list[bytes]:  # noqa: ARG002 - the bridge knows them
-        """Give `audio_commit`."""
+        """Give `audio_commit`: the bridge commits the turn and requests the response."""
         return [self._client.send(AudioCommitMessage()).encode()]
 
     def tool_result(self, call_id: str, output: str) -> list[bytes]:
-        """Give `tool_result`."""
+        """Give `tool_result`: the bridge adds the output and requests the response."""
         return [self._client.send(ToolResultMessage(call_id=call_id, output=output)).encode()]
 
     def parse(self, frame: str | bytes) -> tuple[str, Message]:
-        """Read a frame."""
+        """Read a frame. The type is `(audio)` for binary audio and `(unreadable)` for what isn't a message."""
         received = self._client.receive(frame)
         match received:
             case AudioReceived():
@@ -173,7 +173,7 @@ class NativeCallerProtocol:
         return msgspec.json.encode(message)
 
     def audio(self, pcm: bytes, *, as_json: bool) -> tuple[bytes, bool]:  # noqa: ARG002 - always JSON
-        """Give `input_audio_buffer.append`."""
+        """Give an `input_audio_buffer.append` with the speech in base64, which is always a text frame."""
         return self.encode({"type": "input_audio_buffer.append", "audio": b64encode(pcm).decode()}), True
 
     def commit(self, options: Mapping[str, Any]) -> list[bytes]:

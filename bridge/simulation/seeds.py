@@ -33,7 +33,7 @@ class SimulationSummary:
     failed: list[SimulationResult] = field(default_factory=list)
 
     def add(self, result: SimulationResult) -> None:
-        """Count one run."""
+        """Add the counts of one run; a run that violated an invariant is also kept in `failed`."""
         self.runs += 1
         self.connections += result.connections
         self.upstreams += result.upstream_connections

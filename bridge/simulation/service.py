@@ -67,11 +67,11 @@ class TrafficRecorder(Fault):
     """Ids of events that were cut short: the bridge may forward them or report them."""
 
     def change_behaviour(self, behaviour: SessionBehaviour, attempt: int) -> SessionBehaviour:  # noqa: ARG002 - every fault has the same abilities
-        """Shorten the answers."""
+        """Let every response say `Yes.`: a run needs the order of events, not long answers."""
         return replace(behaviour, reply_text="Yes.")
 
     def on_action(self, timed: TimedAction, state: FaultState) -> Iterable[TimedAction]:  # noqa: ARG002 - every fault has the same abilities
-        """Record the event's id."""
+        """Note the id of an outgoing event, except an `error`, and pass the action on unchanged."""
         action = timed.action
         found = event_id(action.data) if isinstance(action, TextFrame) and action.type != "error" else None
         if found is not None and isinstance(action, TextFrame):
@@ -226,7 +226,7 @@ class MintTransport(httpx.AsyncBaseTransport):
         self._service = service
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer one call."""
+        """Wait for the simulated latency and return the simulator's response, as if it had come over the network."""
         await trio.sleep(self._service.conditions.latency_ms / 1000)
         path, query = split_target(request.url.raw_path.decode())
         call = HttpRequest(

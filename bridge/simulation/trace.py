@@ -20,7 +20,7 @@ class Trace:
         """Faults that took effect, by kind."""
 
     def note(self, who: str, what: str) -> None:
-        """Add a line."""
+        """Add a line, `who` did or received `what`, at the current virtual time."""
         line = f"{trio.current_time():11.6f} {who} {what}"
         self._hash.update(line.encode())
         self._hash.update(b"\n")

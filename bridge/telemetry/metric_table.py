@@ -28,7 +28,7 @@ class MetricType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MetricDefinition:
-    """One metric."""
+    """One metric as `/metrics` describes it, without the prefix that all names get."""
 
     type: MetricType
     help: str

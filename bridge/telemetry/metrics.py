@@ -49,7 +49,7 @@ class Metrics:
         self._series(name, label)[0] += by
 
     def set(self, name: str, value: float, label: str = "") -> None:
-        """Set a gauge."""
+        """Set a gauge to a value. KeyError for a name that is not in the table."""
         self._series(name, label)[0] = value
 
     def observe(self, name: str, value: float, label: str = "") -> None:
@@ -117,20 +117,20 @@ def _lines(snapshot: MetricsSnapshot) -> Iterator[str]:
             if metric.type is MetricType.HISTOGRAM:
                 yield from _histogram(full, metric, shown, values)
             else:
-                yield f"{full}{'{' + shown + '}' if shown else ''} {_figure(values[0])}\n"
+                yield f"{full}{'{' + shown + '}' if shown else ''} {_number(values[0])}\n"
 
 
 def _histogram(full: str, metric: MetricDefinition, shown: str, values: list[float]) -> Iterator[str]:
     count = 0.0
     comma = f"{shown}," if shown else ""
     braces = f"{{{shown}}}" if shown else ""
-    for bound, n in zip((*map(_figure, metric.buckets), "+Inf"), values[:-1], strict=True):
+    for bound, n in zip((*map(_number, metric.buckets), "+Inf"), values[:-1], strict=True):
         count += n
-        yield f'{full}_bucket{{{comma}le="{bound}"}} {_figure(count)}\n'
-    yield f"{full}_sum{braces} {_figure(values[-1])}\n{full}_count{braces} {_figure(count)}\n"
+        yield f'{full}_bucket{{{comma}le="{bound}"}} {_number(count)}\n'
+    yield f"{full}_sum{braces} {_number(values[-1])}\n{full}_count{braces} {_number(count)}\n"
 
 
-def _figure(value: float) -> str:
+def _number(value: float) -> str:
     value = round(value, _DIGITS)
     return str(int(value)) if value == int(value) else repr(value)
 

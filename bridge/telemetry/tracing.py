@@ -25,7 +25,7 @@ class Span(Protocol):
     """The part of OpenTelemetry's span that is used."""
 
     def set_attribute(self, key: str, value: Any) -> None:
-        """Add an attribute."""
+        """Add an attribute, or replace it: a string, a number or a bool."""
         ...
 
     def end(self) -> None:
@@ -37,7 +37,7 @@ class Tracer(Protocol):
     """The part of OpenTelemetry's tracer that is used."""
 
     def start_span(self, name: str, *, attributes: Mapping[str, Any]) -> Span:
-        """Start a span."""
+        """Start a span now; it lasts until its `end` is called."""
         ...
 
 

@@ -80,7 +80,7 @@ class UpstreamLink(Protocol):
         ...
 
     async def send_event(self, event: Mapping[str, Any]) -> None:
-        """Send a native event."""
+        """Encode a native event as JSON and send it."""
         ...
 
     async def send_frame(self, frame: bytes) -> None:
@@ -97,7 +97,7 @@ class UpstreamLink(Protocol):
 
 
 class Connector(Protocol):
-    """Opens upstream sessions."""
+    """Where sessions come from: straight from the service, or from the pool of prepared ones."""
 
     async def open(self, generation: int, session_options: Mapping[str, Any]) -> UpstreamLink:
         """Open a session. Raises ConnectFailed. Cancelling leaves nothing open."""
@@ -150,14 +150,14 @@ class RealtimeLink:
         await self.send_event(self._session_config.build_update(self._decoder.dialect, session_options, updates))
 
     async def send_audio(self, pcm: bytes, event_id: str | None = None) -> None:
-        """Append speech."""
+        """Append speech; see UpstreamLink. It counts in `acknowledged_bytes` after the next ping that is answered."""
         audio = b2a_base64(pcm, newline=False)
         named = b"" if event_id is None else b'"event_id":%b,' % msgspec.json.encode(event_id)
         await self.send_frame(b'{%b"type":"input_audio_buffer.append","audio":"%b"}' % (named, audio))
         self._sent_bytes += len(pcm)
 
     async def send_event(self, event: Mapping[str, Any]) -> None:
-        """Send a native event."""
+        """Encode a native event as JSON and send it."""
         await self.send_frame(msgspec.json.encode(event))
 
     async def send_frame(self, frame: bytes) -> None:
@@ -168,7 +168,7 @@ class RealtimeLink:
             raise self._decoder.closed(end) from end
 
     async def ping(self) -> None:
-        """Send a WebSocket ping."""
+        """Send a WebSocket ping, and remember how much speech went before it."""
         before = self._sent_bytes
         try:
             await self._link.ping()
@@ -177,7 +177,7 @@ class RealtimeLink:
         self._pinged.append(before)
 
     async def close(self, reason: str) -> None:
-        """Close; see UpstreamLink."""
+        """Close with 1000; see UpstreamLink."""
         await self._link.close(_NORMAL, reason)
 
 

@@ -143,15 +143,15 @@ class PooledLink:
         return await self._link.receive()
 
     async def configure(self, session_options: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
-        """Send the configuration."""
+        """Send the configuration; see UpstreamLink. A session of the pool is confirmed, but not configured."""
         await self._link.configure(session_options, updates)
 
     async def send_audio(self, pcm: bytes, event_id: str | None = None) -> None:
-        """Append speech."""
+        """Append speech; see UpstreamLink."""
         await self._link.send_audio(pcm, event_id)
 
     async def send_event(self, event: Mapping[str, Any]) -> None:
-        """Send a native event."""
+        """Send a native event; see UpstreamLink."""
         await self._link.send_event(event)
 
     async def send_frame(self, frame: bytes) -> None:
@@ -159,7 +159,7 @@ class PooledLink:
         await self._link.send_frame(frame)
 
     async def ping(self) -> None:
-        """Send a WebSocket ping."""
+        """Send a WebSocket ping; see UpstreamLink."""
         await self._link.ping()
 
     async def close(self, reason: str) -> None:

@@ -38,7 +38,7 @@ _DECODE_ERRORS = (ValueError, OverflowError, RecursionError)
 
 
 class CallOutcome(StrEnum):
-    """How a call ended."""
+    """How a call ended. After anything but COMPLETED, a caller that reconnects waits before it calls again."""
 
     COMPLETED = "done"
     """As planned."""

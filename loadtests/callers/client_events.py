@@ -49,7 +49,7 @@ class AnswerAudioEvent:
 
 @dataclass(frozen=True, slots=True)
 class AnswerDoneEvent:
-    """The response is complete."""
+    """The answer is over: complete, failed, or cut short by an interruption."""
 
     failed: bool = False
     cancelled: bool = False
@@ -58,7 +58,7 @@ class AnswerDoneEvent:
 
 @dataclass(frozen=True, slots=True)
 class ErrorEvent:
-    """An error message."""
+    """The bridge reports an error; whether the session survives it is in `ends_session`."""
 
     code: str
     at: float | None

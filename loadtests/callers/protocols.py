@@ -120,7 +120,7 @@ class ClientEndpointProtocol:
         return websocket_url(url, CLIENT_PATH)
 
     def create_session(self) -> tuple[str, ...]:
-        """Return the `create_session` frame."""
+        """Return the `create_session` frame, which also asks for binary audio if the behaviour wants it."""
         audio_out: Literal["binary"] | None = "binary" if self._behaviour.binary_audio_out else None
         return (self._client.send(CreateSessionMessage(audio_out=audio_out)),)
 

@@ -203,7 +203,7 @@ class CallerSession:
     # ---- receiving
 
     def receive(self, frame: Frame, now: float, wall: float) -> None:
-        """Handle a frame."""
+        """Handle a frame that arrived at `now` (monotonic seconds), which is `wall` in Unix seconds."""
         event = self.protocol.decode(frame)
         match event:
             case None | events.OpenedEvent():

@@ -69,7 +69,7 @@ class _Socket(websocket.WebSocket):
 
 @dataclass(slots=True)
 class CallerSocket:
-    """One open socket."""
+    """A WebSocket of one caller. One greenlet sends while another receives."""
 
     _web: Any
     _sending: Any = field(default_factory=Semaphore)

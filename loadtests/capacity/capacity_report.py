@@ -53,7 +53,7 @@ _PROCESSES = ("bridge", "simulator", "generator")
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One trial of a search."""
+    """One load test of a search: this many callers, and the report of the run."""
 
     callers: int
     stored: StoredReport
@@ -65,13 +65,13 @@ class Trial:
 
     @property
     def failure(self) -> str:
-        """Return the first failure."""
+        """The title of the first finding that failed; empty if none did."""
         bad = [one for one in self.stored.report.findings if one.severity in (Severity.FAIL, Severity.ERROR)]
         return bad[0].title if bad else ""
 
     @property
     def metrics(self) -> Mapping[str, float]:
-        """Its metrics by name."""
+        """The values of the run's metrics by name, in the units that the names end with."""
         return {metric.name: metric.value for metric in self.stored.report.metrics}
 
     @property

@@ -111,7 +111,7 @@ class RunExecutor:
         self.runner.send_message(PHASE_MESSAGE, phase)
 
     def execute(self, action: Action) -> None:
-        """Execute an action."""
+        """Perform an action; a deploy takes until its command has ended. Raises ActionError or ControlError."""
         match action:
             case SetFaults(faults):
                 self._control_client().set_faults((*self.service_faults, *faults))

@@ -296,7 +296,7 @@ class LoadPlugin:
 
 
 def on_init(environment: Any, runner: Any, **_: Any) -> None:
-    """Set up this process."""
+    """Attach a `LoadPlugin` to Locust's environment; exit with EXIT_USAGE if the options make no plan."""
     options = environment.parsed_options
     channel = RunChannel.from_environment(os.environ) if not isinstance(runner, WorkerRunner) else None
     plugin = LoadPlugin(

@@ -58,7 +58,7 @@ class RunMeasurements:
         self._second(int(at), name).record_value(us, times)
 
     def add_count(self, name: str, amount: float, at: float) -> None:
-        """Add to a sum."""
+        """Add to the sum of `name`: that of the run's current phase, and that of the second `at`."""
         key = (self.phase, name)
         self._counts[key] = self._counts.get(key, 0) + amount
         if int(at) < _MAX_SECONDS:

@@ -106,7 +106,7 @@ class CallRecorder(Protocol):
         ...
 
     def record_duration(self, name: str, seconds: float) -> None:
-        """Record a duration."""
+        """Add one value to the distribution of `name`."""
         ...
 
     def record_chunk(self, ms: int, lag_seconds: float, now: float) -> None:
@@ -114,7 +114,7 @@ class CallRecorder(Protocol):
         ...
 
     def add_count(self, name: str, amount: float = 1) -> None:
-        """Add to a sum."""
+        """Add to the sum of `name`; without an amount, count one occurrence."""
         ...
 
     def record_error(self, code: str) -> None:
@@ -171,7 +171,7 @@ class ProcessRecorder:
         return stats
 
     def add_count(self, name: str, amount: float = 1) -> None:
-        """Add to a sum."""
+        """Add to the sum of `name`, in the current phase and second. Locust's statistics don't show it."""
         self.measurements.add_count(name, amount, self._elapsed())
 
     def record_error(self, code: str) -> None:
@@ -228,11 +228,11 @@ class CountsOnlyRecorder:
 
     @property
     def attempts(self) -> AttemptCounts:
-        """Their attempts count, too."""
+        """The counters of the recorder behind it: attempts of these callers count as any other."""
         return self.recorder.attempts
 
     def record_duration(self, name: str, seconds: float) -> None:
-        """Ignore it."""
+        """Ignore the duration: these callers are slow on purpose."""
 
     def record_chunk(self, ms: int, lag_seconds: float, now: float) -> None:  # noqa: ARG002 - they are late on purpose
         """Count the chunk and ignore its lateness."""
@@ -241,7 +241,7 @@ class CountsOnlyRecorder:
         stats.sent_ms += ms
 
     def add_count(self, name: str, amount: float = 1) -> None:
-        """Add to a sum."""
+        """Pass the amount on to the recorder behind it."""
         self.recorder.add_count(name, amount)
 
     def record_error(self, code: str) -> None:
@@ -249,7 +249,7 @@ class CountsOnlyRecorder:
         self.recorder.record_error(code)
 
     def record_failure(self, name: str, reason: str, seconds: float) -> None:
-        """Record a failure."""
+        """Pass the failure on: it counts for these callers, too."""
         self.recorder.record_failure(name, reason, seconds)
 
     def record_sent_audio(self, audio: SentAudio) -> None:

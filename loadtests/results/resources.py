@@ -71,7 +71,7 @@ class ProcessSource:
 
 @dataclass(frozen=True, slots=True)
 class MachineSource:
-    """The whole machine."""
+    """The whole machine: CPU seconds of all cores, and memory in use, by every program."""
 
     def read(self) -> ResourceUsage | None:
         """Add up the busy time of all cores."""

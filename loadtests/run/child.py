@@ -76,7 +76,7 @@ class ChildProcess:
         return True
 
     def stop(self) -> None:
-        """Stop it at once."""
+        """End it, with harder signals as it resists, and wait until it is gone. Nothing if it has exited."""
         for number, timeout in _STOP_SIGNALS:
             if not self.is_alive:
                 return

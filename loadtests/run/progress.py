@@ -46,7 +46,7 @@ def progress_lines(report: Mapping[str, Any]) -> str:
 
 
 def progress_bar(share: float) -> str:
-    """Draw a progress bar."""
+    """Draw the share that is done, from 0 to 1, as a bar of fixed width; a share outside is clamped."""
     full = round(min(max(share, 0.0), 1.0) * _BAR_WIDTH)
     return f"{'━' * full}{'╌' * (_BAR_WIDTH - full)}"
 

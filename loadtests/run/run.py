@@ -47,7 +47,7 @@ _LAST_LINES = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
-    """The parsed command line."""
+    """The command line of `sherpa-load run`, parsed but not checked: `check_request` does that."""
 
     options: RunOptions
     simulate: bool = False

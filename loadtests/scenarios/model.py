@@ -113,7 +113,7 @@ class LoadScenario:
 
     @property
     def requirements(self) -> frozenset[Requirement]:
-        """What its actions require."""
+        """What the run must provide for its actions: a control API, a way to restart the bridge."""
         actions = [action for phase in self.phases for action in phase.actions]
         needs_control = self.needs_service_faults or any(
             isinstance(action, SetFaults | CutUpstream) for action in actions

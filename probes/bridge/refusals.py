@@ -56,7 +56,7 @@ _BY_STATUS: Mapping[int, Problem] = {
     503: codes.SERVER_BUSY,
     **dict.fromkeys((200, 204, 405, 426, 501), bridge.NOT_A_BRIDGE),
 }
-_OTHER_DOORS: Mapping[EndpointKind, tuple[str, str]] = {
+_OTHER_ENDPOINTS: Mapping[EndpointKind, tuple[str, str]] = {
     EndpointKind.CLIENT: ("If the bridge speaks the service's own events", NATIVE_PATH),
     EndpointKind.NATIVE: ("If the bridge speaks the client protocol", CLIENT_PATH),
 }
@@ -107,7 +107,7 @@ def upgrade_refused(row: CheckRow, target: BridgeTarget, refused: HandshakeRefus
 def _other_paths(target: BridgeTarget) -> str:
     """Return the fix for an unknown path: try the other endpoint, or give the whole path."""
     base = f"{target.endpoint.scheme}://{target.endpoint.authority}"
-    condition, path = _OTHER_DOORS[target.endpoint_kind]
+    condition, path = _OTHER_ENDPOINTS[target.endpoint_kind]
     return f"{condition}: sherpa-probe bridge --url {base}{path}\nIf it uses another path, give the whole path in --url"
 
 

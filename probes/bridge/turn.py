@@ -237,6 +237,6 @@ async def check_events(context: BridgeContext) -> Finding:
     return EVENTS.passed(f"{context.native_events.total()} events of {len(context.native_events)} types forwarded")
 
 
-def cannot_time_out(_visit: BridgeContext) -> Finding:
+def cannot_time_out(_context: BridgeContext) -> Finding:
     """Never called: checks that only judge don't wait."""
     raise AssertionError("this check doesn't wait for anything")

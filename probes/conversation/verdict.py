@@ -71,7 +71,7 @@ def judge_session(result: ConversationResult) -> Iterator[Finding]:
 
 
 def check_connect(result: ConversationResult) -> SessionCheckResult:
-    """The socket opens."""
+    """Judge the upgrade: passed with the seconds that it took, or the finding for a time-out."""
     at = result.header.connected_at
     if at is None:
         return SessionCheckResult(result.wording.timed_out(CONNECT, result.header.timeout), result.end_index)
@@ -162,7 +162,7 @@ def _not_opened(result: ConversationResult) -> SessionCheckResult:
 
 
 def check_ready(result: ConversationResult) -> SessionCheckResult:
-    """The configuration is confirmed."""
+    """Judge the configuration: passed once `session.updated` came; otherwise refused, closed, or never confirmed."""
     facts = result.facts
     if facts.ready_at is not None:
         took = facts.ready_at - (facts.opened_at or facts.ready_at)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Wording(Protocol):
-    """Turns refusals into findings."""
+    """Turns refusals into findings. A service and a bridge need other causes and fixes for the same failure."""
 
     def unreachable(self, row: CheckRow, failed: DialFailed | HandshakeRefused) -> Finding:
         """Report that the connection or the upgrade failed."""

@@ -25,7 +25,7 @@ _PART = re.compile(
 
 
 class ExampleKind(StrEnum):
-    """What an example shows."""
+    """What an example shows; the value is the word in the fence of its code block."""
 
     WRONG = "wrong"
     """The rule matches it."""

@@ -67,7 +67,7 @@ class UnreadableFile:
 
 @dataclass(frozen=True, slots=True)
 class LintTarget:
-    """A file to check."""
+    """A file to check. What is skipped in a folder is checked if the user named it."""
 
     path: Path
     named: bool

@@ -42,7 +42,7 @@ AutofixStep: TypeAlias = ReplaceKeyword | RemoveElement | RewriteText
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One known mistake."""
+    """A known mistake: how to find it in each language, and what its finding says."""
 
     id: str
     """Stable, lower case with dashes. Used in suppressions, in `--select`, and in the code of its finding."""

@@ -86,7 +86,7 @@ class _Ending(msgspec.Struct, frozen=True, kw_only=True, tag_field="end"):
 
 
 class FinishedEnding(_Ending, frozen=True, kw_only=True, tag="finished"):
-    """The script finished."""
+    """The script ran to its end; nothing went wrong on the way that would have stopped it."""
 
 
 class StoppedEnding(_Ending, frozen=True, kw_only=True, tag="stopped"):
@@ -128,7 +128,7 @@ CaptureEnding: TypeAlias = FinishedEnding | StoppedEnding | SilentEnding | Close
 
 
 class Capture(msgspec.Struct, frozen=True, kw_only=True):
-    """A complete recorded session."""
+    """A recorded session as its file has it: header, frames in order, ending."""
 
     header: CaptureHeader
     entries: list[CaptureEntry]

@@ -23,7 +23,7 @@ class ProbeFunction(Protocol):
     """
 
     def __call__(self, target: Any, /) -> AsyncGenerator[ProbeItem, None]:
-        """Check the target."""
+        """Check the target, which has the type that the command's opener makes."""
         ...
 
 

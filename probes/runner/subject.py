@@ -25,7 +25,7 @@ class Subject(Protocol):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Warnings about the settings."""
+        """What is doubtful about the settings, one sentence each. They become findings before the first check."""
         ...
 
     def describe(self) -> tuple[Evidence, ...]:
@@ -67,7 +67,7 @@ class FileSubject:
     warnings: tuple[str, ...] = ()
 
     def describe(self) -> tuple[Evidence, ...]:
-        """Describe the files."""
+        """Return `evidence`, which names the files for the head of a report."""
         return self.evidence
 
     def open(self) -> AbstractAsyncContextManager[FileSubject]:

@@ -55,7 +55,7 @@ _ENDPOINT_NAMES: Mapping[EndpointKind, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeTarget:
-    """A bridge to check."""
+    """The bridge that a run checks: its URL, how to reach it, and the limits of a check."""
 
     url: str
     """The WebSocket URL: `ws://127.0.0.1:8765/api/openai/realtime`."""

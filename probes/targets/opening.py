@@ -30,7 +30,7 @@ class ServiceAndBridge:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Warnings about the settings."""
+        """The warnings about the service's settings; a bridge has none."""
         return self.target.warnings
 
     def describe(self) -> tuple[Evidence, ...]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceTarget:
-    """A service to check."""
+    """The service that a run checks: its settings, how to reach it, and the secrets to hide."""
 
     config: Config
     upstream: UpstreamService
@@ -57,7 +57,7 @@ class ServiceTarget:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Warnings about the settings."""
+        """What is doubtful about the settings, one sentence each. They become findings before the first check."""
         return self.config.warnings
 
     @property
@@ -67,7 +67,7 @@ class ServiceTarget:
 
     @property
     def dialect(self) -> Dialect:
-        """The dialect to request."""
+        """The dialect to request, GA unless the settings name another."""
         return self.upstream.dialect
 
     @property

@@ -45,7 +45,7 @@ MIN_INTERVAL, MAX_INTERVAL = 1.0, 86_400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchOptions:
-    """The options of `watch`."""
+    """The options of `sherpa-probe watch` as they were typed; `run_watch` checks them."""
 
     flags: Flags = field(default_factory=Flags)
     simulate: str | None = None

@@ -65,7 +65,7 @@ class WatchServer:
     _connections: int = 0
 
     async def http(self, request: HttpRequest) -> HttpResponse:
-        """Respond to one request."""
+        """Respond to one GET; `/probe` runs its module first and keeps to the scrape's timeout."""
         if self.local_only and not is_private_host(_requested_host(request)):
             return text_response(403, "use a local host name in the URL, such as 127.0.0.1")
         if request.method != "GET":

@@ -55,7 +55,7 @@ WORSE_CHANGES, BETTER_CHANGES = (
 
 
 class Direction(StrEnum):
-    """Which direction is better."""
+    """Which values of a metric are better; NEITHER is shown without a verdict."""
 
     LOWER = "lower"
     HIGHER = "higher"
@@ -112,7 +112,7 @@ METRIC_RULES: tuple[tuple[str, MetricRule], ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FindingChange:
-    """A problem that changed."""
+    """A problem that only one of the reports has, or that both have with another severity or count."""
 
     change: ChangeKind
     probe: str
@@ -146,14 +146,14 @@ class Comparison:
     before: StoredReport
     after: StoredReport
     findings: tuple[FindingChange, ...]
-    figures: tuple[MetricChange, ...]
+    metrics: tuple[MetricChange, ...]
     remarks: tuple[str, ...] = ()
     """Why the two runs may not be comparable."""
 
     @property
     def changes(self) -> tuple[ChangeKind, ...]:
         """The change of each problem and metric."""
-        return (*(one.change for one in self.findings), *(one.change for one in self.figures))
+        return (*(one.change for one in self.findings), *(one.change for one in self.metrics))
 
     @property
     def is_worse(self) -> bool:
@@ -187,7 +187,7 @@ def compare(before: StoredReport, after: StoredReport, *, tolerance: float = TOL
         before=before,
         after=after,
         findings=tuple(sorted(filter(None, changed), key=lambda one: _ORDER.index(one.change))),
-        figures=tuple(sorted(moved, key=lambda one: _ORDER.index(one.change))),
+        metrics=tuple(sorted(moved, key=lambda one: _ORDER.index(one.change))),
         remarks=tuple(_remarks(before, after)),
     )
 

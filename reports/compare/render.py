@@ -98,12 +98,12 @@ def _severity_word(severity: Severity) -> str:
 
 
 def _metric_lines(comparison: Comparison, width: int) -> Iterator[Text]:
-    texts = [_values(one) for one in comparison.figures]
+    texts = [_values(one) for one in comparison.metrics]
     room = width - _LEAD - 2 - max(map(display_width, texts), default=0)
     names = min(
-        room, _MAX_NAME, max((display_width(sanitize(metric_label(one.name))) for one in comparison.figures), default=0)
+        room, _MAX_NAME, max((display_width(sanitize(metric_label(one.name))) for one in comparison.metrics), default=0)
     )
-    for one, values in zip(comparison.figures, texts, strict=True):
+    for one, values in zip(comparison.metrics, texts, strict=True):
         line = Text().append(f"  {one.change:<{_LEAD - 2}}", style=_STYLES.get(one.change, "dim"))
         yield line.append(f"{pad(truncate(sanitize(metric_label(one.name)), names), names)}  {values}")
 
@@ -130,7 +130,7 @@ def _sections(comparison: Comparison, exit_code: int) -> Iterator[str]:
         yield f"⚠️ {escape(_cell(remark))}"
     for head, rows in (
         (("", "code", "where", "what", ""), [_finding_row(one) for one in comparison.findings]),
-        (("", "measured", "before and after"), [_metric_row(one) for one in comparison.figures]),
+        (("", "measured", "before and after"), [_metric_row(one) for one in comparison.metrics]),
     ):
         if rows:
             yield table(head, rows[:_ROWS])
@@ -170,7 +170,7 @@ def render_json(comparison: Comparison, exit_code: int) -> str:
             "after": _run(comparison.after),
             "remarks": list(comparison.remarks),
             "findings": [_plain(one) for one in comparison.findings],
-            "figures": [_plain(one) for one in comparison.figures],
+            "figures": [_plain(one) for one in comparison.metrics],
         }
     )
 

@@ -27,7 +27,7 @@ class FormattedMetric:
 
 
 def format_metric(metric: ReportMetric) -> FormattedMetric:
-    """Format a metric."""
+    """Split a metric into a label without the unit and a value with the unit that reads best."""
     return FormattedMetric(metric_label(metric.name), format_value(metric.name, metric.value))
 
 

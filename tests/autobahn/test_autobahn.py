@@ -25,7 +25,7 @@ def test_a_suite_that_cannot_be_installed_is_told_apart_from_one_that_passed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(tmp_path, {"PATH": "", "AUTOBAHN_PYTHON2": "no-such-python"}) == NOT_RUN
-    said = capsys.readouterr()
-    assert "nothing was tested" in said.err
-    assert "no-such-python" in said.err
-    assert said.out == ""
+    output = capsys.readouterr()
+    assert "nothing was tested" in output.err
+    assert "no-such-python" in output.err
+    assert output.out == ""

@@ -90,11 +90,11 @@ def test_tools_are_reported_as_restored_where_there_are_any() -> None:
 
 def test_every_attempt_is_announced_with_its_own_generation() -> None:
     session = new_session()
-    told_of = messages(
+    sent = messages(
         play(session, CreateSession(SESSION_OPTIONS), AttemptFailed(1, REFUSED_KEY)), "session_initializing"
     )
-    told_of += messages(play(session, CreateSession(SESSION_OPTIONS)), "session_initializing")
-    assert [(one["generation"], one["attempt"], one["maxAttempts"]) for one in told_of] == [(1, 1, 3), (2, 1, 3)]
+    sent += messages(play(session, CreateSession(SESSION_OPTIONS)), "session_initializing")
+    assert [(one["generation"], one["attempt"], one["maxAttempts"]) for one in sent] == [(1, 1, 3), (2, 1, 3)]
 
 
 def test_native_events_are_forwarded_untouched_before_and_after_ready() -> None:

@@ -194,8 +194,8 @@ def test_an_error_that_ends_the_session_is_never_lost_behind_a_worse_one() -> No
     )
     for now in (2.0, 4.0, 6.0):
         commands += play(session, Tick(), now=now)
-    told_of = [(one["code"], one["generation"], one["suppressed"]) for one in messages(commands, "error")]
-    assert told_of == [("AUTHENTICATION_FAILED", 2, 2), ("SESSION_INITIALIZATION_FAILED", 1, 0)]
+    sent = [(one["code"], one["generation"], one["suppressed"]) for one in messages(commands, "error")]
+    assert sent == [("AUTHENTICATION_FAILED", 2, 2), ("SESSION_INITIALIZATION_FAILED", 1, 0)]
 
 
 def test_a_late_error_is_about_its_own_generation() -> None:
@@ -211,7 +211,7 @@ def test_every_message_about_a_session_carries_its_generation() -> None:
     commands = play(
         session, audio(20), CreateSession(SESSION_OPTIONS), created(), configured_with_vad(), lost(), audio(20)
     )
-    assert all(isinstance(told_of.message["generation"], int) for told_of in of_type(SendMessage, commands))
+    assert all(isinstance(sent.message["generation"], int) for sent in of_type(SendMessage, commands))
 
 
 def test_an_error_about_a_lost_session_that_comes_when_it_is_back_says_that_it_is_outdated() -> None:

@@ -123,15 +123,15 @@ def test_input_right_after_end_session_gets_an_error() -> None:
 
 
 def test_a_flood_of_errors_is_one_in_two_seconds_and_every_one_is_accounted_for() -> None:
-    session, told_of, offered = new_session(), [], 0
+    session, sent, offered = new_session(), [], 0
     for tenth in range(100):
         now = tenth / 10
-        told_of += [(now, one) for one in messages(play(session, BadMessage("INVALID_MESSAGE", "x"), now=now), "error")]
+        sent += [(now, one) for one in messages(play(session, BadMessage("INVALID_MESSAGE", "x"), now=now), "error")]
         offered += 1
-    told_of += [(12.0, one) for one in messages(play(session, Tick(), now=12.0), "error")]
-    times = [now for now, _ in told_of]
+    sent += [(12.0, one) for one in messages(play(session, Tick(), now=12.0), "error")]
+    times = [now for now, _ in sent]
     assert all(later - earlier >= 2.0 for earlier, later in itertools.pairwise(times))
-    assert sum(1 + one["suppressed"] for _, one in told_of) == offered
+    assert sum(1 + one["suppressed"] for _, one in sent) == offered
 
 
 def test_the_last_error_is_still_sent() -> None:

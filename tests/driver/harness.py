@@ -319,7 +319,7 @@ async def driven_session(
 
 @asynccontextmanager
 async def simulated_upstream(
-    *faults: Fault, key: Secret = KEY, asking: SessionConfig | None = None, settings: Settings | None = None
+    *faults: Fault, key: Secret = KEY, session_config: SessionConfig | None = None, settings: Settings | None = None
 ) -> AsyncIterator[tuple[Simulator, RealtimeConnector]]:
     """The simulator over memory streams, and a connector to it."""
     settings = settings or Settings(faults=faults, unix_time=unix_now)
@@ -334,6 +334,6 @@ async def simulated_upstream(
         upstream = make_upstream("http://upstream.test/v1", key)
         yield (
             simulator,
-            RealtimeConnector(upstream, asking, open_stream=open_stream, unix_time=unix_now, environment={}),
+            RealtimeConnector(upstream, session_config, open_stream=open_stream, unix_time=unix_now, environment={}),
         )
         nursery.cancel_scope.cancel()

@@ -164,8 +164,8 @@ async def test_an_opening_that_never_ends_is_cut_off_by_the_core_and_by_the_back
     async with driven_session(upstream) as call:
         call.client.sends(CreateSession({}))
         assert (await call.client.receives("error"))["message"] == "The session was not ready within 10 s."
-    patient = DriverSettings(core=CoreSettings(ready_seconds=1000), connect_seconds=15)
-    async with driven_session(upstream, patient) as call:
+    settings = DriverSettings(core=CoreSettings(ready_seconds=1000), connect_seconds=15)
+    async with driven_session(upstream, settings) as call:
         call.client.sends(CreateSession({}))
         assert (await call.client.receives("error"))["message"] == "The upstream was not reached within 15 s."
 

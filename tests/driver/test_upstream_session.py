@@ -84,7 +84,7 @@ class CancelAt(trio.abc.Instrument):
                 self.scope.cancel()
 
 
-async def eventful_life(upstream: FakeUpstream, instrument: CancelAt, *, leave: bool) -> float:
+async def eventful_session(upstream: FakeUpstream, instrument: CancelAt, *, leave: bool) -> float:
     """Everything that can happen to a session. Returns how long its end took after the cancellation."""
     upstream.fails = [connect_failed(retryable=True)]
     async with driven_session(upstream) as call:
@@ -117,7 +117,7 @@ def test_wherever_it_is_cancelled_no_upstream_stays_open(closing_takes: float) -
         instrument = CancelAt(steps)
 
         async def run(upstream: FakeUpstream = upstream, instrument: CancelAt = instrument) -> float:
-            return await eventful_life(upstream, instrument, leave=not instrument.fired)
+            return await eventful_session(upstream, instrument, leave=not instrument.fired)
 
         clock = trio.testing.MockClock(autojump_threshold=0)
         took = trio.run(run, clock=clock, instruments=[instrument])

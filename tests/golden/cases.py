@@ -41,10 +41,10 @@ class Case:
 
 
 def _simulated(
-    tool: str, look: Any, opening: Any, scenario: str, folder: Path, *, timeout: float = 2.0
+    tool: str, check: Any, opening: Any, scenario: str, folder: Path, *, timeout: float = 2.0
 ) -> CommandResult:
     options = ProbeOptions(flags=Flags(timeout=timeout), simulate=scenario)
-    return run_command(f"sherpa-probe {tool}", look, options, ENVIRONMENT, opener=opening, folder=folder)
+    return run_command(f"sherpa-probe {tool}", check, options, ENVIRONMENT, opener=opening, folder=folder)
 
 
 def _access(scenario: str, code: str, timeout: float = 2.0, warnings: tuple[str, ...] = ()) -> Case:
@@ -52,9 +52,9 @@ def _access(scenario: str, code: str, timeout: float = 2.0, warnings: tuple[str,
     return Case(run=run, code=code, warnings=warnings)
 
 
-def _looked(tool: str, look: Any, scenario: str, code: str, *, timeout: float = 2.0, **more: Any) -> Case:
+def _checked(tool: str, check: Any, scenario: str, code: str, *, timeout: float = 2.0, **more: Any) -> Case:
     opening = bridge_opener(None, None) if tool == "bridge" else service_opener()
-    run = partial(_simulated, tool, partial(look, **more) if more else look, opening, scenario, timeout=timeout)
+    run = partial(_simulated, tool, partial(check, **more) if more else check, opening, scenario, timeout=timeout)
     return Case(run=run, code=code)
 
 
@@ -74,15 +74,15 @@ CASES: dict[str, Case] = {
     f"access-{name}": _access(name, expected.code, expected.timeout, expected.warnings)
     for name, expected in _ACCESS.items()
 } | {
-    "events-failed-response": _looked("events", events, "failed-response", "EVENTS-SERVER-ERROR", script="text"),
-    "events-mute": _looked("events", events, "mute", "EVENTS-SILENT", script="text", timeout=0.5),
-    "models-missing": _looked(
+    "events-failed-response": _checked("events", events, "failed-response", "EVENTS-SERVER-ERROR", script="text"),
+    "events-mute": _checked("events", events, "mute", "EVENTS-SILENT", script="text", timeout=0.5),
+    "models-missing": _checked(
         "models", models, "good", "MODELS-MODEL-NOT-LISTED", require=("gpt-realtime-9",), today=DAY
     ),
-    "models-invalid-key": _looked("models", models, "invalid-key", "MODELS-KEY-REFUSED"),
-    "bridge-no-quota": _looked("bridge", bridge, "no-quota", "BRIDGE-QUOTA-EXHAUSTED", timeout=5.0),
-    "bridge-invalid-key": _looked("bridge", bridge, "invalid-key", "BRIDGE-AUTHENTICATION-FAILED", timeout=5.0),
-    "smoke-invalid-key": _looked("smoke", smoke, "invalid-key", "ACCESS-KEY-REFUSED"),
+    "models-invalid-key": _checked("models", models, "invalid-key", "MODELS-KEY-REFUSED"),
+    "bridge-no-quota": _checked("bridge", bridge, "no-quota", "BRIDGE-QUOTA-EXHAUSTED", timeout=5.0),
+    "bridge-invalid-key": _checked("bridge", bridge, "invalid-key", "BRIDGE-AUTHENTICATION-FAILED", timeout=5.0),
+    "smoke-invalid-key": _checked("smoke", smoke, "invalid-key", "ACCESS-KEY-REFUSED"),
     "lint-beta-header": _lint(
         "call.ts",
         'const headers = { Authorization: `Bearer ${key}`, "OpenAI-Beta": "realtime=v1" };\n',

@@ -50,11 +50,11 @@ def normalize(report: Report) -> Report:
     )
 
 
-def normalize_text(said: str) -> str:
+def normalize_text(text: str) -> str:
     """Normalize one text."""
     for pattern, replacement in _MOVING:
-        said = pattern.sub(replacement, said)
-    return said
+        text = pattern.sub(replacement, text)
+    return text
 
 
 def _finding(finding: Finding) -> Finding:

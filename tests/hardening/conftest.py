@@ -44,7 +44,7 @@ def bridge(one_upstream: SimulatorThread, tmp_path_factory: pytest.TempPathFacto
     words = ["--upstream", one_upstream.url, "--client-token-env", "CLIENT_TOKEN", "--allow-origin", PAGE]
     words += ["--max-sessions", str(MAX_SESSIONS), "--log-format", "json"]
     with checked_bridge_process(
-        tmp_path_factory.mktemp("house"),
+        tmp_path_factory.mktemp("bridge"),
         *words,
         OPENAI_API_KEY=KEY,
         CLIENT_TOKEN=TOKEN,

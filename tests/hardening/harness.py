@@ -228,7 +228,7 @@ class HealthyCaller:
     """A normal caller: it speaks a sentence, waits for the answer, and speaks the next."""
 
     def __init__(self, bridge: BridgeProcess, upstream: SimulatorThread) -> None:
-        self._house, self._upstream = bridge, upstream
+        self._bridge, self._upstream = bridge, upstream
         self.source = TracerSource(caller=next(_callers))
         self.client: JsonTestClient
         self.session_id = ""
@@ -237,7 +237,7 @@ class HealthyCaller:
 
     async def connect(self, **how: Any) -> None:
         """Open a session without turn detection."""
-        self.client = await self._house.connect(**how)
+        self.client = await self._bridge.connect(**how)
         await self.client.send("create_session", turnDetection="none")
         with trio.fail_after(10):
             self.session_id = (await self.client.receive_until("session_ready"))["sessionId"]
@@ -322,8 +322,8 @@ async def attack(
     finally:
         with trio.CancelScope(shield=True):
             await caller.disconnect()
-    figures = f"{caller.turns} turns beside it, slowest {caller.slowest:.2f} s; at most {result.grown_mib:.1f} MiB more"
-    print(figures)  # noqa: T201 - for whoever asks with -s
+    summary = f"{caller.turns} turns beside it, slowest {caller.slowest:.2f} s; at most {result.grown_mib:.1f} MiB more"
+    print(summary)  # noqa: T201 - for whoever asks with -s
     assert caller.slowest < turn_seconds
     assert result.grown_mib < mib
     assert result.log_lines("internal.error") == []

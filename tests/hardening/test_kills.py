@@ -109,8 +109,8 @@ async def test_a_client_that_dies_leaves_no_upstream_session(
         await stage(client, bridge, upstream)
     await (client.link.abort() if how == "reset" else client.link.stream.aclose())
     await wait_until(lambda: not upstream.simulator.connections and not bridge.sockets_to(upstream.port), 1)
-    figures = await bridge.metrics()
-    assert (figures["upstreams"], figures["connections"]) == (0, 1)  # this request's own
+    metrics = await bridge.metrics()
+    assert (metrics["upstreams"], metrics["connections"]) == (0, 1)  # this request's own
 
 
 @pytest.mark.nightly

@@ -28,7 +28,7 @@ def called(*words: str) -> int:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["run", "convrsation", *HERE], "did you mean conversation?"),
         (["run", "conversation"], "no target: pass --target URL or --simulate"),
@@ -49,12 +49,12 @@ def called(*words: str) -> int:
     ],
 )  # fmt: skip
 def test_wrong_usage_is_one_plain_line_and_what_to_type(
-    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert called(*words) == 2
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert said in " ".join(shown.err.split())
+    assert message in " ".join(shown.err.split())
     assert "--help" in shown.err
 
 

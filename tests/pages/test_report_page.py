@@ -74,11 +74,11 @@ def test_a_page_is_readable_wherever_it_is_opened(
 
 
 def test_the_two_themes_differ(opened: Callable[..., Opened]) -> None:
-    papers = {
+    backgrounds = {
         opened("events", theme=theme).page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
         for theme in ("light", "dark")
     }
-    assert len(papers) == 2
+    assert len(backgrounds) == 2
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ async def alarms(
     return [f"{name}: {f.code} {f.title}" for f in run.findings if f.severity not in QUIET]
 
 
-LOOKS: dict[str, Callable[[ServiceTarget], AsyncGenerator[ProbeItem, None]]] = {
+CHECKS: dict[str, Callable[[ServiceTarget], AsyncGenerator[ProbeItem, None]]] = {
     "access": access,
     "models": models,
     "events text": partial(events, script="text"),
@@ -96,17 +96,17 @@ LOOKS: dict[str, Callable[[ServiceTarget], AsyncGenerator[ProbeItem, None]]] = {
 async def test_a_healthy_service_is_no_reason_to_warn(form: str, tmp_path: Path) -> None:
     found: list[str] = []
 
-    async def look_with(name: str, target: ServiceTarget) -> None:
-        found.extend(await alarms(name, LOOKS[name], target))
+    async def run_check(name: str, target: ServiceTarget) -> None:
+        found.extend(await alarms(name, CHECKS[name], target))
 
-    async def look_at(scenario: str) -> None:
+    async def check_scenario(scenario: str) -> None:
         async with opened(FORMS[form], scenario, tmp_path) as target, trio.open_nursery() as nursery:
-            for name in LOOKS:
-                nursery.start_soon(look_with, name, target)
+            for name in CHECKS:
+                nursery.start_soon(run_check, name, target)
 
     async with trio.open_nursery() as nursery:
         for scenario in HEALTHY:
-            nursery.start_soon(look_at, scenario)
+            nursery.start_soon(check_scenario, scenario)
     assert found == []
 
 
@@ -114,7 +114,7 @@ async def test_a_healthy_service_is_no_reason_to_warn(form: str, tmp_path: Path)
 async def test_a_healthy_service_behind_the_reference_bridge_is_no_reason_either(tmp_path: Path) -> None:
     found: list[str] = []
 
-    async def look_at(scenario: str, path: str) -> None:
+    async def check_scenario(scenario: str, path: str) -> None:
         config, secrets = configured(Form(), tmp_path), Secrets()
         async with open_simulated_bridge(
             scenario, config, secrets=secrets, on_progress=lambda _: None, path=path
@@ -128,5 +128,5 @@ async def test_a_healthy_service_behind_the_reference_bridge_is_no_reason_either
         async with trio.open_nursery() as nursery:
             for scenario in HEALTHY:
                 for path in ("/api/openai/realtime", "/v1/realtime"):
-                    nursery.start_soon(look_at, scenario, path)
+                    nursery.start_soon(check_scenario, scenario, path)
     assert found == []

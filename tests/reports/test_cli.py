@@ -124,7 +124,7 @@ def test_metrics_may_change_within_the_tolerance(command: Command, share: str, c
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["render"], "FILE"),
         (["render", "no.json"], "can't read no.json: no such file"),
@@ -142,13 +142,13 @@ def test_metrics_may_change_within_the_tolerance(command: Command, share: str, c
         (["compare", "a.json", "a.json", "--tolerance", "nan"], "is not a share"),
     ],
 )
-def test_wrong_usage_is_told_on_stderr_or_in_one_document(command: Command, words: list[str], said: str) -> None:
+def test_wrong_usage_is_told_on_stderr_or_in_one_document(command: Command, words: list[str], message: str) -> None:
     keep("a.json", report())
     Path("text").write_text("hello")
     Path("half.json").write_text(Path("a.json").read_text()[:200])
     code, out, err = command(*words)
     assert (code, out) == (2, "")
-    assert said in " ".join(err.split())
+    assert message in " ".join(err.split())
     assert err.startswith("sherpa-report")
     assert max(map(len, err.splitlines())) <= 80
     code, out, err = command(*words, "--json")

@@ -64,10 +64,10 @@ def test_each_line_of_a_message_starts_a_line(capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.parametrize(
-    ("told", "width"), [({}, 80), ({"COLUMNS": "60"}, 60), ({"COLUMNS": "9"}, 40), ({"COLUMNS": "wide"}, 80)]
+    ("environment", "width"), [({}, 80), ({"COLUMNS": "60"}, 60), ({"COLUMNS": "9"}, 40), ({"COLUMNS": "wide"}, 80)]
 )
-def test_a_page_is_as_wide_as_its_terminal_and_80_where_nobody_knows(told: dict[str, str], width: int) -> None:
-    assert terminal_width(io.StringIO(), told) == terminal_width(None, told) == width
+def test_a_page_is_as_wide_as_its_terminal_and_80_where_nobody_knows(environment: dict[str, str], width: int) -> None:
+    assert terminal_width(io.StringIO(), environment) == terminal_width(None, environment) == width
 
 
 def test_a_real_terminal_is_asked_for_its_width() -> None:

@@ -291,7 +291,7 @@ async def test_an_internal_error_is_logged_counted_and_closes_one_socket_only(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     class Broken:
-        async def open(self, generation: int, wish: Any) -> Any:  # noqa: ARG002 - a connector's ability
+        async def open(self, generation: int, session_options: Any) -> Any:  # noqa: ARG002 - a connector's ability
             await trio.sleep(0.1)
             raise RuntimeError(f"a bug \x1b[31m{generation}")
 

@@ -20,10 +20,10 @@ KEY = "sk-proj-abcdefghijklmnopqrstuvwxyz0123"
 def test_locked_options_are_enforced_and_the_others_are_defaults() -> None:
     defaults = SessionDefaults(voice="marin", instructions="Be kind.", turn_detection="none")
     made = make_settings(ClientRules(locked=frozenset({"voice", "tools"})), session_defaults=defaults)
-    asking = make_session_config(made)
-    assert asking.enforced == {"voice": "marin"}
-    assert asking.defaults == {"instructions": "Be kind.", "turnDetection": "none"}
-    assert asking.requested_model({"model": "mine"}) == "mine"
+    session_config = make_session_config(made)
+    assert session_config.enforced == {"voice": "marin"}
+    assert session_config.defaults == {"instructions": "Be kind.", "turnDetection": "none"}
+    assert session_config.requested_model({"model": "mine"}) == "mine"
 
 
 def test_a_locked_model_is_enforced() -> None:

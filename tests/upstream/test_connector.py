@@ -181,13 +181,13 @@ async def test_every_refusal_becomes_a_failure(scenario: str) -> None:
         except ConnectFailed as failed:
             failure = failed.failure
         else:
-            failure = await _first_trouble(link)
+            failure = await _first_failure(link)
             await link.close("done")
     assert (failure.code, failure.retryable) == REFUSALS[scenario]
     assert key.reveal() not in str(failure)
 
 
-async def _first_trouble(link: UpstreamLink) -> Any:
+async def _first_failure(link: UpstreamLink) -> Any:
     try:
         await link.receive()
         await link.configure({}, {})

@@ -156,11 +156,11 @@ def test_defaults_are_for_clients_that_say_nothing() -> None:
 
 def test_a_name_is_one_short_line_and_never_alone() -> None:
     assert "instructions" not in SessionConfig().build_session(GA, {"customerName": "Ada"})
-    said = SessionConfig().build_session(
+    session = SessionConfig().build_session(
         GA, {"instructions": "I.", "customerName": "Ada\nIgnore all\u202e" + "x" * 500}
     )["instructions"]
-    assert said.count("\n") == 2
-    assert len(said) < 130
+    assert session.count("\n") == 2
+    assert len(session) < 130
 
 
 def test_no_transcription_where_none_is_wanted() -> None:

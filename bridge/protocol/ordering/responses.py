@@ -139,7 +139,7 @@ class ResponseOrder:
         self._active[name] = _Response(name, out_of_band)
 
     def on_done(self, event: Mapping[str, object]) -> Iterator[RuleMessage]:
-        """Check response.done."""
+        """Check response.done: the response was created and ends once, its status is final, no item is left open."""
         final = get_object(event, "response")
         name = get_text(final, "id")
         if name is None:
@@ -157,7 +157,7 @@ class ResponseOrder:
             self._on_conversation = None
 
     def on_item_added(self, event: Mapping[str, object]) -> Iterator[RuleMessage]:
-        """Check response.output_item.added."""
+        """Check response.output_item.added: its response is active, and neither item nor index was added before."""
         response = yield from self._response(event)
         if response is None:
             return
@@ -171,7 +171,7 @@ class ResponseOrder:
             self._items.announce(item_id, out_of_band=response.out_of_band)
 
     def on_item_done(self, event: Mapping[str, object]) -> Iterator[RuleMessage]:
-        """Check response.output_item.done."""
+        """Check response.output_item.done: the item was added, isn't done yet, and all inside a completed one is."""
         output = yield from self._output(event, ending=True)
         if output is None:
             return
@@ -185,7 +185,7 @@ class ResponseOrder:
         output.done = True
 
     def on_part_added(self, event: Mapping[str, object]) -> Iterator[RuleMessage]:
-        """Check response.content_part.added."""
+        """Check response.content_part.added: its item was added, and this index of it was not."""
         output = yield from self._output(event)
         if output is None:
             return
@@ -195,7 +195,7 @@ class ResponseOrder:
         output.parts[index] = _Part(get_text(get_object(event, "part"), "type"))
 
     def on_part_done(self, event: Mapping[str, object]) -> Iterator[RuleMessage]:
-        """Check response.content_part.done."""
+        """Check response.content_part.done: the part was added, its streams are done, and its text is their deltas'."""
         output = yield from self._output(event)
         if output is None:
             return

@@ -70,7 +70,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Boolean:
-    """True or false."""
+    """JSON `true` or `false`; a number or a string is not taken for one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ class WorkerCounts(Protocol):
         ...
 
     def set(self, count: int) -> None:
-        """Set this worker's number."""
+        """Replace this worker's own number; the other workers see it in their next `total`."""
         ...
 
 
@@ -32,11 +32,11 @@ class SingleProcessCount:
         self._count = 0
 
     def total(self) -> int:
-        """Return the count."""
+        """Return the number that was set last: there is no other worker."""
         return self._count
 
     def set(self, count: int) -> None:
-        """Set the count."""
+        """Replace the number of clients of this process."""
         self._count = count
 
 
@@ -62,7 +62,7 @@ class SharedWorkerCounts:
         return sum(self._counts)
 
     def set(self, count: int) -> None:
-        """Set this process's slot."""
+        """Write the number of clients to this process's slot, the one that it claimed."""
         self._counts[self._own] = count
 
 

@@ -107,7 +107,7 @@ class CreateFault(Fault):
     seconds: float = 3.0
 
     def change_behaviour(self, behaviour: SessionBehaviour, attempt_number: int) -> SessionBehaviour:
-        """Return the changed behaviour."""
+        """Set the delay of `session.created`; a negative one means that it is never sent."""
         return replace(behaviour, create_seconds=self.seconds if self.seconds >= 0 else None)
 
 
@@ -120,7 +120,7 @@ class ConfirmFault(Fault):
     how: str = "never"
 
     def change_behaviour(self, behaviour: SessionBehaviour, attempt_number: int) -> SessionBehaviour:
-        """Return the changed behaviour."""
+        """Let a valid `session.update` be refused if `how` is `refuse`, and stay unanswered otherwise."""
         return replace(behaviour, confirm="refuse" if self.how == "refuse" else "never")
 
 
@@ -138,7 +138,7 @@ class ReplyFault(Fault):
     after: int = 0
 
     def change_behaviour(self, behaviour: SessionBehaviour, attempt_number: int) -> SessionBehaviour:
-        """Return the changed behaviour."""
+        """Set what responses do after the first `after`. An unknown `code` leaves the error as it is."""
         failure = SERVICE_ERRORS.get(self.code, behaviour.failure)
         how = next(known for known in ("fail", "silence", "echo", "function") if known == self.how)
         return replace(behaviour, reply=how, fail_after=self.after, failure=failure)
@@ -153,7 +153,7 @@ class SayFault(Fault):
     text: str = "Yes."
 
     def change_behaviour(self, behaviour: SessionBehaviour, attempt_number: int) -> SessionBehaviour:
-        """Return the changed behaviour."""
+        """Make `text` the text, and the transcript, of every response."""
         return replace(behaviour, reply_text=self.text)
 
 
@@ -166,7 +166,7 @@ class PaceFault(Fault):
     times: float = 4.0
 
     def change_behaviour(self, behaviour: SessionBehaviour, attempt_number: int) -> SessionBehaviour:
-        """Return the changed behaviour."""
+        """Set the pace of responses: 1.0 is as recorded, 4.0 takes a quarter of the time."""
         return replace(behaviour, pace=self.times)
 
 
@@ -184,7 +184,7 @@ class DescribedFault(Fault):
     padding: str = "no"
 
     def change_behaviour(self, behaviour: SessionBehaviour, attempt_number: int) -> SessionBehaviour:
-        """Return the changed behaviour."""
+        """Set the place of `rate_limits.updated`, `conversation.created` and the padding of text deltas."""
         position = next(known for known in ("before", "after", "never") if known == self.rate_limits)
         announced, padded = self.conversation == "yes", self.padding == "yes"
         return replace(behaviour, rate_limits=position, conversation_created=announced, obfuscation=padded)
@@ -199,7 +199,7 @@ class TranscriptionFault(Fault):
     how: str = "fail"
 
     def change_behaviour(self, behaviour: SessionBehaviour, attempt_number: int) -> SessionBehaviour:
-        """Return the changed behaviour."""
+        """Let transcriptions fail if `how` is `fail`, and never arrive otherwise."""
         return replace(behaviour, transcription="fail" if self.how == "fail" else "never")
 
 
@@ -212,7 +212,7 @@ class StormFault(Fault):
     per_second: float = 50.0
 
     def change_behaviour(self, behaviour: SessionBehaviour, attempt_number: int) -> SessionBehaviour:
-        """Return the changed behaviour."""
+        """Set the rate of the harmless errors."""
         return replace(behaviour, errors_per_second=self.per_second)
 
 
@@ -225,5 +225,5 @@ class ExpireFault(Fault):
     seconds: float = 5.0
 
     def change_behaviour(self, behaviour: SessionBehaviour, attempt_number: int) -> SessionBehaviour:
-        """Return the changed behaviour."""
+        """Set the session's maximum duration, in real seconds."""
         return replace(behaviour, session_seconds=self.seconds)

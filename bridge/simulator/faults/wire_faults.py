@@ -54,7 +54,7 @@ class CloseFault(_MomentFault):
     reason: str = ""
 
     def actions(self) -> tuple[WireAction, ...]:
-        """Send the close frame."""
+        """Return one close frame with the code and the reason."""
         return (CloseFrame(self.code, self.reason),)
 
 
@@ -66,19 +66,19 @@ class DropFault(_MomentFault):
     summary: ClassVar[str] = "end the TCP connection without a close frame at the given moment"
 
     def actions(self) -> tuple[WireAction, ...]:
-        """End the connection."""
+        """Return one `Drop`: TCP ends in order (FIN), WebSocket does not."""
         return (Drop(),)
 
 
 @dataclass(frozen=True, slots=True)
 class ResetFault(_MomentFault):
-    """Reset the TCP connection."""
+    """Reset the TCP connection, so that the client sees an error (ECONNRESET) and no close frame."""
 
     name: ClassVar[str] = "reset"
     summary: ClassVar[str] = "reset the TCP connection at the given moment"
 
     def actions(self) -> tuple[WireAction, ...]:
-        """Reset the connection."""
+        """Return one `Reset`: the client gets RST."""
         return (Reset(),)
 
 
@@ -90,7 +90,7 @@ class HalfOpenFault(_MomentFault):
     summary: ClassVar[str] = "stop reading and writing at the given moment, but keep the socket open"
 
     def actions(self) -> tuple[WireAction, ...]:
-        """Freeze the connection."""
+        """Return one `Freeze`: nothing is read or written any more."""
         return (Freeze(),)
 
 
@@ -102,7 +102,7 @@ class GarbageFault(_MomentFault):
     summary: ClassVar[str] = "send a text frame that is not JSON at the given moment"
 
     def actions(self) -> tuple[WireAction, ...]:
-        """Send the frame."""
+        """Return a text frame with the HTML of a gateway's error page."""
         return (TextFrame("garbage", b"<html>502 Bad Gateway</html>"),)
 
 
@@ -178,7 +178,7 @@ class StallFault(Fault):
 
 @dataclass(frozen=True, slots=True)
 class DuplicateFault(Fault):
-    """Send some events twice."""
+    """Send some events twice in a row; `rate` is the probability for each event."""
 
     name: ClassVar[str] = "duplicate"
     summary: ClassVar[str] = "send events twice, with probability rate"

@@ -35,7 +35,7 @@ _CREATED = 1_756_339_200  # 2025-08-28, the day of general availability
 
 @dataclass(frozen=True, slots=True)
 class RestCall:
-    """One authorized REST call."""
+    """A REST request whose key was accepted: what the API needs to answer it."""
 
     request: HttpRequest
     key: str

@@ -31,7 +31,7 @@ class SecretRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SecretStore(Protocol):
-    """Keeps client secrets."""
+    """Where client secrets are kept between minting and use: in memory, or in files that several workers share."""
 
     def add(self, record: SecretRecord) -> str:
         """Create a secret for this record and return it."""

@@ -105,7 +105,7 @@ class Simulator(SimulatorState):
     # REST
 
     async def http(self, request: HttpRequest) -> HttpResponse:
-        """Answer one REST request."""
+        """Answer one REST request: count it, check its key, then let its scenario refuse it or the API answer."""
         path = request.path.rstrip("/")
         if path.startswith("/_sim/") and self._control is not None:
             return self._control.handle(request)

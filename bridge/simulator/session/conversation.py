@@ -65,7 +65,7 @@ class ConversationItems:
 
     @property
     def items(self) -> list[ConversationItem]:
-        """All items, in order."""
+        """All items in the order of the conversation, in a new list."""
         return list(self._items.values())
 
     def has_call(self, call_id: object) -> bool:

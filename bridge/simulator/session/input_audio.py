@@ -159,7 +159,7 @@ class InputAudio:
             del self._kept[: max(0, len(self._kept) - (self._total - position))]
 
     def clear(self, _event: Mapping[str, Any]) -> None:
-        """Handle `input_audio_buffer.clear`."""
+        """Handle `input_audio_buffer.clear`: forget the audio that is not committed, and the speech detected in it."""
         self._drop_before(self._total)
         self._speaking_item = None
         if self._vad is not None:

@@ -34,7 +34,7 @@ def add_item(state: SessionState, item: ConversationItem, after: str | None = No
 
 
 def create(state: SessionState, event: Mapping[str, Any]) -> None:
-    """Handle `conversation.item.create`."""
+    """Handle `conversation.item.create`: add the item and send its events, or send what is wrong with it."""
     given = event.get("item")
     if given is None:
         return state.reject("missing_required_parameter", "Missing required parameter: 'item'.", "item")
@@ -90,7 +90,7 @@ def _ga_part(part: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def delete(state: SessionState, event: Mapping[str, Any]) -> None:
-    """Handle `conversation.item.delete`."""
+    """Handle `conversation.item.delete`; an unknown id gets an error."""
     item = _find_item(state, event, "delete")
     if item is not None:
         state.conversation.remove(item.id)

@@ -72,7 +72,7 @@ def output_audio_tokens(ms: float) -> int:
 
 @dataclass(slots=True, kw_only=True)
 class RunningResponse:
-    """One response in progress."""
+    """One response from `response.created` to `response.done`: its settings, its output so far, and how it ends."""
 
     id: str
     in_conversation: bool

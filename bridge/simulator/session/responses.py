@@ -40,7 +40,7 @@ class SessionResponses:
         self._response_count = 0
 
     def create(self, event: Mapping[str, Any]) -> None:
-        """Handle `response.create`."""
+        """Handle `response.create`: start the response, or send why there is none: invalid, or another is active."""
         state = self._state
         given = event.get("response")
         given = {} if given is None else given

@@ -29,7 +29,7 @@ class DialPhase(StrEnum):
 
 
 class FailureReason(StrEnum):
-    """Why a phase failed."""
+    """Why a phase failed: what a finding is chosen by. The words for people are in `DialFailed.detail`."""
 
     NAME_UNKNOWN = "name-unknown"
     REFUSED = "refused"

@@ -28,7 +28,7 @@ class ActionRow:
 
 @dataclass(frozen=True, slots=True)
 class ActionTimeline:
-    """One run."""
+    """What was done to one run, in order, as a table of the page."""
 
     name: str
     rows: Truncated[ActionRow]
@@ -37,10 +37,10 @@ class ActionTimeline:
 def action_timelines(timelines: Sequence[Timeline], limits: PageLimits) -> Truncated[ActionTimeline]:
     """Lay out the timelines that are not sessions."""
     shown = take_first([timeline for timeline in timelines if not timeline.is_session], limits.timelines)
-    return Truncated(tuple(_course(timeline, limits) for timeline in shown.shown), shown.left_out)
+    return Truncated(tuple(_action_timeline(timeline, limits) for timeline in shown.shown), shown.left_out)
 
 
-def _course(timeline: Timeline, limits: PageLimits) -> ActionTimeline:
+def _action_timeline(timeline: Timeline, limits: PageLimits) -> ActionTimeline:
     shown = take_first(timeline.moments, limits.moments)
     steps = tuple(_step(moment, limits.short) for moment in shown.shown)
     return ActionTimeline(one_line(timeline.name, limits.short) or "run", Truncated(steps, shown.left_out))

@@ -192,5 +192,5 @@ def _summary(points: Sequence[Point], unit: str, *, dashed: bool) -> str:
     heights = [y for _, y in points]
     lowest, middle, highest = (format_number(float(f"{y:.4g}")) for y in (min(heights), median(heights), max(heights)))
     count_text = f"{len(points):,} points" if len(points) > 1 else "1 point"
-    figure = " (dashed)" if dashed else ""
-    return f"{count_text}: lowest {lowest}, median {middle}{figure}, highest {highest} {unit}".rstrip()
+    line_style = " (dashed)" if dashed else ""
+    return f"{count_text}: lowest {lowest}, median {middle}{line_style}, highest {highest} {unit}".rstrip()

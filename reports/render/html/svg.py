@@ -63,7 +63,7 @@ class SvgPlot:
     """Height of a dashed line: the median, if there is only one line."""
 
     def render(self) -> Markup:
-        """Return the SVG."""
+        """Return the plot as an `<svg>` element for the page, whose CSS colours it by the classes of its parts."""
         rows = self._rows()
         chart, roles = self._chart(_MARGIN + _LINE_HEIGHT * (1 + max(rows, default=-1))), list[str]()
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class HtmlCell:
-    """A cell."""
+    """A cell's text, shortened for the page. `is_word` says that it is no number, so that it is aligned left."""
 
     text: str
     is_word: bool
@@ -35,7 +35,7 @@ class HtmlRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HtmlTable:
-    """A table."""
+    """A table of the report, cut to the limits of the page."""
 
     name: str
     heading: str

@@ -59,7 +59,7 @@ class StreamFolder:
 
 
 def fold_moments(moments: Iterable[Moment]) -> list[Moment]:
-    """Fold a whole timeline."""
+    """Fold the streams of a whole timeline, as `StreamFolder` does for one that still grows."""
     folding = StreamFolder()
     lines = [line for moment in moments for line in folding.add(moment)]
     return [*lines, *folding.flush()]

@@ -10,12 +10,12 @@ def test_a_polite_caller_sends_none() -> None:
 
 
 def test_they_come_at_their_rate() -> None:
-    rude = BadMessages(20.0)
-    rude.start(100.0)
-    assert sum(len(rude.due(100.0 + step / 50)) for step in range(51)) == 21
+    messages = BadMessages(20.0)
+    messages.start(100.0)
+    assert sum(len(messages.due(100.0 + step / 50)) for step in range(51)) == 21
 
 
 def test_a_blocked_caller_catches_up_with_one_second_of_audio() -> None:
-    rude = BadMessages(20.0)
-    rude.start(100.0)
-    assert 20 <= len(rude.due(160.0)) <= 21
+    messages = BadMessages(20.0)
+    messages.start(100.0)
+    assert 20 <= len(messages.due(160.0)) <= 21

@@ -98,26 +98,27 @@ def test_an_unreachable_simulator_is_reported_with_its_address() -> None:
 class Stranger(BaseHTTPRequestHandler):
     """Some other server."""
 
-    said = b"<html>"
+    answer = b"<html>"
 
     def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(self.said)
+        self.wfile.write(self.answer)
 
     def log_message(self, *_: object) -> None:
         """Log nothing."""
 
 
 @pytest.mark.parametrize(
-    ("said", "told"), [(b"<html>", "no simulator's control API"), (b'{"live": "two"}', "sent an unexpected response")]
+    ("answer", "message"),
+    [(b"<html>", "no simulator's control API"), (b'{"live": "two"}', "sent an unexpected response")],
 )
-def test_another_server_is_reported(said: bytes, told: str) -> None:
-    stranger = type("Stranger", (Stranger,), {"said": said})
+def test_another_server_is_reported(answer: bytes, message: str) -> None:
+    stranger = type("Stranger", (Stranger,), {"answer": answer})
     with HTTPServer(("127.0.0.1", 0), stranger) as server:
         thread = threading.Thread(target=server.handle_request)
         thread.start()
-        with pytest.raises(ControlError, match=told):
+        with pytest.raises(ControlError, match=message):
             ControlClient(f"http://127.0.0.1:{server.server_port}").snapshot()
         thread.join(timeout=60)
 

@@ -163,10 +163,10 @@ def test_the_simulator_is_asked_for_cuts_and_faults() -> None:
 
 
 @pytest.mark.parametrize(
-    ("action", "said"), [(CutUpstream(), "--control"), (SetFaults(), "--control"), (Deploy(), "--deploy-command")]
+    ("action", "message"), [(CutUpstream(), "--control"), (SetFaults(), "--control"), (Deploy(), "--deploy-command")]
 )
-def test_what_there_is_nothing_for_is_refused_with_the_option_to_give(action: Action, said: str) -> None:
-    with pytest.raises(ActionError, match=said):
+def test_what_there_is_nothing_for_is_refused_with_the_option_to_give(action: Action, message: str) -> None:
+    with pytest.raises(ActionError, match=message):
         RunExecutor(FakeRunner(), recorder()).execute(action)
 
 
@@ -175,15 +175,15 @@ def words(code: str) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("command", "message"),
     [
         (words("import sys; sys.exit('no room\\nno bridge')"), "the deploy command exited with code 1: no bridge"),
         (words("import sys; sys.exit(3)"), "the deploy command exited with code 3: no output"),
         (("/no/such/command",), "the deploy command can't be run: .*No such file"),
     ],
 )
-def test_a_failed_deploy_reports_why(command: tuple[str, ...], said: str) -> None:
-    with pytest.raises(ActionError, match=said):
+def test_a_failed_deploy_reports_why(command: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ActionError, match=message):
         RunExecutor(FakeRunner(), recorder(), deploy_command=command).execute(Deploy())
 
 

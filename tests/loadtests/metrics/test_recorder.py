@@ -25,10 +25,10 @@ class Locust:
     """Locust's event hook; keeps what it gets."""
 
     def __init__(self) -> None:
-        self.told: list[dict[str, Any]] = []
+        self.fired: list[dict[str, Any]] = []
 
-    def __call__(self, **said: Any) -> None:
-        self.told.append(said)
+    def __call__(self, **fields: Any) -> None:
+        self.fired.append(fields)
 
 
 def make_recorder() -> tuple[ProcessRecorder, Clock, Locust]:
@@ -42,23 +42,23 @@ def test_a_duration_is_recorded_and_shown_in_locusts_statistics() -> None:
     recorder.record_duration("ready", 0.25)
     assert recorder.measurements.durations_by_second("ready")[3].count == 1
     assert recorder.measurements.percentile("ready", 50) == pytest.approx(250, rel=0.002)
-    (said,) = locust.told
-    assert (said["name"], said["response_time"], said["exception"]) == ("ready", 250, None)
+    (fired,) = locust.fired
+    assert (fired["name"], fired["response_time"], fired["exception"]) == ("ready", 250, None)
 
 
 def test_a_failure_is_counted_and_reported_with_its_reason() -> None:
     recorder, _, locust = make_recorder()
     recorder.record_failure("failed_connects", "nobody there", 0.1)
     assert recorder.measurements.total("failed_connects") == 1
-    assert repr(locust.told[0]["exception"]) == "nobody there", "Locust shows it so"
+    assert repr(locust.fired[0]["exception"]) == "nobody there", "Locust shows it so"
 
 
 def test_an_error_message_is_counted_and_is_no_failure_to_locust() -> None:
     recorder, _, locust = make_recorder()
     recorder.record_error("INVALID_MESSAGE")
     assert recorder.measurements.total("errors") == 1
-    assert locust.told[0]["exception"] is None
-    assert locust.told[0]["response_time"] is None
+    assert locust.fired[0]["exception"] is None
+    assert locust.fired[0]["response_time"] is None
 
 
 @pytest.mark.parametrize("code", ["SESSION_NOT_READY", "NO_SESSION_EXISTS", "session_not_ready"])
@@ -132,7 +132,7 @@ def test_those_apart_count_and_how_long_they_take_does_not() -> None:
         "errors",
         "failed_calls",
     }
-    assert "turn" not in {said["name"] for said in locust.told}
+    assert "turn" not in {fired["name"] for fired in locust.fired}
 
 
 def test_every_recorded_name_is_a_measure() -> None:

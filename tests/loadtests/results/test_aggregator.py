@@ -52,9 +52,9 @@ def test_a_target_that_is_clearly_down_ends_the_run() -> None:
 def test_progress_shows_the_measurements_so_far() -> None:
     aggregator = aggregated(worker_report(calls=2, turn=100, turns=3, failed_calls=1, failed_connects=2))
     aggregator.tick(2.0, 2)
-    told = aggregator.progress(2.0)
-    assert (told["callers"], told["users"], told["turns"], told["failed"]) == (2, 2, 3, 3)
-    assert told["ready_ms"] is None
+    progress = aggregator.progress(2.0)
+    assert (progress["callers"], progress["users"], progress["turns"], progress["failed"]) == (2, 2, 3, 3)
+    assert progress["ready_ms"] is None
 
 
 def test_many_kinds_of_failures_do_not_grow_without_end() -> None:

@@ -63,14 +63,14 @@ def test_it_starts_again_on_the_port_that_it_had(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "said"),
+    ("code", "line"),
     [
         ("import sys; sys.exit('the port is taken')", "it did not start: the port is taken; log: "),
         ("pass", "it did not start: no output; log: "),
     ],
 )
-def test_one_that_exits_before_it_serves_is_reported_with_its_last_line(tmp_path: Path, code: str, said: str) -> None:
-    with pytest.raises(ChildError, match=said):
+def test_one_that_exits_before_it_serves_is_reported_with_its_last_line(tmp_path: Path, code: str, line: str) -> None:
+    with pytest.raises(ChildError, match=line):
         started(tmp_path, (sys.executable, "-c", code))
 
 

@@ -32,7 +32,7 @@ def test_progress_arrives_in_order_and_whole() -> None:
         channel.send_progress({"at": number})
         if number % 10 == 9:
             assert parent.read()
-    assert [told["at"] for told in reports] == list(range(100))
+    assert [report["at"] for report in reports] == list(range(100))
     parent.connection.close()
     channel.connection.close()
 
@@ -45,23 +45,23 @@ def test_a_failed_request_is_reported(what: str, words: str) -> None:
 def asked(what: str) -> str:
     """Send a request from a thread, as another process would, and return the response or the error."""
     channel, parent = ends({"resources": lambda: {"bridge": [1, 2]}, "no": refuse}, [])
-    said: list[str] = []
+    answers: list[str] = []
 
     def ask() -> None:
         try:
-            said.append(str(channel.request(what)))
+            answers.append(str(channel.request(what)))
         except ChannelError as error:
-            said.append(str(error))
+            answers.append(str(error))
 
     thread = threading.Thread(target=ask)
     thread.start()
-    while not said:
+    while not answers:
         parent.read()
         thread.join(timeout=0.05)
         parent.connection.setblocking(False)
     parent.connection.close()
     channel.connection.close()
-    return said[0]
+    return answers[0]
 
 
 def test_an_answer_comes_back() -> None:

@@ -74,7 +74,7 @@ class Doorman:
                 received = ""
 
 
-async def look_at(answers: dict[str, tuple[Any, ...]]) -> Report:
+async def check_native(answers: dict[str, tuple[Any, ...]]) -> Report:
     async with trio.open_nursery() as nursery:
         report = await run_probe(memory_target(nursery, Doorman(answers), URL))
         nursery.cancel_scope.cancel()
@@ -82,7 +82,7 @@ async def look_at(answers: dict[str, tuple[Any, ...]]) -> Report:
 
 
 async def test_a_door_that_says_the_least_passes(autojump_clock: trio.testing.MockClock) -> None:
-    report = await look_at(GOOD)
+    report = await check_native(GOOD)
     assert bad(report) == []
     assert [f.check for f in report.findings] == [check.name for check in CHECKS[EndpointKind.NATIVE]]
     assert at_row(report, "tracer").code == "BRIDGE-TRACER-UNSEEN"
@@ -113,21 +113,21 @@ async def test_a_door_that_does_one_thing_wrong(
     wrong = dict(GOOD)
     if event == "input_audio_buffer.commit":
         wrong["response.create"] = ()
-    report = await look_at({**wrong, event: answers})
+    report = await check_native({**wrong, event: answers})
     assert bad(report)[0] == (row, code)
     assert len(bad(report)) == 1
 
 
 async def test_an_answer_that_is_cancelled_is_none(autojump_clock: trio.testing.MockClock) -> None:
     cancelled = {**DONE, "response": {"status": "cancelled"}}
-    finding = at_row(await look_at({**GOOD, "response.create": (cancelled,)}), "speech out")
+    finding = at_row(await check_native({**GOOD, "response.create": (cancelled,)}), "speech out")
     assert finding.code == "BRIDGE-NO-SPEECH-OUT"
     assert finding.evidence[0].value == "response.done with status cancelled, without audio"
 
 
 async def test_speech_that_an_endpoint_reports_as_dropped_is_reported(autojump_clock: trio.testing.MockClock) -> None:
     notice = {"type": "bridge_error", "code": "audio_dropped", "message": "60 ms of audio and 0 other messages."}
-    report = await look_at({**GOOD, "session.update": ({"type": "error", "error": notice}, UPDATED)})
+    report = await check_native({**GOOD, "session.update": ({"type": "error", "error": notice}, UPDATED)})
     assert bad(report) == [("early speech", "BRIDGE-SPEECH-DROPPED")]
     assert at_row(report, "early speech").evidence[0].value == "60 ms"
 

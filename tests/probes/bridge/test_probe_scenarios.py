@@ -51,7 +51,7 @@ HEALTHY = (
     "fails-later",
 )
 #: Scenarios that lead to the same code at both endpoints, by row and code.
-TROUBLES: dict[tuple[str, str], tuple[str, ...]] = {
+PROBLEM_SCENARIOS: dict[tuple[str, str], tuple[str, ...]] = {
     ("session", "AUTHENTICATION-FAILED"): ("invalid-key", "no-credential", "handshake-401"),
     ("session", "ACCESS-DENIED"): ("no-access", "wrong-country", "handshake-403"),
     ("session", "MODEL-NOT-AVAILABLE"): ("no-model", "model-gone", "invalid-model"),
@@ -94,11 +94,11 @@ TROUBLES: dict[tuple[str, str], tuple[str, ...]] = {
     ("speech out", "UPSTREAM-ERROR"): ("rate-limited", "failed-response", "cut-frames"),
     ("speech out", "NO-SPEECH-OUT"): ("mute",),
 }
-EXPECTED = {name: (row, f"BRIDGE-{slug}") for (row, slug), names in TROUBLES.items() for name in names}
+EXPECTED = {name: (row, f"BRIDGE-{slug}") for (row, slug), names in PROBLEM_SCENARIOS.items() for name in names}
 #: At the native endpoint one scenario of each kind is enough, because both endpoints share the code.
 RUNS = [
     *((name, "ws://localhost:1") for name in EXPECTED),
-    *((names[0], NATIVE_URL) for names in TROUBLES.values()),
+    *((names[0], NATIVE_URL) for names in PROBLEM_SCENARIOS.values()),
     ("not-confirmed", NATIVE_URL),
 ]
 #: What the two endpoints show differently.
@@ -140,10 +140,10 @@ async def reference(
     key = Secret(SCENARIOS[scenario].key)
     async with (
         simulated_upstream(key=key) as (simulator, connector),
-        running_bridge(make_settings(rules), connector=connector) as house,
+        running_bridge(make_settings(rules), connector=connector) as running,
         trio.open_nursery() as nursery,
     ):
-        target = memory_target(nursery, Served(house.bridge), url, token=token)
+        target = memory_target(nursery, Served(running.bridge), url, token=token)
         yield replace(target, upstream_tracer=partial(simulator.journal.tracer_account, key.reveal()))
         nursery.cancel_scope.cancel()
 
@@ -245,11 +245,11 @@ async def test_a_bridge_that_owns_the_session_is_spoken_to_in_its_own_way(
 async def test_a_bridge_that_goes_down_says_so_before_and_at_the_door(autojump_clock: trio.testing.MockClock) -> None:
     async with (
         simulated_upstream() as (_, connector),
-        running_bridge(connector=connector) as house,
+        running_bridge(connector=connector) as running,
         trio.open_nursery() as nursery,
     ):
-        house.bridge.drain()
-        report = await run_probe(memory_target(nursery, Served(house.bridge)))
+        running.bridge.drain()
+        report = await run_probe(memory_target(nursery, Served(running.bridge)))
         nursery.cancel_scope.cancel()
     assert bad(report) == [("health", "BRIDGE-NOT-READY"), ("upgrade", "BRIDGE-SERVER-BUSY")]
     assert at_row(report, "health").evidence[0].value == "/readyz 503 draining"

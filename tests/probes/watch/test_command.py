@@ -127,7 +127,7 @@ def test_a_signal_ends_it_in_good_order_with_its_last_line(tmp_path: Path, sent:
         assert process.stdout is not None
         first = json.loads(process.stdout.readline())
         process.send_signal(sent)
-        out, complaints = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=60)
     (last,) = out.splitlines()
     assert (first["kind"], json.loads(last)["kind"]) == ("run", "end")
-    assert (process.returncode, complaints) == (code, b"")
+    assert (process.returncode, err) == (code, b"")

@@ -40,9 +40,9 @@ class Looking:
 
     def run(self, target: ServiceTarget, modules: Sequence[str]) -> ProbeRun[ServiceTarget]:
         self.asked.append((target.upstream.base_url, tuple(modules)))
-        return ProbeRun(tool="t", probe=self._look, open_subject=lambda: nullcontext(target), secrets=target.secrets)
+        return ProbeRun(tool="t", probe=self._check, open_subject=lambda: nullcontext(target), secrets=target.secrets)
 
-    async def _look(self, _: ServiceTarget) -> AsyncGenerator[ProbeItem, None]:
+    async def _check(self, _: ServiceTarget) -> AsyncGenerator[ProbeItem, None]:
         try:
             yield CheckRow("access", "key").passed("fine")
             await trio.sleep(self.seconds)

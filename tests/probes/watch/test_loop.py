@@ -38,9 +38,9 @@ class Runs:
         self._found = iter(found)
 
     def make(self) -> ProbeRun[FileSubject]:
-        return ProbeRun(tool="t", probe=self._look, open_subject=lambda: nullcontext(FileSubject()))
+        return ProbeRun(tool="t", probe=self._check, open_subject=lambda: nullcontext(FileSubject()))
 
-    async def _look(self, _: FileSubject) -> AsyncGenerator[Finding, None]:
+    async def _check(self, _: FileSubject) -> AsyncGenerator[Finding, None]:
         began = trio.current_time()
         await trio.sleep(next(self._seconds))
         self.times.append((began, trio.current_time()))

@@ -35,7 +35,7 @@ UNIONS = {
 }
 
 
-def told_by_the_sdk(union: str) -> Fields:
+def fields_of_the_sdk(union: str) -> Fields:
     module, _, name = union.rpartition(".")
     members = get_args(get_args(getattr(import_module(f"openai.types.{module}"), name))[0])
     return dict(fields_of(member) for member in members)
@@ -69,7 +69,7 @@ def test_no_event_is_missing_and_none_is_there_twice(dialect: Dialect) -> None:
 @pytest.mark.parametrize(("dialect", "from_server"), UNIONS)
 def test_the_tables_agree_with_the_official_sdk(dialect: Dialect, *, from_server: bool) -> None:
     ours = plain((SERVER_EVENTS if from_server else CLIENT_EVENTS)[dialect])
-    theirs = told_by_the_sdk(UNIONS[dialect, from_server])
+    theirs = fields_of_the_sdk(UNIONS[dialect, from_server])
     for name in NOT_IN_SDK & ours.keys() - theirs.keys():
         del ours[name]
     assert ours == theirs

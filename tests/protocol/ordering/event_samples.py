@@ -111,13 +111,13 @@ def _output(
     response_id: str, begun: Event, ended: Event, inside: list[Event], *, in_conversation: bool = True
 ) -> list[Event]:
     at = {"response_id": response_id, "output_index": 0}
-    told = [event("conversation.item.added", previous_item_id=None, item=begun)] if in_conversation else []
-    told_end = [event("conversation.item.done", previous_item_id=None, item=ended)] if in_conversation else []
+    item_added = [event("conversation.item.added", previous_item_id=None, item=begun)] if in_conversation else []
+    item_done = [event("conversation.item.done", previous_item_id=None, item=ended)] if in_conversation else []
     return [
         event("response.output_item.added", item=begun, **at),
-        *told,
+        *item_added,
         *inside,
-        *told_end,
+        *item_done,
         event("response.output_item.done", item=ended, **at),
     ]
 

@@ -169,8 +169,8 @@ def _done_with_open_part(events: Events) -> list[Events]:
 
 
 def _unknown_item(events: Events) -> list[Events]:
-    told = [f"conversation.item.{what}" for what in ("truncated", "deleted", "retrieved")]
-    return [edited(events, i, item_id=NOBODY, item={"id": NOBODY}) for i in where(events, *told)]
+    about_items = [f"conversation.item.{what}" for what in ("truncated", "deleted", "retrieved")]
+    return [edited(events, i, item_id=NOBODY, item={"id": NOBODY}) for i in where(events, *about_items)]
 
 
 def _truncated_user(events: Events) -> list[Events]:
@@ -276,8 +276,8 @@ def _text_differs(events: Events) -> list[Events]:
     ]
     longer = [edited(events, i, **{name: events[i][name] + "!"}) for i, name in ends]
     parts = [i for i in where(events, "response.content_part.done") if streams_precede(events, i)]
-    told = [edited(events, i, part={"text": "something else", "transcript": "something else"}) for i in parts]
-    return lost + longer + told
+    other_text = [edited(events, i, part={"text": "something else", "transcript": "something else"}) for i in parts]
+    return lost + longer + other_text
 
 
 def _arguments_of_message(events: Events) -> list[Events]:

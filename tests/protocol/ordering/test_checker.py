@@ -86,10 +86,10 @@ def test_rate_limits_may_come_anywhere_around_a_response(place: int) -> None:
 
 
 def test_a_transcription_may_come_before_during_and_after_the_response() -> None:
-    told = transcribed("item_u", "one", " two")
+    transcript = transcribed("item_u", "one", " two")
     answer = [created("resp_1"), *written("resp_1", "item_a", ["Hi"]), done("resp_1")]
     for at in range(len(answer) + 1):
-        assert violations(ga(*heard("item_u"), *answer[:at], *told, *answer[at:])) == []
+        assert violations(ga(*heard("item_u"), *answer[:at], *transcript, *answer[at:])) == []
 
 
 def test_only_a_completed_response_must_be_complete_inside() -> None:
@@ -164,8 +164,8 @@ def test_older_beta_servers_may_leave_out_the_usage_of_a_transcription() -> None
     opening = event("session.created", session={})
     ended = transcribed("item_1", "a")[-1]
     del ended["usage"]
-    told = [opening, event("conversation.item.created", item=item("item_1")), ended]
-    assert violations(ValidSequence(Dialect.BETA, SessionKind.CONVERSATION, numbered(told))) == []
+    events = [opening, event("conversation.item.created", item=item("item_1")), ended]
+    assert violations(ValidSequence(Dialect.BETA, SessionKind.CONVERSATION, numbered(events))) == []
 
 
 def test_turning_turn_detection_off_lets_an_unfinished_turn_go() -> None:

@@ -23,7 +23,7 @@ def committed(item_id: str) -> Event:
     return event("input_audio_buffer.committed", item_id=item_id)
 
 
-def told(what: str, item_id: str, role: str = "user", status: str = "completed") -> Event:
+def item_event(what: str, item_id: str, role: str = "user", status: str = "completed") -> Event:
     return event(f"conversation.item.{what}", item=item(item_id, role, status))
 
 
@@ -31,7 +31,8 @@ def test_an_item_goes_from_speech_to_deletion() -> None:
     items = ItemOrder(Dialect.GA)
     lives = []
     deleted = event("conversation.item.deleted", item_id="i")
-    for entry in (started("i"), stopped("i"), committed("i"), told("added", "i"), told("done", "i"), deleted):
+    added, done = item_event("added", "i"), item_event("done", "i")
+    for entry in (started("i"), stopped("i"), committed("i"), added, done, deleted):
         assert rules(items, entry) == []
         lives.append(items.state("i"))
     assert lives == [
@@ -46,27 +47,28 @@ def test_an_item_goes_from_speech_to_deletion() -> None:
 
 def test_the_beta_has_one_event_per_item() -> None:
     items = ItemOrder(Dialect.BETA)
-    assert rules(items, committed("i"), told("created", "i")) == []
+    assert rules(items, committed("i"), item_event("created", "i")) == []
     assert items.state("i") is ItemState.DONE
-    assert rules(items, told("created", "i")) == ["item-added-twice"]
+    assert rules(items, item_event("created", "i")) == ["item-added-twice"]
 
 
 @pytest.mark.parametrize("what", ["added", "created"])
 def test_a_ga_server_may_send_created_before_or_after_added(what: str) -> None:
     other = "created" if what == "added" else "added"
-    assert rules(ItemOrder(Dialect.GA), told(what, "i"), told(other, "i"), told("done", "i")) == []
+    assert rules(ItemOrder(Dialect.GA), item_event(what, "i"), item_event(other, "i"), item_event("done", "i")) == []
 
 
 @pytest.mark.parametrize("step", ["added", "created"])
 @pytest.mark.parametrize("speech", [1, 2])
 def test_an_announced_item_waits_for_its_commit(step: str, speech: int) -> None:
     before = [started("i"), stopped("i")][:speech]
-    assert rules(ItemOrder(Dialect.GA), *before, told(step, "i")) == ["item-before-commit"]
+    assert rules(ItemOrder(Dialect.GA), *before, item_event(step, "i")) == ["item-before-commit"]
 
 
 def test_after_a_violation_an_item_does_not_fall_back() -> None:
     items = ItemOrder(Dialect.GA)
-    assert rules(items, told("added", "i"), told("done", "i"), told("added", "i")) == ["item-added-twice"]
+    added, done = item_event("added", "i"), item_event("done", "i")
+    assert rules(items, added, done, added) == ["item-added-twice"]
     assert items.state("i") is ItemState.DONE
     assert list(items.finish()) == []
 
@@ -74,15 +76,16 @@ def test_after_a_violation_an_item_does_not_fall_back() -> None:
 def test_an_unfinished_item_of_a_cancelled_response_may_be_done_later_or_never() -> None:
     items = ItemOrder(Dialect.GA)
     items.announce("i", out_of_band=False)
-    rules(items, told("added", "i", "assistant", "in_progress"))
+    rules(items, item_event("added", "i", "assistant", "in_progress"))
     items.abandon("i")
     assert list(items.finish()) == []
-    assert rules(items, told("done", "i", "assistant")) == []
+    assert rules(items, item_event("done", "i", "assistant")) == []
 
 
 def test_an_items_that_the_model_writes_is_announced_first_but_the_clients_are_not() -> None:
-    assert rules(ItemOrder(Dialect.GA), told("added", "i", "assistant")) == []
-    assert rules(ItemOrder(Dialect.GA), told("added", "i", "assistant", "in_progress")) == ["item-before-output-item"]
+    assert rules(ItemOrder(Dialect.GA), item_event("added", "i", "assistant")) == []
+    by_the_model = item_event("added", "i", "assistant", "in_progress")
+    assert rules(ItemOrder(Dialect.GA), by_the_model) == ["item-before-output-item"]
 
 
 def test_a_cleared_buffer_lets_the_turn_go() -> None:
@@ -96,17 +99,17 @@ def test_a_cleared_buffer_lets_the_turn_go() -> None:
 
 def test_the_previous_item_must_be_another_known_item() -> None:
     for previous in ("i", "stranger"):
-        entry = {**told("added", "i"), "previous_item_id": previous}
+        entry = {**item_event("added", "i"), "previous_item_id": previous}
         assert rules(ItemOrder(Dialect.GA), entry) == ["previous-item-unknown"]
-    assert rules(ItemOrder(Dialect.GA), {**told("added", "i"), "previous_item_id": "root"}) == []
+    assert rules(ItemOrder(Dialect.GA), {**item_event("added", "i"), "previous_item_id": "root"}) == []
 
 
 def test_a_deleted_item_may_still_be_the_previous_item() -> None:
     items = ItemOrder(Dialect.GA)
     deleted = event("conversation.item.deleted", item_id="i")
-    assert rules(items, told("added", "i"), told("done", "i"), deleted) == []
-    assert rules(items, {**told("added", "j"), "previous_item_id": "i"}) == []
-    assert rules(items, deleted, told("retrieved", "i")) == ["item-unknown", "item-unknown"]
+    assert rules(items, item_event("added", "i"), item_event("done", "i"), deleted) == []
+    assert rules(items, {**item_event("added", "j"), "previous_item_id": "i"}) == []
+    assert rules(items, deleted, item_event("retrieved", "i")) == ["item-unknown", "item-unknown"]
 
 
 def walk(steps: str, dialect: Dialect) -> list[str]:
@@ -126,7 +129,7 @@ def walk(steps: str, dialect: Dialect) -> list[str]:
             case "deleted":
                 broken += rules(items, event("conversation.item.deleted", item_id="i"))
             case _:
-                broken += rules(items, told(step, "i"))
+                broken += rules(items, item_event(step, "i"))
     return broken
 
 
@@ -195,6 +198,6 @@ def test_a_committed_item_is_added_before_the_next_commit() -> None:
 def test_an_unknown_item_is_called_unknown_and_a_known_one_by_its_state() -> None:
     items = ItemOrder(Dialect.GA)
     [(_, unknown)] = items.feed("conversation.item.deleted", event("conversation.item.deleted", item_id="i"))
-    rules(items, told("added", "j"))
-    [(_, known)] = items.feed("conversation.item.added", told("added", "j"))
+    rules(items, item_event("added", "j"))
+    [(_, known)] = items.feed("conversation.item.added", item_event("added", "j"))
     assert (unknown, known) == ("i is unknown", "j is added already")

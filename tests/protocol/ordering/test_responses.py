@@ -122,8 +122,8 @@ def test_a_response_completes_after_its_items_are_done_in_the_conversation() -> 
     items = ItemOrder(Dialect.GA)
     responses = ResponseOrder(items)
     events = [created("r1"), *written("r1", "i1", ["Hi"])]
-    told = [entry for entry in events if entry["type"] != "conversation.item.done"]
-    for entry in told:
+    without_done = [entry for entry in events if entry["type"] != "conversation.item.done"]
+    for entry in without_done:
         assert [*items.feed(entry["type"], entry), *responses.feed(entry["type"], entry)] == []
     expected = "r1 completed before conversation.item.done of i1"
     assert found(responses, done("r1")) == [("response-done-item-open", expected)]

@@ -52,7 +52,7 @@ _VAD_WITHOUT = {"transcription": {"model": "gpt-live-transcribe"}, "turn_detecti
 _UNHEARING = {"type": "session.update", "session": {"type": "transcription", "audio": {"input": _VAD_WITHOUT}}}
 _CREATE = {"type": "response.create"}
 
-_REFUSED_AT_THE_DOOR: tuple[SimulatedCase, ...] = (
+_REFUSED_AT_THE_UPGRADE: tuple[SimulatedCase, ...] = (
     SimulatedCase("invalid_api_key", "KEY-REFUSED", SessionProvocation(key="sk-invalid-0000"), "by scenario"),
     SimulatedCase("invalid_api_key", "KEY-REFUSED", SessionProvocation(key="[object Object]"), "a placeholder"),
     SimulatedCase(
@@ -218,4 +218,4 @@ _REFUSED_OVER_HTTP: tuple[SimulatedCase, ...] = (
         scenario="mint-quota"), "no credit with an SDP offer"),
 )  # fmt: skip
 
-ERROR_CASES: tuple[SimulatedCase, ...] = (*_REFUSED_AT_THE_DOOR, *_REFUSED_IN_A_SESSION, *_REFUSED_OVER_HTTP)
+ERROR_CASES: tuple[SimulatedCase, ...] = (*_REFUSED_AT_THE_UPGRADE, *_REFUSED_IN_A_SESSION, *_REFUSED_OVER_HTTP)

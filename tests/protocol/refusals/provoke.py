@@ -132,9 +132,9 @@ async def observe(how: Provocation) -> Observation:
         async with open_simulator(Settings(scenario=setup.scenario, faults=faults, pace=50.0)) as running:
             match how:
                 case SessionProvocation():
-                    return await _talk(running, how)
+                    return await _converse(running, how)
                 case UpgradeProvocation():
-                    return await _knock(running, how)
+                    return await _upgrade(running, how)
                 case RestProvocation():
                     return await _fetch(running, how)
                 case TlsProvocation():
@@ -147,7 +147,7 @@ def _url(running: RunningSimulator, path: str, query: str, scheme: str = "ws") -
     return f"{scheme}://{running.host}:{running.port}{path}" + (f"?{query}" if query else "")
 
 
-async def _talk(running: RunningSimulator, how: SessionProvocation) -> SessionObservation:
+async def _converse(running: RunningSimulator, how: SessionProvocation) -> SessionObservation:
     headers = (*how.headers, *((("authorization", f"Bearer {how.key}"),) if how.key else ()))
     upgraded = await dial(_url(running, how.path, how.query), headers=headers)
     talking = _Talking(upgraded.link)
@@ -210,7 +210,7 @@ def _error_in(event: Event) -> Mapping[str, Any] | None:
     return found
 
 
-async def _knock(running: RunningSimulator, how: UpgradeProvocation) -> HttpObservation:
+async def _upgrade(running: RunningSimulator, how: UpgradeProvocation) -> HttpObservation:
     try:
         upgraded = await dial(_url(running, how.path, how.query), headers=how.headers)
     except HandshakeRefused as refused:

@@ -192,7 +192,7 @@ def test_no_two_flat_fields_go_to_the_same_place() -> None:
 
 
 def test_a_response_goes_both_ways_with_its_items() -> None:
-    said = {"type": "message", "role": "assistant", "content": [{"type": "text", "text": "Hi"}]}
+    answer = {"type": "message", "role": "assistant", "content": [{"type": "text", "text": "Hi"}]}
     flat = {
         "modalities": ["audio", "text"],
         "voice": "sage",
@@ -200,7 +200,7 @@ def test_a_response_goes_both_ways_with_its_items() -> None:
         "max_response_output_tokens": "inf",
         "conversation": "none",
         "metadata": {"a": "b"},
-        "input": [said],
+        "input": [answer],
     }
     there = response_to_nested(flat)
     assert "type" not in there.fields

@@ -109,7 +109,7 @@ def test_what_a_name_means_is_read_from_whole_words() -> None:
 def test_a_metric_that_is_missing_is_reported_and_a_new_one_is_not() -> None:
     before, after = (report(metrics=(ReportMetric(name, 1.0),)) for name in ("old_seconds", "new_seconds"))
     comparison = compare(StoredReport(before, 0), StoredReport(after, 0))
-    assert [(one.name, one.change) for one in comparison.figures] == [("old_seconds", ChangeKind.UNSEEN)]
+    assert [(one.name, one.change) for one in comparison.metrics] == [("old_seconds", ChangeKind.UNSEEN)]
     assert comparison.verdict == "same"
 
 

@@ -60,12 +60,12 @@ def test_labels_hold_any_text() -> None:
 
 
 def test_what_was_measured_is_there_under_its_name() -> None:
-    figures = (
+    metrics = (
         ReportMetric("events_ready_seconds", 0.0012),
         ReportMetric("odd name!", 3),
         ReportMetric("probe_success", 7),
     )
-    text = render(report(metrics=figures), 0)
+    text = render(report(metrics=metrics), 0)
     assert value(text, "sherpa_events_ready_seconds") == 0.0012
     assert value(text, "sherpa_odd_name_") == 3
     assert value(text, "sherpa_probe_success") == 1

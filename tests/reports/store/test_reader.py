@@ -68,7 +68,7 @@ def test_a_report_of_a_later_version_of_the_same_schema_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (b"", "it is empty"),
         (b" \n", "it is empty"),
@@ -90,8 +90,8 @@ def test_a_report_of_a_later_version_of_the_same_schema_is_read() -> None:
     ],
     ids=range(17),
 )
-def test_what_is_no_report_is_refused_in_one_line(text: bytes, said: str) -> None:
-    with pytest.raises(InvalidReportError, match=said) as refused:
+def test_what_is_no_report_is_refused_in_one_line(text: bytes, message: str) -> None:
+    with pytest.raises(InvalidReportError, match=message) as refused:
         read_report(text)
     assert len(str(refused.value).splitlines()) == 1
     assert len(str(refused.value)) < 300

@@ -30,12 +30,12 @@ def admission(rules: ClientRules, present: ActiveSessions | None = None) -> Admi
     return AdmissionPolicy(rules, present or ActiveSessions(), InMemoryUsedTickets(), unix_now=lambda: NOW)
 
 
-def asking(headers: Mapping[str, str], query: Mapping[str, str] | None = None, peer: str = PEER) -> HttpRequest:
+def request_with(headers: Mapping[str, str], query: Mapping[str, str] | None = None, peer: str = PEER) -> HttpRequest:
     return HttpRequest(method="GET", path="/", query=query or {}, target="/", headers=tuple(headers.items()), peer=peer)
 
 
 def request(query: Mapping[str, str] | None = None, *, peer: str = PEER, **headers: str) -> HttpRequest:
-    return asking(headers, query, peer)
+    return request_with(headers, query, peer)
 
 
 def code(rejection: Rejection | None) -> tuple[int, str] | None:
@@ -120,7 +120,7 @@ def test_an_allowed_origin_still_needs_a_token() -> None:
 def test_the_token_is_accepted_as_bearer_or_as_subprotocol(
     headers: dict[str, str], subprotocols: tuple[str, ...], outcome: tuple[int, str] | None
 ) -> None:
-    assert code(admission(GUARDED).check(asking(headers), subprotocols)) == outcome
+    assert code(admission(GUARDED).check(request_with(headers), subprotocols)) == outcome
 
 
 @pytest.mark.parametrize("way", ["query", "bearer", "subprotocol"])
@@ -211,4 +211,4 @@ def test_a_draining_bridge_rejects_every_client() -> None:
 def test_only_a_trusted_proxy_may_forward_an_address(peer: str, forwarded: str | None, address: str) -> None:
     policy = admission(ClientRules(trusted_proxies=("10.0.0.1", "10.0.0.2")))
     headers = {} if forwarded is None else {"x-forwarded-for": forwarded}
-    assert policy.client_address(asking(headers, peer=peer)) == address
+    assert policy.client_address(request_with(headers, peer=peer)) == address

@@ -51,7 +51,7 @@ def test_a_worker_that_died_before_its_first_snapshot_is_retired_too(tmp_path: P
 
 
 def test_a_broken_snapshot_is_skipped(tmp_path: Path) -> None:
-    (tmp_path / "worker-1.figures").write_text("{")
+    (tmp_path / "worker-1.snapshot").write_text("{")
     assert WorkerSnapshots(tmp_path, 0).merge_workers(worker(1, 1).snapshot()).values["sessions_lost_total"][""] == [1]
 
 

@@ -21,8 +21,8 @@ SESSION = Timeline("events: audio", (Moment(at=0, who="client", what="session.up
 
 
 def test_a_step_has_its_time_in_words() -> None:
-    (course,) = action_timelines([RUN], LEVELS[0]).shown
-    assert [(step.at, step.what, step.detail) for step in course.rows.shown] == [
+    (timeline,) = action_timelines([RUN], LEVELS[0]).shown
+    assert [(step.at, step.what, step.detail) for step in timeline.rows.shown] == [
         ("0.0 s", "begin", ""),
         ("8.8 s", "storm", "all sockets upstream cut"),
         ("35 min 12 s", "end", ""),
@@ -30,10 +30,10 @@ def test_a_step_has_its_time_in_words() -> None:
 
 
 def test_sessions_are_diagrams_and_runs_are_lists() -> None:
-    assert [course.name for course in action_timelines([RUN, SESSION], LEVELS[0]).shown] == ["load"]
+    assert [timeline.name for timeline in action_timelines([RUN, SESSION], LEVELS[0]).shown] == ["load"]
     assert [diagram.name for diagram in sequence_diagrams([RUN, SESSION], LEVELS[0]).shown] == ["events: audio"]
 
 
 def test_steps_that_are_left_out_are_counted() -> None:
-    (course,) = action_timelines([RUN], replace(LEVELS[0], moments=2)).shown
-    assert course.rows.left_out == 1
+    (timeline,) = action_timelines([RUN], replace(LEVELS[0], moments=2)).shown
+    assert timeline.rows.left_out == 1

@@ -87,8 +87,8 @@ def test_any_report_is_a_page_without_escapes_and_tricks(whole: Report, code: in
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100])
 @given(st.lists(st.tuples(st.text("ab 東é\u0301\N{WOMAN}|#", max_size=60), st.text("東京a ", max_size=60)), max_size=4))
-def test_no_row_is_wider_than_the_page_but_for_a_word(width: int, said: list[tuple[str, str]]) -> None:
-    found = [finding(Severity.PASS, title=title, check=check[:30]) for title, check in said]
-    longest = max((len(word) for title, _ in said for word in title.split()), default=0)
+def test_no_row_is_wider_than_the_page_but_for_a_word(width: int, rows: list[tuple[str, str]]) -> None:
+    found = [finding(Severity.PASS, title=title, check=check[:30]) for title, check in rows]
+    longest = max((len(word) for title, _ in rows for word in title.split()), default=0)
     text = terminal.render(report(*found), 0, width=width)
     assert longest > 20 or max(display_width(line) for line in text.splitlines()) <= width

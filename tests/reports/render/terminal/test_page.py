@@ -138,10 +138,10 @@ def test_a_report_without_findings_is_still_a_page() -> None:
 
 def test_timelines_and_metrics_are_shown_on_request() -> None:
     moments = (Moment(at=0.1, who="client", what="session.update"),)
-    figures = (ReportMetric("events_first_audio_seconds", 0.412), ReportMetric("events_gaps_total", 12_000))
+    metrics = (ReportMetric("events_first_audio_seconds", 0.412), ReportMetric("events_gaps_total", 12_000))
     whole = Report(
         tool="t", version="1", started="s", seconds=1, findings=(finding(Severity.PASS),),
-        timelines=(Timeline("events: audio", moments),), metrics=figures,
+        timelines=(Timeline("events: audio", moments),), metrics=metrics,
     )  # fmt: skip
     assert "events" not in terminal.render(whole, 0)
     parts = terminal.render(whole, 0, timelines=True).split("\n\n")
