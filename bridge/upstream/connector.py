@@ -16,7 +16,8 @@ import msgspec
 import trio
 
 from bridge.transport.link import HandshakeRefused, LinkClosed
-from bridge.upstream.dial.dial import DialFailed, default_tls_context, find_proxy, open_stream, parse_url, upgrade
+from bridge.upstream.dial.dial import DialFailed, find_proxy, open_stream, parse_url, upgrade
+from bridge.upstream.dial.tls import shared_tls_context
 from bridge.upstream.event_decoder import EventDecoder
 from bridge.upstream.failures import (
     ConnectFailed,
@@ -204,11 +205,13 @@ class RealtimeConnector:
         self._upstream = upstream
         self._session_config = session_config or SessionConfig()
         self._mint_secrets = mint_secrets
-        context = ssl_context if ssl_context is not None else default_tls_context()
-        self._open_stream = open_stream or partial(_open_stream, environment, context)
-        self._open_client = open_rest_client or partial(_open_client, context)
+        self._open_stream = open_stream or partial(_open_stream, environment, ssl_context)
+        self._open_client = open_rest_client or partial(_open_client, ssl_context)
         self._unix_time = unix_time
-        find_proxy(parse_url(upstream.base_url), environment)
+        endpoint = parse_url(upstream.base_url)
+        find_proxy(endpoint, environment)
+        if endpoint.secure and ssl_context is None:
+            shared_tls_context()  # loaded now, so that no call waits for it
 
     async def open(self, generation: int, session_options: Mapping[str, Any]) -> RealtimeLink:
         """Mint a secret if configured, and dial. Raises ConnectFailed. Cancelling closes what was opened."""
@@ -254,12 +257,14 @@ class RealtimeConnector:
         return upgraded.link
 
 
-async def _open_stream(environment: Mapping[str, str], context: ssl.SSLContext, endpoint: ParsedUrl) -> trio.abc.Stream:
+async def _open_stream(
+    environment: Mapping[str, str], context: ssl.SSLContext | None, endpoint: ParsedUrl
+) -> trio.abc.Stream:
     proxy = find_proxy(endpoint, environment)
     return (await open_stream(endpoint, proxy=proxy, ssl_context=context)).stream
 
 
-def _open_client(context: ssl.SSLContext, upstream: UpstreamService) -> httpx.AsyncClient:
+def _open_client(context: ssl.SSLContext | None, upstream: UpstreamService) -> httpx.AsyncClient:
     return open_rest_client(upstream, ssl_context=context)
 
 

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import msgspec
 
-from bridge.upstream.dial.dial import default_tls_context
 from bridge.upstream.dial.errors import FailureReason, explain_exception
 from bridge.upstream.dial.handshake import USER_AGENT
+from bridge.upstream.dial.tls import shared_tls_context, unused_tls_context
 from bridge.upstream.dial.url import Proxy, find_proxy, parse_url
 from bridge.upstream.service import UpstreamService, make_upstream
 
@@ -115,10 +115,11 @@ def open_rest_client(upstream: UpstreamService, *, ssl_context: ssl.SSLContext |
     ValueError if the environment names a proxy that cannot be used, or if a header cannot be sent.
     """
     proxy = _environment_proxy(upstream.base_url)
+    secure = parse_url(upstream.base_url).secure
     try:
         return httpx.AsyncClient(
             headers=[*_PLAIN, *upstream.rest_headers()],
-            verify=ssl_context if ssl_context is not None else default_tls_context(),
+            verify=ssl_context or (shared_tls_context() if secure else unused_tls_context()),
             proxy=_httpx_proxy(proxy) if proxy is not None else None,
             trust_env=False,  # httpx would choose other certificates and proxies than `dial`
             timeout=None,  # noqa: S113 - callers set the timeout, as everywhere here

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,8 @@ import msgspec
 import trio
 
 from bridge.transport.link import HandshakeRefused
-from bridge.upstream.dial.dial import DialFailed, default_tls_context
+from bridge.upstream.dial.dial import DialFailed
+from bridge.upstream.dial.tls import shared_tls_context, unused_tls_context
 from probes.bridge.refusals import bridge_connection_failure, upgrade_refused, with_bridge_wording
 from probes.problems import bridge, network
 from probes.problems.service import UPGRADE_NO_ANSWER
@@ -106,17 +106,12 @@ def _http_client(target: BridgeTarget) -> httpx.AsyncClient:
         headers = {"Proxy-Authorization": login.reveal()} if login else {}
         proxy = httpx.Proxy(f"http://{target.proxy.address}", headers=headers)
     return httpx.AsyncClient(
-        verify=target.ssl_context or (default_tls_context() if target.endpoint.secure else _empty_tls_context()),
+        verify=target.ssl_context or (shared_tls_context() if target.endpoint.secure else unused_tls_context()),
         proxy=proxy,
         transport=target.transport,
         trust_env=False,
         timeout=None,  # noqa: S113 - the check bounds it
     )
-
-
-def _empty_tls_context() -> ssl.SSLContext:
-    """Return a context without certificates: plain HTTP needs none, and loading them takes longer than the call."""
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 async def _read_state(client: httpx.AsyncClient, url: str) -> tuple[int, str]:

@@ -14,6 +14,7 @@ import httpx
 from bridge.config.resolve import ConfigError, DialectChoice
 from bridge.protocol.dialects.detection import Dialect
 from bridge.upstream.dial.base_url import normalize_base_url
+from bridge.upstream.dial.tls import shared_tls_context, unused_tls_context
 from bridge.upstream.dial.url import ParsedUrl, Proxy, find_proxy, parse_url
 from bridge.upstream.rest import UpstreamService, open_rest_client
 from reports.model import Evidence
@@ -80,7 +81,7 @@ class ServiceTarget:
         if not self.scenario:
             return open_rest_client(self.upstream, ssl_context=self.ssl_context)
         headers = list(self.upstream.rest_headers())
-        verify = self.endpoint.secure  # loading CA certificates takes 20 ms
+        verify = shared_tls_context() if self.endpoint.secure else unused_tls_context()
         return httpx.AsyncClient(headers=headers, verify=verify, timeout=None, trust_env=False)  # noqa: S113 - the checks bound each call
 
     def describe(self) -> tuple[Evidence, ...]:

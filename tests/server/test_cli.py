@@ -19,7 +19,8 @@ import trustme
 
 from bridge.server.admission.tickets import InMemoryUsedTickets, TicketStatus, check_ticket
 from bridge.server.cli import cli, main
-from bridge.upstream.dial.dial import default_tls_context, dial
+from bridge.upstream.dial.dial import dial
+from bridge.upstream.dial.tls import default_tls_context
 from reports.redaction import Secret
 from tests.server.harness import JsonTestClient
 

@@ -15,7 +15,7 @@ from websockets.protocol import Side
 from bridge.transport.link import LinkClosed
 from bridge.transport.sockets import find_socket
 from bridge.transport.websocket import CLOSE_SECONDS, WebSocketLink
-from bridge.upstream.dial.dial import default_tls_context
+from bridge.upstream.dial.tls import default_tls_context
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -19,7 +19,8 @@ import trustme
 
 from bridge.transport.http import HttpRequest, HttpResponse, json_response, text_response
 from bridge.transport.http_server import WebSocketUpgrade, serve_tcp
-from bridge.upstream.dial.dial import FailureReason, default_tls_context
+from bridge.upstream.dial.dial import FailureReason
+from bridge.upstream.dial.tls import default_tls_context
 from bridge.upstream.rest import (
     MAX_BODY_BYTES,
     RestFailed,

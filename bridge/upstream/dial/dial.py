@@ -18,6 +18,7 @@ import trio
 from bridge.transport.sockets import peer_name
 from bridge.upstream.dial.errors import DialFailed, DialPhase, FailureReason, explain_exception, is_hostname_mismatch
 from bridge.upstream.dial.handshake import UpgradedConnection, open_tunnel, upgrade
+from bridge.upstream.dial.tls import shared_tls_context
 from bridge.upstream.dial.url import ParsedUrl, Proxy, find_proxy, parse_proxy, parse_url
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ __all__ = [
     "Proxy",
     "TlsInfo",
     "UpgradedConnection",
-    "default_tls_context",
     "dial",
     "find_proxy",
     "open_stream",
@@ -69,14 +69,6 @@ class OpenedStream:
     seconds: Mapping[DialPhase, float]
 
 
-def default_tls_context() -> ssl.SSLContext:
-    """Make a context that verifies chain and host name, requires TLS 1.2 or newer, and offers only HTTP/1.1."""
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    return context
-
-
 async def resolve(host: str, port: int) -> tuple[str, ...]:
     """Look up a host name. Return each address once, in the system's order. Raises DialFailed (NAME_UNKNOWN)."""
     try:
@@ -101,7 +93,7 @@ async def open_stream(
     stream, address = await _connect(endpoint, proxy, seconds)
     if not endpoint.secure:
         return OpenedStream(stream=stream, address=address, tls=None, seconds=MappingProxyType(seconds))
-    context = ssl_context if ssl_context is not None else default_tls_context()
+    context = ssl_context if ssl_context is not None else shared_tls_context()
     try:
         with _timed(seconds, DialPhase.TLS):
             secured = await _handshake(stream, endpoint, context)

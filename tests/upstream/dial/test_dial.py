@@ -21,12 +21,12 @@ from bridge.upstream.dial.dial import (
     DialPhase,
     FailureReason,
     Proxy,
-    default_tls_context,
     dial,
     open_stream,
     parse_url,
     resolve,
 )
+from bridge.upstream.dial.tls import default_tls_context
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
