@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from bridge.protocol.refusals.lookup import all_refusals
 from bridge.simulator.faults.scenarios import SCENARIOS
 from probes.cli import cli
+from probes.problem_catalogue import PROBLEMS
 from reports.model import EXIT_FAILED, EXIT_OK
 
 PAGE = (Path(__file__).parents[1] / "docs" / "diagnoses.md").read_text()
@@ -70,5 +71,4 @@ def test_every_scenario_of_the_page_is_one() -> None:
 
 def test_every_finding_code_of_the_page_is_one_that_exists() -> None:
     from_refusals = {f"ACCESS-{refusal.slug}" for refusal in all_refusals()}
-    from_runs = {shown.code for shown in SHOWN}
-    assert set(_CODE.findall(PAGE)) <= from_refusals | from_runs
+    assert set(_CODE.findall(PAGE)) <= from_refusals | set(PROBLEMS)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import httpx
 
     from bridge.config.resolve import DialectChoice
-    from bridge.transport.link import Link
+    from bridge.transport.link import HandshakeRefused, Link
     from bridge.upstream.dial.dial import OpenedStream
     from bridge.upstream.dial.handshake import UpgradedConnection
     from bridge.upstream.mint import MintResult
@@ -72,6 +72,10 @@ class AccessContext:
     no_list_reason: str = ""
     """Why there is no list of models; empty if there is one."""
     minted: MintResult | None = None
+    refused: HandshakeRefused | None = None
+    """The last answer to an upgrade other than 101."""
+    secret_refused: bool = False
+    """Whether the server refused the client secret, and the open session is the API key's."""
     upgraded: UpgradedConnection | None = None
     session: Mapping[str, Any] = field(default_factory=dict)
     """The `session` object of `session.created`."""

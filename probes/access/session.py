@@ -14,9 +14,11 @@ from bridge.config.resolve import DialectChoice
 from bridge.protocol.dialects.detection import Dialect, SessionKind, detect_dialect
 from bridge.protocol.events.groups import SESSION_CREATED
 from bridge.protocol.refusals.lookup import Refusal, refusal_for_close, refusal_for_error
-from bridge.transport.link import LinkClosed
+from bridge.transport.link import HandshakeRefused, LinkClosed
+from bridge.upstream.dial.dial import DialFailed
 from probes.access.advice import advise, with_support_hint
-from probes.access.context import error_object, seconds_until
+from probes.access.context import close_link, error_object, seconds_until
+from probes.access.upgrade import dial_with, secret_refused, uses_secret
 from probes.problems import service
 from probes.runner.findings import CheckRow, evidence_of, headline
 from reports.model import Severity
@@ -40,6 +42,9 @@ _SOON_SECONDS = 1
 _EVENT_ID = "event_sherpa_access"
 _INSTRUCTIONS = "This is a check by sherpa-probe. Do not respond."
 
+#: Findings of the first frame that may be about the client secret alone.
+_CREDENTIAL_CODES = frozenset(map(SESSION.code, ("KEY-REFUSED", "KEY-RESTRICTED", "NO-KEY", "POLICY")))
+
 #: A configuration without any default value, in each dialect's shape: only a server that applies it can confirm it.
 TEST_CONFIGS: Mapping[Dialect, dict[str, Any]] = {
     Dialect.GA: {"type": "realtime", "output_modalities": ["text"], "instructions": _INSTRUCTIONS},
@@ -49,7 +54,37 @@ _NAMES: Mapping[Dialect, str] = {Dialect.GA: "GA", Dialect.BETA: "beta"}
 
 
 async def await_session(context: AccessContext) -> Finding:
-    """Wait for the first frame: `session.created`, or an error that says why there is no session."""
+    """Wait for the first frame: `session.created`, or an error that says why there is no session.
+
+    If it refuses the minted client secret, a second connection tries the API key itself, and the rest runs on that.
+    """
+    finding = await _first_frame(context)
+    if finding.code in _CREDENTIAL_CODES and uses_secret(context):
+        with trio.move_on_after(context.target.timeout / 2):
+            return await _with_the_key(context, finding) or finding
+    return finding
+
+
+async def _with_the_key(context: AccessContext, refused: Finding) -> Finding | None:
+    """Open a session with the API key; None, and the old connection again, if it is refused as well."""
+    before = context.upgraded
+    try:
+        context.upgraded = await dial_with(context, context.target.upstream)
+        opened = await _first_frame(context)
+    except (DialFailed, HandshakeRefused):
+        opened = refused
+    if opened.severity in (Severity.FAIL, Severity.ERROR):
+        other, context.upgraded = context.upgraded, before
+    else:
+        other, context.secret_refused = before, True
+    if other is not None and other is not context.upgraded:
+        await close_link(other.link)
+    if not context.secret_refused:
+        return None
+    return secret_refused(SESSION, context, f"for the secret: {refused.evidence[0].value}; for the API key: a session")
+
+
+async def _first_frame(context: AccessContext) -> Finding:
     link = _link(context)
     try:
         frame = await link.receive()

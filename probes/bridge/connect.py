@@ -11,8 +11,8 @@ import trio
 
 from bridge.transport.link import HandshakeRefused
 from bridge.upstream.dial.dial import DialFailed
-from bridge.upstream.dial.tls import shared_tls_context, unused_tls_context
-from probes.bridge.refusals import bridge_connection_failure, upgrade_refused, with_bridge_wording
+from probes.bridge.refusals import bridge_connection_failure, with_bridge_wording
+from probes.bridge.refused_upgrade import http_client, refused_upgrade
 from probes.problems import bridge, network
 from probes.problems.service import UPGRADE_NO_ANSWER
 from probes.runner import network_checks
@@ -23,7 +23,6 @@ from reports.model import Severity
 if TYPE_CHECKING:
     from bridge.upstream.dial.dial import OpenedStream
     from probes.bridge.context import BridgeContext
-    from probes.targets.bridge import BridgeTarget
     from reports.model import Finding
 
 NAME, TCP = CheckRow("bridge", "name"), CheckRow("bridge", "tcp, tls")
@@ -71,7 +70,7 @@ def connect_timed_out(context: BridgeContext) -> Finding:
 async def check_health(context: BridgeContext) -> Finding:
     """Request /healthz and /readyz. A bridge that doesn't have these endpoints is fine."""
     try:
-        async with _http_client(context.target) as client:
+        async with http_client(context.target) as client:
             states = {
                 path: await _read_state(client, context.target.page_url(path)) for path in ("/healthz", "/readyz")
             }
@@ -98,22 +97,6 @@ def health_timed_out(context: BridgeContext) -> Finding:
     return HEALTH.problem(bridge.UNHEALTHY, no_response, cause="GET /healthz or GET /readyz never gets a response.")
 
 
-def _http_client(target: BridgeTarget) -> httpx.AsyncClient:
-    """Make the client for the health endpoints. It sends no token, because orchestrators have none."""
-    proxy = None
-    if target.proxy is not None:
-        login = target.proxy.authorization
-        headers = {"Proxy-Authorization": login.reveal()} if login else {}
-        proxy = httpx.Proxy(f"http://{target.proxy.address}", headers=headers)
-    return httpx.AsyncClient(
-        verify=target.ssl_context or (shared_tls_context() if target.endpoint.secure else unused_tls_context()),
-        proxy=proxy,
-        transport=target.transport,
-        trust_env=False,
-        timeout=None,  # noqa: S113 - the check bounds it
-    )
-
-
 async def _read_state(client: httpx.AsyncClient, url: str) -> tuple[int, str]:
     """Return the status and the health state, which is empty unless the body is JSON like the reference bridge's."""
     async with client.stream("GET", url) as response:
@@ -132,15 +115,16 @@ async def _read_state(client: httpx.AsyncClient, url: str) -> tuple[int, str]:
 
 
 async def open_websocket(context: BridgeContext) -> Finding:
-    """Request the WebSocket upgrade, with the token if there is one."""
+    """Request the WebSocket upgrade, with the token if there is one. A refusal takes a second request to explain."""
     target = context.target
     try:
-        opened = await _take_connection(context)
-        upgraded = await target.upgrade(opened)
+        with trio.fail_after(target.timeout):
+            opened = await _take_connection(context)
+            upgraded = await target.upgrade(opened)
     except DialFailed as failed:
         return bridge_connection_failure(UPGRADE, target, failed)
     except HandshakeRefused as refused:
-        return upgrade_refused(UPGRADE, target, refused)
+        return await refused_upgrade(UPGRADE, target, refused)
     context.link = upgraded.link
     context.connect_seconds = sum(opened.seconds.values()) + sum(upgraded.seconds.values())
     return UPGRADE.passed("HTTP 101, with the token" if target.token else "HTTP 101", *proxy_evidence(target))

@@ -65,6 +65,8 @@ if TYPE_CHECKING:
 
 #: Checks that wait for a single response get one timeout.
 _ONE_TIMEOUT = 1.0
+#: A refused upgrade is looked into with a second request.
+_TWO_TIMEOUTS = 2.0
 
 _CONNECT_CHECKS = (
     bridge_check("name", resolve_name, name_timed_out, skip_reason="no address", max_timeouts=_ONE_TIMEOUT),
@@ -85,7 +87,7 @@ _CONNECT_CHECKS = (
         upgrade_timed_out,
         skip_reason="no upgrade",
         needs=("tcp, tls",),
-        max_timeouts=_ONE_TIMEOUT,
+        max_timeouts=_TWO_TIMEOUTS,
     ),
 )
 _TURN_CHECKS = (

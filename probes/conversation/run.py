@@ -103,7 +103,7 @@ async def _play(run: ScriptRun) -> Capture | Finding:
     try:
         ending = await play_script(run.client, run.script, recorder, timeout=run.timeout, speed=run.speed)
     except (DialFailed, HandshakeRefused) as failed:
-        return run.wording.unreachable(CONNECT, failed)
+        return await run.wording.unreachable(CONNECT, failed)
     at = run.client.connected_at
     if at is None:
         return run.wording.timed_out(CONNECT, run.timeout)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from bridge.transport.link import HandshakeRefused
 from bridge.upstream.dial.url import parse_url
-from probes.bridge.refusals import bridge_connection_failure, bridge_error_finding, upgrade_refused
+from probes.bridge.refusals import bridge_connection_failure, bridge_error_finding
+from probes.bridge.refused_upgrade import refused_upgrade
 from probes.problems.service import UPGRADE_NO_ANSWER
 from probes.runner.findings import CheckRow, headline
 from probes.runner.network_checks import proxy_evidence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 class Wording(Protocol):
     """Turns refusals into findings. A service and a bridge need other causes and fixes for the same failure."""
 
-    def unreachable(self, row: CheckRow, failed: DialFailed | HandshakeRefused) -> Finding:
+    async def unreachable(self, row: CheckRow, failed: DialFailed | HandshakeRefused) -> Finding:
         """Report that the connection or the upgrade failed."""
         ...
 
@@ -50,10 +51,10 @@ class BridgeWording:
 
     target: BridgeTarget
 
-    def unreachable(self, row: CheckRow, failed: DialFailed | HandshakeRefused) -> Finding:
+    async def unreachable(self, row: CheckRow, failed: DialFailed | HandshakeRefused) -> Finding:
         """Report that the bridge was unreachable or refused the upgrade."""
         if isinstance(failed, HandshakeRefused):
-            return _under_probe(row, upgrade_refused(_bridge_row(row), self.target, failed))
+            return _under_probe(row, await refused_upgrade(_bridge_row(row), self.target, failed))
         return _under_probe(row, bridge_connection_failure(_bridge_row(row), self.target, failed))
 
     def timed_out(self, row: CheckRow, seconds: float) -> Finding:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import msgspec
+import trio
 
 from bridge.protocol.dialects.detection import Dialect
-from bridge.protocol.refusals.lookup import HttpExchange, refusal_for_status
 from bridge.transport.link import HandshakeRefused
 from bridge.upstream.dial.dial import dial
 from probes.access.advice import advise
-from probes.access.context import AccessContext, error_object
+from probes.access.context import AccessContext
+from probes.access.upgrade import explain_refusal, upgrade_refusal
 from probes.conversation.run import ScriptRun, find_script, run_script
 from probes.conversation.wording import no_answer_finding, offline_wording
 from probes.voice.native_client import NativeVoiceClient
@@ -89,16 +89,16 @@ class ServiceWording:
     target: ServiceTarget
     client: NativeVoiceClient
 
-    def unreachable(self, row: CheckRow, failed: DialFailed | HandshakeRefused) -> Finding:
-        """Report a failed connection or a refused upgrade."""
+    async def unreachable(self, row: CheckRow, failed: DialFailed | HandshakeRefused) -> Finding:
+        """Report a failed connection or a refused upgrade, for which it asks the service a little more."""
         context = AccessContext(self.target)
         if not isinstance(failed, HandshakeRefused):
             return context.connection_failure(row, failed, *context.header_evidence())
-        where = HttpExchange.AZURE_HANDSHAKE if self.target.upstream.azure else HttpExchange.HANDSHAKE
-        refusal = refusal_for_status(where, failed.status, failed.body)
-        response = context.response_evidence(f"HTTP {failed.status}", _error_in(failed.body), failed.body)
-        others = (*context.diagnostic_headers(failed.headers), *context.proxy_evidence(), *context.header_evidence())
-        return row.refused(refusal, *response, *others, fix=advise(refusal, context.clues(failed.headers)))
+        finding = upgrade_refusal(row, context, failed)
+        with trio.move_on_after(self.target.timeout):
+            finding = await explain_refusal(row, context, failed)
+        await context.aclose()
+        return finding
 
     def timed_out(self, row: CheckRow, seconds: float) -> Finding:
         """Report that the service didn't respond in `seconds`."""
@@ -127,10 +127,3 @@ class ServiceWording:
         if beta_headers:
             return f"Remove {beta_headers[0]} from {headers.source}"
         return "sherpa-probe events --dialect ga" if self.target.dialect is Dialect.BETA else fix
-
-
-def _error_in(body: bytes) -> Mapping[str, Any]:
-    try:
-        return error_object(msgspec.json.decode(body))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return {}

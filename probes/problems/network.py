@@ -127,3 +127,18 @@ BAD_ACCEPT = Problem(
     "Its Sec-WebSocket-Accept is wrong: a cache or proxy replayed the response of another request, or made one up.",
     "Remove the proxy or cache, or make it forward 'Upgrade: websocket' unchanged",
 )
+
+#: What makes each proxy forward the upgrade. One line each, because reports show a fix line by line.
+FORWARD_UPGRADE = (
+    "In nginx, in the location: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; "
+    'proxy_set_header Connection "upgrade"; proxy_read_timeout 1h;\n'
+    "In HAProxy, which forwards it in mode http: remove 'http-request del-header Upgrade', and add: timeout tunnel 1h\n"
+    "In Envoy, in the HTTP connection manager: upgrade_configs: [{upgrade_type: websocket}]; in the route: timeout: 0s"
+)
+UPGRADE_STRIPPED = Problem(
+    "ACCESS-UPGRADE-STRIPPED",
+    "A proxy on the way doesn't forward the WebSocket upgrade",
+    "It removes 'Upgrade: websocket' from the request, as nginx does by default, so the server sees an ordinary GET; "
+    "or it refuses the upgrade itself, as Envoy does by default.",
+    FORWARD_UPGRADE,
+)

@@ -66,6 +66,14 @@ SECRET_UNSENDABLE = Problem(
     "It contains a line break, a space or another character that headers don't allow, or it is far too long.",
     "Ask the server's operator: a client secret consists of letters, digits, '-' and '_'",
 )
+SECRET_REFUSED = Problem(
+    "ACCESS-SECRET-REFUSED",
+    "The server refuses the client secret that it issued; the API key opens a session",
+    "Its client secrets are for another call than the WebSocket. Those of LiteLLM's proxy, for example, open only "
+    "WebRTC calls.",
+    "Open the WebSocket with the API key, from your own server; browsers can use WebRTC here, or your bridge",
+    Severity.WARNING,
+)
 NO_REALTIME_ACCESS = Problem(
     "ACCESS-NO-REALTIME-ACCESS",
     "The key is valid but may not use the Realtime API",

@@ -116,7 +116,12 @@ async def test_a_web_page_is_no_realtime_server(
 
 @pytest.mark.parametrize(
     ("status", "code"),
-    [(404, "ACCESS-NO-REALTIME-ROUTE"), (426, "ACCESS-NOT-A-WEBSOCKET"), (502, "ACCESS-GATEWAY-FAILED")],
+    [
+        (404, "ACCESS-NO-REALTIME-ROUTE"),
+        (405, "ACCESS-NOT-A-WEBSOCKET"),
+        (426, "ACCESS-UPGRADE-STRIPPED"),
+        (502, "ACCESS-GATEWAY-FAILED"),
+    ],
 )
 async def test_a_server_without_a_realtime_route_is_recognized_by_its_status(
     at: At, check_access: CheckAccess, fake_service: Any, nursery: trio.Nursery, status: int, code: str

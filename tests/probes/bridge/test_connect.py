@@ -18,7 +18,7 @@ from bridge.upstream.dial.dial import DialFailed, DialPhase, FailureReason, Open
 from probes.runner.redaction import Secrets
 from probes.targets.bridge import make_bridge_target
 from reports.model import Severity
-from tests.probes.bridge.faulty_bridge import FaultyBridge, config, memory_target
+from tests.probes.bridge.faulty_bridge import ANSWERS, FaultyBridge, config, memory_target
 from tests.probes.bridge.test_probe import at_row, bad, run_probe
 
 if TYPE_CHECKING:
@@ -131,6 +131,23 @@ async def test_pages_that_hang_are_a_warning_and_pages_that_are_not_there_are_no
     assert at_row(report, "health").severity is severity
     assert at_row(report, "health").cause in ("", "GET /healthz or GET /readyz never gets a response.")
     assert {f.severity for f in report.findings if f.check != "health"} == {Severity.PASS}
+
+
+async def test_a_404_that_an_ordinary_request_gets_as_well_has_two_possible_causes(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    class Express(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            return httpx.Response(404, stream=httpx.ByteStream(ANSWERS["404"].body), request=request)
+
+    async with trio.open_nursery() as nursery:
+        report = await run_probe(replace(memory_target(nursery, FaultyBridge("404")), transport=Express()))
+        nursery.cancel_scope.cancel()
+    assert bad(report) == [("upgrade", "BRIDGE-NOT-FOUND")]
+    finding = at_row(report, "upgrade")
+    assert finding.title == "There is no bridge at this path, or a proxy strips the WebSocket upgrade"
+    assert ("without Upgrade", "the same answer") in [(e.label, e.value) for e in finding.evidence]
+    assert "proxy_set_header Upgrade $http_upgrade;" in finding.fix
 
 
 async def test_an_upgrade_that_is_never_answered_is_given_up(autojump_clock: trio.testing.MockClock) -> None:

@@ -27,10 +27,10 @@ ROW = CheckRow("events", "connect")
         (HandshakeRefused(502, (), b""), "BRIDGE-GATEWAY-FAILED"),
     ],
 )
-def test_an_unreachable_bridge_has_the_codes_of_the_bridge_probe(
+async def test_an_unreachable_bridge_has_the_codes_of_the_bridge_probe(
     failed: DialFailed | HandshakeRefused, code: str, assert_is_complete: Callable[[Finding], None]
 ) -> None:
-    finding = offline_wording().unreachable(ROW, failed)
+    finding = await offline_wording().unreachable(ROW, failed)
     assert (finding.code, finding.probe, finding.check) == (code, "events", "connect")
     assert_is_complete(finding)
 

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 import pytest
 import trio
 
 from bridge.client_protocol.endpoints import CLIENT_PATH, NATIVE_PATH
 from bridge.config.resolve import Flags, read_config
+from probes.bridge.probe import bridge as check_bridge
 from probes.conversation.run import run_script
 from probes.events.bridge import bridge_script_run, events_bridge
 from probes.explain import explain
 from probes.runner.redaction import Secrets
+from probes.targets.bridge import make_bridge_target
 from probes.targets.simulated_bridge import open_simulated_bridge
+from reports.model import Finding, Severity
 from tests.probes.conversation.session_builder import NOWHERE, ReportItems, collect
+from tests.probes.proxies import StrippingProxy
+
+if TYPE_CHECKING:
+    from probes.targets.bridge import BridgeTarget
 
 ENDPOINTS = pytest.mark.parametrize("endpoint", ["client", "native"])
 
@@ -57,6 +67,26 @@ async def test_what_goes_wrong_behind_a_bridge_is_named_once(
     assert result.bad_outcomes() == [found]
     assert explain(found[1])
     assert {f.probe for f in result.findings} == {"events"}
+
+
+@ENDPOINTS
+async def test_a_proxy_that_strips_the_upgrade_before_a_bridge_is_named(endpoint: str, nursery: trio.Nursery) -> None:
+    config = read_config(Flags(timeout=10), {"OPENAI_API_KEY": "sk-x"}, NOWHERE)
+    path = NATIVE_PATH if endpoint == "native" else CLIENT_PATH
+    async with open_simulated_bridge("good", config, secrets=Secrets()) as running:
+        proxy = StrippingProxy(running.endpoint.port)
+        (listener, *_) = await nursery.start(partial(trio.serve_tcp, proxy.serve, 0, host="127.0.0.1"))
+        url = f"ws://127.0.0.1:{listener.socket.getsockname()[1]}{path}"
+        target = make_bridge_target(url, None, config, secrets=Secrets(), environment={})
+        through = await collect(events_bridge(target, script="text"))
+        alone = [finding.code for finding in await findings_of(target)]
+    assert [(check, code) for check, code, _ in through.bad_outcomes()] == [("connect", "BRIDGE-UPGRADE-STRIPPED")]
+    assert alone == ["BRIDGE-UPGRADE-STRIPPED"]
+
+
+async def findings_of(target: BridgeTarget) -> list[Finding]:
+    """Return the failures that the probe `bridge` finds."""
+    return [item async for item in check_bridge(target) if isinstance(item, Finding) and item.severity is Severity.FAIL]
 
 
 async def test_a_bridge_that_does_not_listen_is_reported() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +19,7 @@ from probes.runner.registry import PROBES
 from probes.targets.simulator import open_simulated_target
 from reports.model import Severity
 from tests.probes.conversation.session_builder import NOWHERE, collect, target_for
+from tests.probes.proxies import StrippingProxy
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -65,6 +67,15 @@ async def test_a_healthy_service_gives_not_one_warning(azure: bool) -> None:
 async def test_what_goes_wrong_is_named_once(scenario: str, code: str) -> None:
     result = await run_events(scenario)
     assert [found for _, found, _ in result.bad_outcomes()] == [f"EVENTS-{code}"]
+
+
+async def test_a_proxy_that_strips_the_upgrade_is_named(nursery: trio.Nursery) -> None:
+    async with open_simulator() as simulator:
+        proxy = StrippingProxy(simulator.port)
+        (listener, *_) = await nursery.start(partial(trio.serve_tcp, proxy.serve, 0, host="127.0.0.1"))
+        target = target_for(base_url=f"http://127.0.0.1:{listener.socket.getsockname()[1]}/v1")
+        result = await collect(events(target, script="text"))
+    assert result.bad_outcomes() == [("connect", "EVENTS-UPGRADE-STRIPPED", "fail")]
 
 
 async def test_azure_says_no_before_the_upgrade() -> None:
