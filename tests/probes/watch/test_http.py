@@ -12,6 +12,7 @@ import trio
 from prometheus_client.parser import text_string_to_metric_families
 
 from bridge.transport.http import HttpRequest, HttpResponse, split_target
+from bridge.upstream.dial.tls import unused_tls_context
 from probes.problems.tool import KEY_SUSPECT
 from probes.runner.findings import CheckRow
 from probes.runner.runner import ProbeRun
@@ -216,7 +217,7 @@ async def test_web_pages_of_others_can_start_no_runs(at: At) -> None:
 async def test_it_listens_and_a_websocket_is_refused(at: At, nursery: trio.Nursery) -> None:
     host, port = await nursery.start(desk(at, Looking()).serve, ListenAddress("127.0.0.1", 0))
     with trio.fail_after(5):
-        async with httpx.AsyncClient(base_url=f"http://{host}:{port}") as client:
+        async with httpx.AsyncClient(base_url=f"http://{host}:{port}", verify=unused_tls_context()) as client:
             assert (await client.get("/healthz")).text == "ok\n"
             assert (await client.get("/probe", params={"target": "default"})).status_code == 200
             socket = {"upgrade": "websocket", "connection": "upgrade", "sec-websocket-version": "13"}

@@ -21,6 +21,7 @@ from bridge.simulator.settings import Settings
 from bridge.transport.link import HandshakeRefused, LinkClosed
 from bridge.upstream.dial.dial import dial
 from bridge.upstream.dial.errors import DialFailed, DialPhase
+from bridge.upstream.dial.tls import unused_tls_context
 
 if TYPE_CHECKING:
     from bridge.transport.websocket import WebSocketLink
@@ -222,7 +223,7 @@ async def _upgrade(running: RunningSimulator, how: UpgradeProvocation) -> HttpOb
 async def _fetch(running: RunningSimulator, how: RestProvocation) -> HttpObservation:
     url = _url(running, how.path, "", "http")
     headers = [*how.headers, *([("authorization", f"Bearer {how.key}")] if how.key else [])]
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(verify=unused_tls_context(), trust_env=False) as client:
         answer = await client.request(how.method, url, headers=headers, content=how.body)
     return HttpObservation(how.exchange, answer.status_code, answer.content, dict(answer.headers))
 

@@ -14,6 +14,7 @@ from bridge.simulator.faults.scenarios import SCENARIOS
 from bridge.simulator.settings import Settings
 from bridge.transport.link import HandshakeRefused, LinkClosed
 from bridge.upstream.dial.dial import dial
+from bridge.upstream.dial.tls import unused_tls_context
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -28,7 +29,7 @@ async def simulator() -> AsyncIterator[RunningSimulator]:
 
 
 async def call(simulator: RunningSimulator, method: str, path: str, body: object = None) -> httpx.Response:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(verify=unused_tls_context(), trust_env=False) as client:
         return await client.request(method, f"http://127.0.0.1:{simulator.port}{path}", json=body)
 
 
