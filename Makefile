@@ -5,11 +5,12 @@ COVERAGE := 90
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help demo test coverage test-lowest lock check format pages golden load nightly mutants simulate autobahn bench clean
+.PHONY: help demo test clients coverage test-lowest lock check format pages golden load nightly mutants simulate autobahn bench clean
 
 help:
 	@echo "make demo      look at the embedded simulator, then speak a sentence through it"
 	@echo "make test      run all tests, in an order of their own each time; SEED=N for the order of a seed"
+	@echo "make clients   real client libraries against simulator and bridge; CLIENTS=newest for the newest versions"
 	@echo "make coverage  branch coverage of the fast tests, with its gates"
 	@echo "make test-lowest  the fast tests with the oldest dependencies that are allowed; needs uv"
 	@echo "make lock      pin the development environment in requirements-dev.lock; needs uv"
@@ -48,10 +49,15 @@ demo: $(VENV)/.base
 test: $(VENV)/.dev
 	@$(BIN)/python -m tests.run_all $(if $(SEED),--seed $(SEED))
 
+# Needs the registries once, and Node.js for some. CLIENTS=newest: the newest published versions in place of the pinned
+# ones. ONLY=NAME,NAME: only these clients. Ends with 'Error 3' where none can be installed: then nothing was proved.
+clients: $(VENV)/.dev
+	@$(BIN)/python -m tests.clients.run $(if $(filter newest,$(CLIENTS)),--newest) $(if $(ONLY),--only $(ONLY))
+
 # Branch coverage of the fast half. What decides without I/O, and the seam below it, is covered whole.
 WHOLE := bridge/core/*,bridge/protocol/*,bridge/client_protocol/*,bridge/transport/*
 coverage: $(VENV)/.dev
-	$(BIN)/python -m pytest -q -n auto --cov --cov-report= -m "not nightly and not browser and not alone"
+	$(BIN)/python -m pytest -q -n auto --cov --cov-report= -m "not nightly and not browser and not clients and not alone"
 	$(BIN)/coverage report --include='$(WHOLE)' --fail-under=100
 	$(BIN)/coverage report --fail-under=$(COVERAGE)
 
@@ -59,7 +65,7 @@ coverage: $(VENV)/.dev
 test-lowest:
 	uv venv --quiet --python $(PYTHON) .venv-lowest
 	uv pip install --quiet --python .venv-lowest --resolution lowest-direct -e '.[dev]'
-	.venv-lowest/bin/python -m pytest -q -n auto -m "not nightly and not browser and not alone"
+	.venv-lowest/bin/python -m pytest -q -n auto -m "not nightly and not browser and not clients and not alone"
 
 # Pins for development: `uv pip sync requirements-dev.lock`. Needs uv.
 lock:
@@ -76,7 +82,7 @@ load: $(VENV)/.dev
 	$(BIN)/python -m loadtests.run.run_all
 
 nightly: $(VENV)/.dev
-	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -q -m "not browser"
+	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -q -m "not browser and not clients"
 
 mutants: $(VENV)/.dev
 	$(BIN)/python -m tests.core.mutants
@@ -107,4 +113,4 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.relay --sessions 1 50 200
 
 clean:
-	rm -rf $(VENV) .venv27 .demo build dist .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv27 .venv-clients .demo build dist .mypy_cache .ruff_cache .hypothesis

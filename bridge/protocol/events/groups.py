@@ -21,3 +21,5 @@ AUDIO_DELTAS: Final = frozenset({"response.output_audio.delta", "response.audio.
 TEXT_DELTAS: Final = frozenset({"response.output_text.delta", "response.text.delta"})
 #: Server: a piece of the transcript of a spoken answer.
 TRANSCRIPT_DELTAS: Final = frozenset({"response.output_audio_transcript.delta", "response.audio_transcript.delta"})
+#: Server: a piece of the arguments of a function call.
+ARGUMENTS_DELTAS: Final = frozenset({"response.function_call_arguments.delta"})

@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bridge.protocol.events.groups import AUDIO_DELTAS, SESSION_CREATED, SESSION_UPDATE, SESSION_UPDATED, TEXT_DELTAS
+from bridge.protocol.events.groups import (
+    ARGUMENTS_DELTAS,
+    AUDIO_DELTAS,
+    SESSION_CREATED,
+    SESSION_UPDATE,
+    SESSION_UPDATED,
+    TEXT_DELTAS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,7 @@ SERVER_MOMENTS = {
     "response": frozenset({"response.created"}),
     "text": TEXT_DELTAS,
     "audio": AUDIO_DELTAS | {"session.output_audio.delta"},
+    "arguments": ARGUMENTS_DELTAS,
     "done": frozenset({"response.done"}),
 }
 #: Client moments by name: right after the client sends one of these event types and the session has answered it.
