@@ -108,7 +108,7 @@ class VoiceCall:
         """Drop the socket as a network failure does: no close frame, no more data."""
         if self._socket is not None and not self._leaving:
             self.outcome = CallOutcome.CUT
-            self.session.session_lost(time.monotonic())
+            self.session.lifecycle.lost(time.monotonic())
             self._socket.abort()
             self._gone.set()
 
@@ -156,7 +156,7 @@ class VoiceCall:
                 gevent.sleep(max(0.0, session.speech_clock.due - time.monotonic()))
         except SOCKET_ERRORS:
             self._gone.wait(timeout=_RECEIVER_SECONDS)  # the receiving greenlet gets the close code
-        if session.has_failed and self.outcome is CallOutcome.COMPLETED:
+        if session.lifecycle.has_failed and self.outcome is CallOutcome.COMPLETED:
             self.outcome = CallOutcome.REFUSED
 
     # ---- receiving
@@ -186,33 +186,33 @@ class VoiceCall:
         if not self._leaving and self.outcome is CallOutcome.COMPLETED:
             session = self.session
             self.outcome = CallOutcome.LOST
-            session.session_lost(time.monotonic())
-            if not session.error_audit.explains(code, session.end_reason, time.time()):
+            session.lifecycle.lost(time.monotonic())
+            if not session.error_audit.explains(code, session.lifecycle.end_reason, time.time()):
                 session.recorder.add_count("endings_without_error")
         self._gone.set()
 
     def _close(self, socket: CallerSocket) -> None:
         """End the session and the socket normally, and wait until the bridge confirms."""
-        if self.session.is_ready:
+        if self.session.lifecycle.is_ready:
             self._gone.wait(timeout=self.quiet_seconds)
-        self.session.before_hang_up(time.monotonic())
-        self._leaving, self._had_session = True, self.session.is_ready
-        self.session.is_leaving = True
+        self.session.lifecycle.before_hang_up(time.monotonic())
+        self._leaving, self._had_session = True, self.session.lifecycle.is_ready
+        self.session.lifecycle.is_leaving = True
         session, until = self.session, time.monotonic() + CLOSE_SECONDS
-        closing_frames = session.protocol.end_session() if session.has_session else ()
+        closing_frames = session.protocol.end_session() if session.lifecycle.is_requested else ()
         try:
             with gevent.Timeout(CLOSE_SECONDS, TimeoutError):  # a bridge that doesn't read would block the sender here
                 for frame in closing_frames:
                     socket.send(frame)
-                while (
-                    closing_frames and not session.end_reason and not self._gone.is_set() and time.monotonic() < until
-                ):
+                while closing_frames and not session.lifecycle.end_reason and not self._gone.is_set():
+                    if time.monotonic() >= until:
+                        break
                     gevent.sleep(0.01)
                 socket.send_close()
         except SOCKET_ERRORS:
             self._gone.set()
         self._gone.wait(timeout=max(0.1, until - time.monotonic()))
-        self._ended_normally = self._gone.is_set() and (not closing_frames or bool(session.end_reason))
+        self._ended_normally = self._gone.is_set() and (not closing_frames or bool(session.lifecycle.end_reason))
         if not self._ended_normally:
             session.recorder.add_count("unclean_ends")
 
@@ -233,7 +233,7 @@ class VoiceCall:
         self.is_complete = self.outcome is CallOutcome.COMPLETED and self._ended_normally and self._had_session
         sent = session.audio_source.sent_ms
         if sent > self._initial_ms:
-            expected = sent if self.is_complete else max(self._initial_ms, session.interval.expected_ms)
+            expected = sent if self.is_complete else max(self._initial_ms, session.lifecycle.interval.expected_ms)
             session.recorder.record_sent_audio(
                 SentAudio(session.audio_source.caller, sent, expected, session.resent_ms, session.dropped_ms)
             )

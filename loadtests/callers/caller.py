@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING
 from bridge.protocol.audio.tracer import TracerSource
 from loadtests.callers.backoff import Backoff
 from loadtests.callers.call import CallOutcome, CallTarget, VoiceCall
-from loadtests.callers.echo import EchoAudit
-from loadtests.callers.protocols import protocol_for
-from loadtests.callers.session import CallerSession
+from loadtests.callers.session import CallerSession, new_session
 from loadtests.callers.speech_clock import SpeechClock
 
 if TYPE_CHECKING:
@@ -63,7 +61,7 @@ class VirtualCaller:
                 backoff, lost_at, due = Backoff(self.rng), None, self.clock()
                 speech_clock = self._new_clock(due)
                 continue
-            lost_at = session.lost_at
+            lost_at = session.lifecycle.lost_at
             due = self._sleep_until(self.clock() + backoff.next_delay(), stop)
 
     def cut(self) -> None:
@@ -80,15 +78,8 @@ class VirtualCaller:
 
     def _new_session(self, speech_clock: SpeechClock, backoff: Backoff, lost_at: float | None) -> CallerSession:
         source = self._source or TracerSource(next(self.caller_ids))
-        return CallerSession(
-            behaviour=self.behaviour,
-            protocol=protocol_for(self.behaviour),
-            audio_source=source,
-            echo=EchoAudit(source.caller) if self.behaviour.echo else None,
-            speech_clock=speech_clock,
-            recorder=self.recorder,
-            backoff=backoff,
-            lost_at=lost_at,
+        return new_session(
+            self.behaviour, source, speech_clock=speech_clock, recorder=self.recorder, backoff=backoff, lost_at=lost_at
         )
 
     def _new_clock(self, due: float) -> SpeechClock:

@@ -3,8 +3,7 @@
 `call.py` owns the socket and the clock. A `CallerSession` requests a session, sends audio when a chunk is due, requests
 another session if one fails while the socket stays open, and records measurements.
 
-How audio is judged later depends on the state that this class keeps. While there is a session, `interval` tracks which
-audio must arrive and whether anyone answers. Otherwise, `watchdog` waits for news and `backoff` spaces new requests.
+Whether there is a session is kept by `session_lifecycle.py`; this module speaks and listens.
 """
 
 from __future__ import annotations
@@ -15,9 +14,10 @@ from typing import TYPE_CHECKING, assert_never
 from loadtests.callers import client_events as events
 from loadtests.callers.answers import AnswerTimer
 from loadtests.callers.bad_messages import BadMessages
+from loadtests.callers.echo import EchoAudit
 from loadtests.callers.error_audit import ErrorAudit
-from loadtests.callers.reconnect_watchdog import ReconnectWatchdog
-from loadtests.callers.session_interval import SessionInterval
+from loadtests.callers.protocols import protocol_for
+from loadtests.callers.session_lifecycle import SessionLifecycle
 from loadtests.callers.speech_clock import CATCH_UP_SECONDS
 
 if TYPE_CHECKING:
@@ -25,18 +25,11 @@ if TYPE_CHECKING:
 
     from bridge.protocol.audio.tracer import TracerSource
     from loadtests.callers.backoff import Backoff
-    from loadtests.callers.echo import EchoAudit
     from loadtests.callers.protocols import EndpointProtocol
     from loadtests.callers.speech_clock import SpeechClock
     from loadtests.metrics.recorder import CallRecorder
     from loadtests.scenarios.behaviour import CallerBehaviour
 
-#: The longest wait for a session: every attempt of a bridge with its back-off.
-READY_SECONDS = 45.0
-#: A caller that hangs up this long after a loss without a new session was left waiting. No good bridge needs longer.
-_LEFT_WAITING_SECONDS = 12.0
-#: Reasons for which a bridge may end a session without a request.
-_EXPECTED_END_REASONS = frozenset({"expired", "draining"})
 _TEXT_TURN = "How is my portfolio doing today?"
 _MS = 1000.0
 
@@ -52,18 +45,8 @@ class CallerSession:
     audio_source: TracerSource
     speech_clock: SpeechClock
     recorder: CallRecorder
-    backoff: Backoff
-    lost_at: float | None = None
-    """When this caller lost the session that this socket replaces."""
-    is_ready: bool = False
-    """Whether there is a session now, as far as a caller can tell."""
-    was_ready: bool = False
-    has_failed: bool = False
-    """No more sessions will follow."""
-    end_reason: str = ""
-    """Why the session ended on purpose; empty while it has not."""
-    is_leaving: bool = False
-    """The caller is hanging up. Audio that the bridge drops from here on is not counted."""
+    lifecycle: SessionLifecycle
+    """Whether there is a session, and when to request one."""
     turns: int = 0
     resent_ms: float = 0.0
     dropped_ms: float = 0.0
@@ -72,16 +55,10 @@ class CallerSession:
     error_audit: ErrorAudit = field(default_factory=ErrorAudit)
     blocked_until: float = 0.0
     """Until when the target blocked our sends. Lateness before that is not the generator's fault."""
-    watchdog: ReconnectWatchdog = field(default_factory=ReconnectWatchdog)
     echo: EchoAudit | None = None
     """The audit by echo, if the behaviour asks for it."""
-    interval: SessionInterval = field(default_factory=SessionInterval)
     _had_audio: bool = False
     """Whether audio arrived since the last answer ended, including audio that started before the sentence ended."""
-    _ready_since: float = 0.0
-    _requested_at: float | None = None
-    _request_at: float | None = None
-    _first_requested_at: float | None = None
     _next_text_at: float = 0.0
 
     def __post_init__(self) -> None:
@@ -93,46 +70,27 @@ class CallerSession:
     @property
     def is_done(self) -> bool:
         """Whether this caller has finished: enough turns, or no more sessions."""
-        return self.has_failed or 0 < self.behaviour.turns <= self.turns
-
-    @property
-    def has_session(self) -> bool:
-        """Whether a session was requested and has not ended, so that it must be closed."""
-        return self._requested_at is not None and not self.end_reason
+        return self.lifecycle.has_failed or 0 < self.behaviour.turns <= self.turns
 
     def start(self, now: float) -> Sequence[Frame]:
         """Return the frames that request a session. The socket must be open."""
-        self._requested_at, self._request_at = now, None
-        self._first_requested_at = self._first_requested_at or now
-        self.watchdog.start(now)
+        self.lifecycle.requested(now)
         self._next_text_at = now
         self.bad_messages.start(now)
-        self.end_reason = ""
         return self.protocol.create_session()
 
     def next_frames(self, now: float) -> Sequence[Frame]:
         """Return the frames that are due now; empty if none are."""
-        self._check_readiness(now)
-        if self._request_at is not None and now >= self._request_at:
+        lifecycle = self.lifecycle
+        lifecycle.check(now)
+        if lifecycle.request_is_due(now):
             return self.start(now)
-        if self._may_speak():
+        if lifecycle.is_requested and (lifecycle.was_ready or self.behaviour.speaks_before_ready):
             return self._next_text_turn(now) if self.behaviour.sends_text else self._next_chunk(now)
-        if self.was_ready or self.lost_at is not None:  # during a call, the caller keeps talking even without a session
+        if lifecycle.was_ready or lifecycle.lost_at is not None:  # during a call, the caller talks on without a session
             self._skip_until(now)
         self.speech_clock.skip_to(now)
         return ()
-
-    def _may_speak(self) -> bool:
-        return self.has_session and (self.was_ready or self.behaviour.speaks_before_ready)
-
-    def _check_readiness(self, now: float) -> None:
-        """Give up if the session takes too long, or if the bridge sends no news about it."""
-        first = self._first_requested_at
-        if first is not None and now - first > READY_SECONDS:
-            self._fail("no session within 45 s", now)
-        elif self.protocol.reports_attempts and self.watchdog.has_expired(now) and not self.has_failed:
-            self.recorder.add_count("stranded_calls")
-            self._fail("no session, and no news about it", now)
 
     def _next_chunk(self, now: float) -> Sequence[Frame]:
         """Return the next chunk if it is due, as from a microphone, with any invalid messages that are due as well."""
@@ -161,7 +119,7 @@ class CallerSession:
         due, ended = self.speech_clock.due, self.speech_clock.advance(sent=sent)
         if ended is not None and self.speech_clock.sent_ms:
             self.answer_timer.turn_ended(ended)
-            self.interval.expect_answer(ended)
+            self.lifecycle.interval.expect_answer(ended)
         elif not self.speech_clock.is_speaking and self._may_start_sentence(due):
             self.speech_clock.start_sentence()
 
@@ -210,17 +168,17 @@ class CallerSession:
                 pass
             case events.AnswerAudioEvent():
                 self._had_audio = True
-                self.interval.answer_seen()
+                self.lifecycle.interval.answer_seen()
                 self.answer_timer.on_audio(now, event.ms, event.item_id)
                 if self.echo is not None:
                     self.echo.received(event.pcm)
             case events.AnswerTextEvent():
-                self.interval.answer_seen()
+                self.lifecycle.interval.answer_seen()
                 self.answer_timer.on_text(now)
             case events.AnswerDoneEvent():
                 self._answer_done(event, now)
             case events.AttemptEvent():
-                self.watchdog.extend(now)
+                self.lifecycle.watchdog.extend(now)
             case events.ReadyEvent():
                 self._session_ready(event, now)
             case (
@@ -237,22 +195,22 @@ class CallerSession:
     def _handle_session_event(self, event: events.SessionEvent, now: float, wall: float) -> None:
         match event:
             case events.LostEvent():
-                self.session_lost(now)
-                self.watchdog.start(now, event.delay_seconds)
+                self.lifecycle.lost(now)
+                self.lifecycle.watchdog.start(now, event.delay_seconds)
             case events.EndedEvent():
                 self._session_ended(event.reason, now)
             case events.ErrorEvent():
                 self._error_received(event, now, wall)
             case events.DroppedEvent():
                 self.dropped_ms += event.ms
-                self.recorder.add_count("dropped_ms", 0.0 if self.is_leaving else event.ms)
+                self.recorder.add_count("dropped_ms", 0.0 if self.lifecycle.is_leaving else event.ms)
             case events.StaleEvent():
                 self.recorder.add_count("stale_events")
             case _:
                 assert_never(event)
 
     def _answer_done(self, event: events.AnswerDoneEvent, now: float) -> None:
-        self.interval.answer_seen()
+        self.lifecycle.interval.answer_seen()
         had_audio, self._had_audio = self._had_audio, False
         if event.failed:
             self._give_up_answer()
@@ -266,79 +224,30 @@ class CallerSession:
             self._next_text_at = now + self.behaviour.pause_ms / _MS
 
     def _session_ready(self, event: events.ReadyEvent, now: float) -> None:
-        self.recorder.attempts.ready += 1
-        if self.lost_at is not None:
-            self.recorder.record_duration("reconnect", now - self.lost_at)
-            self.lost_at = None
-        if event.is_reconnect:
-            self.recorder.add_count("reconnections")
-        elif self._first_requested_at is not None:
-            self.recorder.record_duration("ready", now - self._first_requested_at)
+        if not self.lifecycle.was_ready and not self.behaviour.speaks_before_ready:
+            self._next_text_at = now
+        self.lifecycle.ready(event, now)
         if event.resent_ms:
             self.resent_ms += event.resent_ms
             self.recorder.add_count("resent_ms", event.resent_ms)
-        if not self.was_ready and not self.behaviour.speaks_before_ready:
-            self._next_text_at = now
-        self.is_ready, self.was_ready, self._ready_since = True, True, now
-        self._first_requested_at = None
-        self.watchdog.stop()
-        self.interval.begin(now)
-
-    def session_lost(self, now: float) -> None:
-        """Record the loss of the session, if there was one: reported by the bridge, or with the socket."""
-        if self.is_ready:
-            self.backoff.session_lasted(now - self._ready_since)
-        self._end_interval(now)
-        if self.was_ready and self.lost_at is None:
-            self.lost_at = now
-        self.is_ready = False
-
-    def before_hang_up(self, now: float) -> None:
-        """Make the checks that are due right before the caller hangs up."""
-        self._end_interval(now)
-        is_long_lost = self.lost_at is not None and now - self.lost_at > _LEFT_WAITING_SECONDS
-        if is_long_lost and not (self.is_ready or self.end_reason):
-            self.recorder.add_count("left_waiting")
-
-    def _end_interval(self, now: float) -> None:
-        """End a stretch with a session. A mute one counts unless losses are not reported or the caller reads slowly."""
-        is_counted = self.protocol.reports_attempts and not self.behaviour.read_bytes_per_second
-        if self.interval.end(now, self.audio_source.sent_ms) and is_counted:
-            self.recorder.add_count("mute_sessions")
 
     def _session_ended(self, reason: str, now: float) -> None:
         """The session ended on purpose. If it only expired, request a new one, as a good client does."""
-        self._end_interval(now)
-        self.is_ready, self.end_reason = False, reason
-        self.watchdog.stop()
-        if reason not in _EXPECTED_END_REASONS and not self.is_leaving:
-            self.recorder.add_count("uncalled_ends")
+        self.lifecycle.ended(reason, now)
         if reason == "expired":
-            self._schedule_request(now, 0.0)
+            self._request_again(now, 0.0)
 
     def _error_received(self, event: events.ErrorEvent, now: float, wall: float) -> None:
         self.recorder.record_error(event.code)
         self.error_audit.record(wall if event.at is None else event.at, event.code, arrived=wall)
         if event.ends_session and event.retryable:
-            self._schedule_request(now, event.retry_after_seconds)
+            self._request_again(now, event.retry_after_seconds)
         elif event.ends_session:
-            self._fail(event.code, now)
+            self.lifecycle.fail(event.code, now)
 
-    def _schedule_request(self, now: float, at_least: float) -> None:
-        """The session failed but the socket is open: schedule a request for a new one."""
-        self.session_lost(now)
-        self.watchdog.stop()
+    def _request_again(self, now: float, at_least: float) -> None:
+        self.lifecycle.schedule_request(now, at_least)
         self._give_up_answer()
-        if self._requested_at is not None:
-            self.recorder.attempts.failed += 1
-            self._requested_at, self._request_at = None, now + self.backoff.next_delay(at_least)
-
-    def _fail(self, reason: str, now: float) -> None:
-        if not self.has_failed:
-            self.has_failed, self._requested_at, self.is_ready = True, None, False
-            self.recorder.attempts.failed += 1
-            since = self._first_requested_at if self._first_requested_at is not None else now
-            self.recorder.record_failure("failed_calls", reason, now - since)
 
     def _count_turn(self) -> None:
         self.turns += 1
@@ -350,5 +259,35 @@ class CallerSession:
 
     def _give_up_answer(self) -> None:
         self._discard_echo()
-        if self.answer_timer.give_up() and self.was_ready:
+        if self.answer_timer.give_up() and self.lifecycle.was_ready:
             self.recorder.add_count("unanswered_turns")
+
+
+def new_session(
+    behaviour: CallerBehaviour,
+    source: TracerSource,
+    *,
+    speech_clock: SpeechClock,
+    recorder: CallRecorder,
+    backoff: Backoff,
+    lost_at: float | None = None,
+) -> CallerSession:
+    """Make the session of a new socket. `lost_at` is when this caller lost the session that the socket replaces."""
+    protocol = protocol_for(behaviour)
+    lifecycle = SessionLifecycle(
+        recorder=recorder,
+        audio_source=source,
+        backoff=backoff,
+        reports_attempts=protocol.reports_attempts,
+        reads_slowly=bool(behaviour.read_bytes_per_second),
+        lost_at=lost_at,
+    )
+    return CallerSession(
+        behaviour=behaviour,
+        protocol=protocol,
+        audio_source=source,
+        speech_clock=speech_clock,
+        recorder=recorder,
+        lifecycle=lifecycle,
+        echo=EchoAudit(source.caller) if behaviour.echo else None,
+    )

@@ -9,9 +9,7 @@ from typing import Any
 
 from bridge.protocol.audio.tracer import TracerSource
 from loadtests.callers.backoff import Backoff
-from loadtests.callers.echo import EchoAudit
-from loadtests.callers.protocols import protocol_for
-from loadtests.callers.session import CallerSession
+from loadtests.callers.session import CallerSession, new_session
 from loadtests.callers.speech_clock import SpeechClock
 from loadtests.metrics.recorder import ProcessRecorder
 from loadtests.scenarios.behaviour import CallerBehaviour
@@ -41,15 +39,13 @@ class SessionHarness:
 
     def __post_init__(self) -> None:
         self.recorder = ProcessRecorder(fire=lambda **_: None, clock=lambda: self.now)
-        self.session = CallerSession(
-            behaviour=self.behaviour,
-            protocol=protocol_for(self.behaviour),
-            audio_source=TracerSource(7),
+        self.session = new_session(
+            self.behaviour,
+            TracerSource(7),
             speech_clock=SpeechClock(self.behaviour.chunk_ms, self.behaviour.speech_ms, self.now),
             recorder=self.recorder,
             backoff=Backoff(Random(1)),
             lost_at=self.lost_at,
-            echo=EchoAudit(7) if self.behaviour.echo else None,
         )
         self._sends(self.session.start(self.now))
 

@@ -13,8 +13,7 @@ import pytest
 from bridge.protocol.audio.tracer import TracerReceiver, TracerSource
 from loadtests.callers.backoff import Backoff
 from loadtests.callers.call import CallOutcome, CallTarget, VoiceCall
-from loadtests.callers.protocols import protocol_for
-from loadtests.callers.session import CallerSession
+from loadtests.callers.session import new_session
 from loadtests.callers.speech_clock import SpeechClock
 from loadtests.metrics.recorder import ProcessRecorder
 from loadtests.scenarios.behaviour import CallerBehaviour
@@ -49,10 +48,9 @@ def call_to(
 ) -> tuple[VoiceCall, ProcessRecorder]:
     recorder = ProcessRecorder(fire=lambda **_: None)
     due = time.monotonic()
-    session = CallerSession(
-        behaviour=behaviour,
-        protocol=protocol_for(behaviour),
-        audio_source=TracerSource(7),
+    session = new_session(
+        behaviour,
+        TracerSource(7),
         speech_clock=SpeechClock(behaviour.chunk_ms, behaviour.speech_ms, due),
         recorder=recorder,
         backoff=Backoff(Random(1)),
@@ -253,7 +251,7 @@ def test_a_call_that_the_bridge_ends_is_lost_and_its_end_is_judged(
 ) -> None:
     outcome, recorder, _, call = make_call(script)
     assert outcome is CallOutcome.LOST
-    assert call.session.lost_at is not None
+    assert call.session.lifecycle.lost_at is not None
     assert counts(recorder) == {"calls": 1, "connect": 1, "ready": 1, **counted}
     assert recorder.sent_audio[0].expected_ms == 0
 
@@ -285,7 +283,7 @@ def test_a_call_that_is_cut_ends_at_once_and_is_no_loss() -> None:
         call.cut()
         assert greenlet.get(timeout=60) is CallOutcome.CUT
         assert running.callers[0].close_code is None
-    assert call.session.lost_at is not None
+    assert call.session.lifecycle.lost_at is not None
     assert recorder.sent_audio[0].expected_ms == 0
     assert "endings_without_error" not in counts(recorder)
 

@@ -60,7 +60,7 @@ class CallerScenario:
     def _call(self, _: CallTarget, session: CallerSession, due: float) -> Any:
         self.sessions.append(session)
         self.due_times.append(due)
-        self.losses.append(session.lost_at)
+        self.losses.append(session.lifecycle.lost_at)
         self.numbers.append(session.audio_source.caller)
         return FakeCall(self, session, len(self.sessions) - 1)
 
@@ -83,7 +83,7 @@ class FakeCall:
             self.session.receive('{"type":"session_ready"}', scenario.now, scenario.now)
         scenario.now += seconds
         if outcome in (CallOutcome.LOST, CallOutcome.CUT):
-            self.session.session_lost(scenario.now)
+            self.session.lifecycle.lost(scenario.now)
         self.is_complete = outcome is CallOutcome.COMPLETED
         return outcome
 

@@ -154,4 +154,4 @@ def test_a_call_is_done_after_its_turns() -> None:
     assert not harness.session.is_done
     harness.receive(DONE)
     assert harness.session.is_done
-    assert not harness.session.has_failed
+    assert not harness.session.lifecycle.has_failed

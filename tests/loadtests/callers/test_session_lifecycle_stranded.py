@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadtests.callers.session import READY_SECONDS
+from loadtests.callers.session_lifecycle import READY_SECONDS
 from loadtests.scenarios.behaviour import CallerBehaviour, TargetEndpoint
 from tests.loadtests.session_harness import DONE, READY, SessionHarness, message, ready_session
 
@@ -13,7 +13,7 @@ INVALID = message("error", code="INVALID_MESSAGE", retryable=False)
 
 
 def stranded(harness: SessionHarness) -> tuple[bool, float, float]:
-    return harness.session.has_failed, harness.total("stranded_calls"), harness.total("failed_calls")
+    return harness.session.lifecycle.has_failed, harness.total("stranded_calls"), harness.total("failed_calls")
 
 
 def test_a_lost_session_of_which_nothing_more_is_heard_strands_its_caller() -> None:
@@ -75,7 +75,7 @@ def test_an_end_without_a_request_is_counted_and_an_expired_session_is_not() -> 
         harness.receive(message("session_closed", reason=reason))
         assert harness.total("uncalled_ends") == times, reason
     harness = ready_session()
-    harness.session.is_leaving = True
+    harness.session.lifecycle.is_leaving = True
     harness.receive(message("session_closed", reason="ended"))
     assert harness.total("uncalled_ends") == 0
 
@@ -85,14 +85,14 @@ def test_a_caller_that_hangs_up_long_after_a_loss_was_left_waiting() -> None:
         harness = ready_session()
         harness.receive(LOST)
         harness.run_for(seconds)
-        harness.session.before_hang_up(harness.now)
+        harness.session.lifecycle.before_hang_up(harness.now)
         assert harness.total("left_waiting") == times, seconds
 
 
 def test_a_mute_session_is_counted_when_its_caller_hangs_up() -> None:
     harness = ready_session()
     harness.run_for(10.0)
-    harness.session.before_hang_up(harness.now)
+    harness.session.lifecycle.before_hang_up(harness.now)
     assert harness.total("mute_sessions") == 1
 
 
@@ -109,7 +109,7 @@ def test_without_reported_losses_no_session_counts_as_mute() -> None:
     harness = SessionHarness(CallerBehaviour(endpoint=TargetEndpoint.NATIVE, chunk_ms=20, speech_ms=100))
     harness.receive(message("session.created"), message("session.updated"))
     harness.run_for(12.0)
-    harness.session.before_hang_up(harness.now)
+    harness.session.lifecycle.before_hang_up(harness.now)
     assert harness.total("mute_sessions") == 0
 
 

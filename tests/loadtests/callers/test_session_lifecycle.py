@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadtests.callers.session import READY_SECONDS
+from loadtests.callers.session_lifecycle import READY_SECONDS
 from loadtests.scenarios.behaviour import CallerBehaviour, TargetEndpoint
 from tests.loadtests.session_harness import READY, START, SessionHarness, message, ready_session
 
@@ -13,7 +13,7 @@ def test_a_loss_lasts_until_the_next_session_is_ready_and_speech_goes_on_meanwhi
     harness = ready_session(CallerBehaviour(chunk_ms=20, speech_ms=10_000))
     harness.run_for(0.1)
     harness.receive(message("reconnecting", attempt=1))
-    assert not harness.session.is_ready
+    assert not harness.session.lifecycle.is_ready
     before = len(harness.chunks)
     harness.run_for(0.5)
     harness.receive(message("reconnecting", attempt=2))
@@ -63,8 +63,8 @@ def test_what_cannot_get_better_is_not_asked_for_again() -> None:
     harness.run_for(20)
     assert harness.messages == ["create_session"]
     assert harness.session.is_done
-    assert harness.session.has_failed
-    assert not harness.session.has_session
+    assert harness.session.lifecycle.has_failed
+    assert not harness.session.lifecycle.is_requested
     assert harness.total("failed_calls") == 1
 
 
@@ -73,7 +73,7 @@ def test_an_error_that_ends_nothing_changes_nothing() -> None:
     harness.receive(message("error", code="INVALID_MESSAGE", retryable=False))
     harness.run_for(1.0)
     assert harness.messages == ["create_session"]
-    assert harness.session.is_ready
+    assert harness.session.lifecycle.is_ready
     assert harness.total("errors") == 1
 
 
@@ -94,7 +94,7 @@ def test_a_session_that_never_comes_is_a_failed_call() -> None:
         harness.run_for((READY_SECONDS - 1) / 4)
     assert not harness.session.is_done
     harness.run_for(2)
-    assert harness.session.has_failed
+    assert harness.session.lifecycle.has_failed
     assert (harness.total("failed_calls"), harness.total("stranded_calls")) == (1, 0)
 
 
@@ -105,7 +105,7 @@ def test_nothing_is_sent_to_a_draining_bridge() -> None:
     before = len(harness.chunks)
     harness.run_for(1)
     assert len(harness.chunks) == before
-    assert not harness.session.has_session
+    assert not harness.session.lifecycle.is_requested
 
 
 def test_a_reconnect_is_measured_and_audio_in_between_is_skipped() -> None:
@@ -124,10 +124,10 @@ def test_a_first_call_speaks_into_nothing_before_it_is_ready() -> None:
 
 def test_a_socket_that_breaks_is_a_loss_only_where_there_was_a_session() -> None:
     never, once = SessionHarness(), ready_session()
-    never.session.session_lost(START + 1)
-    once.session.session_lost(START + 1)
-    assert never.session.lost_at is None
-    assert once.session.lost_at == START + 1
+    never.session.lifecycle.lost(START + 1)
+    once.session.lifecycle.lost(START + 1)
+    assert never.session.lifecycle.lost_at is None
+    assert once.session.lifecycle.lost_at == START + 1
 
 
 def test_what_the_bridge_gives_up_and_what_comes_late_is_counted() -> None:
@@ -135,7 +135,7 @@ def test_what_the_bridge_gives_up_and_what_comes_late_is_counted() -> None:
     harness.receive(message("audio_dropped", ms=420), message("audio_dropped", ms=80))
     harness.receive(message("reconnected", generation=5), message("reconnecting", generation=4))
     assert (harness.total("dropped_ms"), harness.total("stale_events")) == (500, 1)
-    harness.session.is_leaving = True
+    harness.session.lifecycle.is_leaving = True
     harness.receive(message("audio_dropped", ms=40))
     assert harness.total("dropped_ms") == 500
 
