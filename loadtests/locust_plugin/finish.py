@@ -11,7 +11,7 @@ import gevent
 from loadtests.control.simulator import ControlError
 from loadtests.results.audio_audit import finish_audit
 from loadtests.results.report import FinishedRun, make_report, run_exit_code
-from loadtests.results.resources import record_memory_growth
+from loadtests.results.resources import on_run_clock, record_memory_growth
 from loadtests.run.ipc import RESOURCES, ChannelError
 from loadtests.scenarios.behaviour import TargetEndpoint
 from reports.render import json as as_json
@@ -45,7 +45,7 @@ def finish_run(
         _audit(aggregator, control, phase_starts, open_before)
         _restore_service(aggregator, control)
     if channel is not None:
-        _collect_resources(aggregator, channel)
+        _collect_resources(aggregator, channel, seconds)
     report = make_report(FinishedRun(aggregator=aggregator, seconds=seconds))
     code = run_exit_code(aggregator, report)
     if report_path is not None:
@@ -89,10 +89,10 @@ def _restore_service(aggregator: RunAggregator, control: ControlClient) -> None:
             aggregator.errors.append(str(error))
 
 
-def _collect_resources(aggregator: RunAggregator, channel: RunChannel) -> None:
+def _collect_resources(aggregator: RunAggregator, channel: RunChannel, seconds: float) -> None:
     try:
-        aggregator.resources = channel.request(RESOURCES) or {}
+        aggregator.resources = on_run_clock(channel.request(RESOURCES), aggregator.started_at)
     except ChannelError as error:
         aggregator.errors.append(str(error))
         return
-    record_memory_growth(aggregator)
+    record_memory_growth(aggregator, seconds)

@@ -72,7 +72,10 @@ _COUNTS = (
     ("dials", "upstream connection attempts, as the simulator counts them"),
     ("dials_per_second_max", "the most upstream connection attempts in one second"),
     ("sessions_left", "upstream sockets still open after every call has ended"),
-    ("memory_grown_mb", "growth of the bridge's memory in MB while all callers are active"),
+    (
+        "memory_grown_mb",
+        "lasting growth of the bridge's memory in MB: the rate after warm-up, over the whole run",
+    ),
 )
 
 #: Durations are stored in microseconds; 1 stands for 0.

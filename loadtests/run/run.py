@@ -21,6 +21,7 @@ from loadtests.control.simulator import ControlClient, ControlError
 from loadtests.results import problems
 from loadtests.results.redaction import make_redactor
 from loadtests.results.report import report_without_run
+from loadtests.run.ipc import RESOURCES
 from loadtests.run.locust_process import DEFAULT_PORT, Distribution, LocustProcess, locust_command
 from loadtests.run.preflight import PreflightError, check_target
 from loadtests.scenarios.plan import PlanError, RunOptions, RunPlan, find_scenario, make_plan
@@ -180,9 +181,10 @@ def _run_locust(
     command = locust_command(plan, bench.options, distribution, report)
     monitor = ResourceMonitor(dict(bench.sources))
     on_progress({"doing": _waiting(distribution)})
-    run = LocustProcess.start(command, environment, log, {"resources": lambda: monitor.points}, on_progress)
+    run = LocustProcess.start(command, environment, log, {RESOURCES: monitor.export}, on_progress)
     monitor.sources |= {"generator": ProcessSource(run.process.pid), "machine": MachineSource()}
     clock = _OnceASecond(monitor.sample)
+    monitor.began = time.time()
     try:
         code = run.wait(clock, plan.seconds + _SPARE_SECONDS)
     finally:

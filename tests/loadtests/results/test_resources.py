@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,10 +14,15 @@ from loadtests.results.resources import (
     ResourceMonitor,
     ResourceUsage,
     memory_growth_mb,
+    on_run_clock,
     parse_process_metrics,
     record_memory_growth,
 )
 from tests.loadtests.factories import aggregated
+from tests.loadtests.results.memory_curves import SLOW_READER_6, SOAK_40, SOAK_40_LEAKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass
@@ -76,18 +82,55 @@ process_resident_memory_bytes{worker="2"} 2e+07
     assert parse_process_metrics("") is None
 
 
-def test_growth_is_from_when_everybody_called_to_the_end() -> None:
-    points = [(float(at), 10.0 * min(at, 5) + max(0, at - 10)) for at in range(20)]
-    assert memory_growth_mb(points, since=5) == pytest.approx(8)
-    assert memory_growth_mb(points[:9], since=5) is None
-    assert memory_growth_mb([(float(at), 50.0 - at) for at in range(20)], since=0) == 0
+def every_second(values: Sequence[float]) -> list[tuple[float, float]]:
+    return [(float(at), mb) for at, mb in enumerate(values)]
 
 
-def test_memory_growth_of_the_bridge_is_recorded() -> None:
-    aggregator = aggregated()
-    aggregator.resources = {"bridge": {"memory": [[at, 40 + at] for at in range(10)]}}
-    record_memory_growth(aggregator)
-    assert aggregator.measurements.total("memory_grown_mb") == 6
+def test_a_leak_counts_with_its_rate_over_the_whole_run() -> None:
+    assert memory_growth_mb(every_second([50.0 + 2 * at for at in range(61)]), since=10, until=60) == pytest.approx(100)
+    assert memory_growth_mb(every_second([50.0 - at for at in range(61)]), since=10, until=60) == 0
+
+
+def test_what_a_runtime_needs_at_first_is_no_growth() -> None:
+    warm = [50.0 + min(at, 25) for at in range(61)]
+    assert memory_growth_mb(every_second(warm), since=0, until=60) == 0
+    step = [50.0 + 20 * (at > 50) for at in range(61)]
+    assert memory_growth_mb(every_second(step), since=0, until=60) == 0
+    collected = [50.0 + at % 7 for at in range(121)]
+    assert memory_growth_mb(every_second(collected), since=0, until=120) == pytest.approx(0, abs=1)
+
+
+def test_an_honest_bridge_on_node_does_not_grow_and_one_that_leaks_does() -> None:
+    honest = memory_growth_mb(every_second(SOAK_40), since=2, until=len(SOAK_40))
+    leaking = memory_growth_mb(every_second(SOAK_40_LEAKING), since=2, until=len(SOAK_40_LEAKING))
+    slow = memory_growth_mb(every_second(SLOW_READER_6), since=2, until=len(SLOW_READER_6))
+    assert honest is not None
+    assert leaking is not None
+    assert slow is not None
+    assert honest < 10
+    assert 55 < leaking < 75
+    assert slow < 4 * 6
+
+
+def test_too_few_points_say_nothing_and_very_many_take_no_longer() -> None:
+    assert memory_growth_mb(every_second([50.0] * 9), since=2, until=30) is None
+    hours = [50.0 + at / 3600 for at in range(8 * 3600)]
+    assert memory_growth_mb(every_second(hours), since=0, until=8 * 3600) == pytest.approx(8, abs=0.1)
+
+
+def test_memory_growth_of_the_bridge_is_recorded_while_all_callers_are_active() -> None:
+    aggregator = aggregated(duration="40s")
+    aggregator.resources = {"bridge": {"memory": [[at, 40 + min(at, 40)] for at in range(60)]}}
+    record_memory_growth(aggregator, seconds=46.0)
+    assert aggregator.measurements.total("memory_grown_mb") == pytest.approx(40, abs=1)
     other = aggregated()
-    record_memory_growth(other)
+    record_memory_growth(other, seconds=10.0)
     assert other.measurements.total("memory_grown_mb") is None
+
+
+def test_points_are_moved_to_the_clock_of_the_run() -> None:
+    monitor = ResourceMonitor({"bridge": FakeSource([ResourceUsage(1, 40e6), ResourceUsage(2, 50e6)])}, began=1000.0)
+    for at in (1.0, 5.0):
+        monitor.sample(at)
+    points = on_run_clock(monitor.export(), started_at=1003.0)
+    assert points == {"bridge": {"cpu": [(2.0, 25.0)], "memory": [(2.0, 50.0)]}}
