@@ -11,7 +11,8 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from bridge.config.resolve import DEFAULT_KEY_VARIABLE
-from bridge.protocol.models import DEFAULT_MODEL
+from bridge.protocol.models import DEFAULT_MODEL, find_model
+from probes.access.model_names import closest_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -111,10 +112,9 @@ def _find_server(clues: Clues, then: str) -> str:
 
 def _another_model(clues: Clues) -> str:
     if clues.other_models:
-        return (
-            f"Try another realtime model that this key can use: sherpa-probe access --model "
-            f"{quote(clues.other_models[0])}"
-        )
+        misspelled = find_model(clues.model) is None
+        other = closest_name(clues.model, clues.other_models) if misspelled else clues.other_models[0]
+        return f"Try another realtime model that this key can use: sherpa-probe access --model {quote(other)}"
     if clues.model != DEFAULT_MODEL:
         return f"Try a current model: sherpa-probe access --model {DEFAULT_MODEL}"
     if not clues.models_listed:

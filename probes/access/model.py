@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -25,9 +26,13 @@ MODEL = CheckRow("access", "model")
 
 
 async def check_model(context: AccessContext) -> Finding:
-    """Judge the configured model by the list that `check_key` stored. Sends nothing."""
+    """Judge the configured model by the list that `check_key` stored. Sends nothing.
+
+    A model that isn't listed is a warning, since the session shows whether it exists.
+    """
     context.realtime_models = best_first(filter(is_realtime, context.models.ids if context.models else ()))
-    return judge_model(candidate_of(context, datetime.now(UTC).date()), MODEL)
+    candidate = candidate_of(context, datetime.now(UTC).date())
+    return judge_model(replace(candidate, socket_decides=True), MODEL)
 
 
 def candidate_of(context: AccessContext, day: date) -> ModelCandidate:

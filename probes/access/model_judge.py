@@ -6,7 +6,7 @@ models are used and what replaces them. The caller passes the row, which decides
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from shlex import quote
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from bridge.protocol.models import DEFAULT_MODEL, Model, ModelKind, ModelStatus,
 from probes.access.model_names import best_first, closest_name, is_realtime, socket_of
 from probes.problems import service
 from probes.runner.findings import evidence_of, headline
+from reports.model import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,6 +70,8 @@ class ModelCandidate:
     """List the available realtime models as evidence, because no other row does."""
     command: str = "sherpa-probe access --model"
     """The command to suggest; another model's name is appended."""
+    socket_decides: bool = False
+    """A model that isn't listed is only a warning, because a session with it is tried next, or may be."""
 
     @property
     def shutdown_date(self) -> date | None:
@@ -107,7 +110,8 @@ def judge_model(candidate: ModelCandidate, row: CheckRow) -> Finding:
     if candidate.is_retired:
         return _retired(candidate, row)
     if candidate.listed is not None and candidate.name not in candidate.listed:
-        return _not_listed(candidate, model, row)
+        finding = _not_listed(candidate, model, row)
+        return _as_warning(finding) if candidate.socket_decides else finding
     if model is None and candidate.listed is None:
         return row.skipped(
             f"{candidate.no_list_reason}, and {candidate.name} is not in the catalogue; the session check decides"
@@ -165,6 +169,15 @@ def _not_listed(candidate: ModelCandidate, model: Model | None, row: CheckRow) -
         if model is None
         else f"Allow it under Limits in the project's settings, or use another model\n{other}",
     )
+
+
+def _as_warning(finding: Finding) -> Finding:
+    """Return what is a failure for the list as a warning: gateways often list only a part of their models."""
+    if finding.severity is not Severity.FAIL:
+        return finding
+    cause = f"The list may be incomplete: only a session with the model shows whether it works. {finding.cause}"
+    fix = f"If a session opens, there is nothing to do; if not:\n{finding.fix}"
+    return replace(finding, severity=Severity.WARNING, cause=cause, fix=fix)
 
 
 def first_names(names: tuple[str, ...]) -> str:

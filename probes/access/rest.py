@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bridge.protocol.dialects.detection import SessionKind
 from bridge.protocol.refusals.lookup import ERROR_CODES, HttpExchange, refusal_for_status
+from bridge.protocol.refusals.requests import BAD_REQUEST
 from bridge.upstream.mint import mint
 from bridge.upstream.rest import RestFailed, RestRefused, list_models
 from probes.access.advice import advise
@@ -17,6 +18,7 @@ from probes.access.context import seconds_until
 from probes.problems import network as way
 from probes.problems import service
 from probes.runner.findings import CheckRow, evidence_of
+from reports.model import Severity
 
 if TYPE_CHECKING:
     from probes.access.context import AccessContext
@@ -28,7 +30,7 @@ KEY, MINT = CheckRow("access", "key"), CheckRow("access", "mint")
 _SECRET_PREFIX = "ek_"  # noqa: S105 - the prefix of every client secret
 #: Statuses that mean: the server doesn't have this call, or doesn't let this key use it.
 _NOT_OFFERED = frozenset({404, 405, 501})
-_FORBIDDEN = 403
+_BAD_REQUEST, _FORBIDDEN = 400, 403
 #: Servers refuse longer headers.
 _MAX_SECRET_LENGTH = 8000
 
@@ -118,7 +120,17 @@ def _key_refused(context: AccessContext, refused: RestRefused, row: CheckRow) ->
     if why:
         context.no_list_reason = why
         return row.skipped(f"inconclusive: {why}", *_response(context, "GET /models", refused))
+    if refused.status == _BAD_REQUEST and refusal_for_status(HttpExchange.REST, 400, refused.body) is BAD_REQUEST:
+        return row.problem(
+            service.LIST_REFUSED, *_response(context, "GET /models", refused), *context.header_evidence()
+        )
     return _refused(row, context, "GET /models", refused)
+
+
+async def key_refusal(context: AccessContext, row: CheckRow) -> Finding | None:
+    """Request `GET /models` to tell a refused key from other reasons; None if the key isn't refused there."""
+    finding = await check_key(context, row)
+    return finding if finding.severity is Severity.FAIL else None
 
 
 def _inconclusive(refused: RestRefused) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,6 +18,7 @@ from bridge.upstream.rest import RestFailed, RestRefused
 from probes.access.advice import advise
 from probes.access.context import error_object
 from probes.access.network import open_connection
+from probes.access.rest import key_refusal
 from probes.problems.service import SECRET_REFUSED, UPGRADE_NO_ANSWER
 from probes.runner.findings import CheckRow, evidence_of, headline
 from probes.runner.stripped_upgrade import (
@@ -113,6 +115,10 @@ async def explain_refusal(row: CheckRow, context: AccessContext, refused: Handsh
     exists = is_same(refused, plain) and await _mints(context)
     why = stripped_because(refused, plain, socket_exists=exists)
     if not why:
+        if context.models is None and refused.status in _CREDENTIAL_STATUSES:
+            by_key = await key_refusal(context, row)
+            if by_key is not None:
+                return replace(by_key, evidence=(*by_key.evidence, evidence_of("upgrade", f"HTTP {refused.status}")))
         return upgrade_refusal(row, context, refused, *same_answer_evidence(refused, plain))
     others = (*context.diagnostic_headers(refused.headers), *context.proxy_evidence())
     return stripped_finding(row, why, *others)

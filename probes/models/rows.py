@@ -65,7 +65,8 @@ def model_rows(candidate: ModelCandidate, requirements: ModelRequirements) -> It
             yield _others(candidate, kind, usable[kind])
     if candidate.listed is not None:
         yield _retiring(candidate)
-    yield (model := judge_model(candidate, MODEL))
+    by_list = candidate.public_api or candidate.name in requirements.require
+    yield (model := judge_model(replace(candidate, socket_decides=not by_list), MODEL))
     reported = model.severity in (Severity.FAIL, Severity.WARNING)
     for name in requirements.require:
         if name != candidate.name or not reported:

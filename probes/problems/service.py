@@ -9,6 +9,13 @@ from bridge.protocol.models import DEFAULT_MODEL
 from reports.model import Severity
 from reports.problem import Problem
 
+LIST_REFUSED = Problem(
+    "ACCESS-LIST-REFUSED",
+    "The server refuses to list its models with HTTP 400",
+    "The request has no body, so this is about the key or a header: a gateway doesn't know the key, or doesn't accept "
+    "a header that you configured.",
+    "Read the server's message, then check the key and the headers that are sent: sherpa-probe config",
+)
 MODEL_RETIRED = Problem(
     "ACCESS-MODEL-RETIRED",
     "The model has been retired",

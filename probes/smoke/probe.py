@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from probes.access.model_judge import WARN_DAYS
+from probes.problems.service import MODEL_NOT_LISTED, NO_REALTIME_MODELS
 from probes.runner.findings import evidence_of
 from probes.runner.parallel import ParallelProbe, run_parallel
 from probes.runner.registry import PROBES
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 _WEIGHT: Mapping[Severity, int] = {Severity.WARNING: 1, Severity.ERROR: 2, Severity.FAIL: 2}
 #: Probes of the same service: if two of them find a problem, it is the same one. Problems of a bridge are separate.
 _OF_ONE_SERVICE = frozenset({"access", "models", "events"})
+#: A model that isn't listed: `access` opens a session with it, and `models` only knows the list.
+_SETTLED_BY_SESSION = frozenset({MODEL_NOT_LISTED.slug, NO_REALTIME_MODELS.slug})
 
 
 async def smoke(
@@ -85,7 +88,8 @@ def _first_or_note(finding: Finding, first: dict[str, Finding]) -> Finding:
     if finding.severity not in _WEIGHT or finding.probe not in _OF_ONE_SERVICE or slug == finding.code:
         return finding
     known = first.setdefault(slug, finding)
-    worse = _WEIGHT[finding.severity] > _WEIGHT[known.severity]
+    settled = slug in _SETTLED_BY_SESSION and finding.check != "require"
+    worse = _WEIGHT[finding.severity] > _WEIGHT[known.severity] and not settled
     return finding if known.probe == finding.probe or worse else _note(finding, known)
 
 

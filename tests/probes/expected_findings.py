@@ -23,7 +23,7 @@ EXPECTED: dict[str, ExpectedFinding] = {
     "mint-quota": ExpectedFinding("mint", "ACCESS-NO-QUOTA"),
     "rate-limited": ExpectedFinding("mint", "ACCESS-RATE-LIMITED"),
     "no-access": ExpectedFinding("mint", "ACCESS-NO-REALTIME-ACCESS"),
-    "no-model": ExpectedFinding("model", "ACCESS-NO-REALTIME-MODELS"),
+    "no-model": ExpectedFinding("session", "ACCESS-MODEL-NOT-FOUND", ("ACCESS-NO-REALTIME-MODELS",)),
     "model-gone": ExpectedFinding("session", "ACCESS-MODEL-NOT-FOUND"),
     "mint-500": ExpectedFinding("mint", "ACCESS-SERVER-ERROR"),
     "mint-503": ExpectedFinding("mint", "ACCESS-OVERLOADED"),

@@ -82,6 +82,7 @@ _ERROR_TYPES: Mapping[str, Refusal] = {
     "insufficient_quota": access.NO_QUOTA,
     "server_error": connections.SERVER_ERROR,
     "rate_limit_error": access.RATE_LIMITED,
+    "no_db_connection": access.KEY_REFUSED,  # LiteLLM's proxy without a database, for every key but its master key
 }
 
 CLOSE_CODES: Mapping[int, Refusal] = MappingProxyType(
@@ -177,6 +178,7 @@ _SPECIFIC_CAUSES: tuple[_SpecificCause, ...] = (
     _SpecificCause(code="missing_required_parameter", param=frozenset({"session.type"}), refusal=requests.MIXED_SHAPES),
     _SpecificCause(code=None, message="missing bearer or basic authentication", refusal=access.NO_KEY),
     _SpecificCause(code=None, message="incorrect api key", refusal=access.KEY_REFUSED),
+    _SpecificCause(code=None, message="invalid model name passed", refusal=access.MODEL_NOT_FOUND),  # LiteLLM's proxy
     _SpecificCause(code=None, message="insufficient permissions", refusal=access.KEY_RESTRICTED),
     _SpecificCause(code=None, message="rate limit reached", refusal=access.RATE_LIMITED),
     _SpecificCause(code=None, message="hit the maximum duration", refusal=connections.SESSION_EXPIRED),

@@ -121,3 +121,13 @@ def test_without_a_list_the_row_is_skipped_since_the_model_may_not_exist() -> No
 
 def test_on_azure_the_name_is_a_deployment() -> None:
     assert judged("gpt-4o-realtime-preview", None, azure=True).severity is Severity.SKIPPED
+
+
+@pytest.mark.parametrize("listed", [LIST, {"gpt-5.2": None}])
+def test_where_a_session_is_tried_next_a_missing_model_is_only_a_warning(listed: dict[str, date | None]) -> None:
+    finding = judged("gpt-realtime-1.5", listed, socket_decides=True)
+    assert finding.severity is Severity.WARNING
+    assert finding.code == judged("gpt-realtime-1.5", listed).code
+    assert finding.cause.startswith("The list may be incomplete")
+    assert judged("whisper-1", LIST, socket_decides=True).severity is Severity.FAIL
+    assert judged("gpt-4o-realtime-preview", LIST, socket_decides=True).severity is Severity.FAIL

@@ -180,7 +180,6 @@ def test_azure_is_asked_in_its_own_form_and_its_refusals_are_explained(
     ("model", "code"),
     [
         ("gpt-4o-realtime-preview", "ACCESS-MODEL-RETIRED"),
-        ("gpt-realtime-2.l", "ACCESS-MODEL-NOT-LISTED"),
         ("gpt-live-transcribe", "ACCESS-MODEL-WRONG-SOCKET"),
         ("gpt-live-1", "ACCESS-MODEL-WRONG-SOCKET"),
     ],
@@ -190,3 +189,11 @@ def test_a_model_that_can_not_work_is_caught_before_the_socket(tmp_path: Path, m
     assert named(outcome, Severity.FAIL) == [("model", code)]
     (finding,) = [f for f in outcome.report.findings if f.severity is Severity.FAIL]
     assert "sherpa-probe access --model gpt-realtime" in finding.fix
+
+
+def test_a_model_that_is_not_listed_is_a_warning_and_its_session_decides(tmp_path: Path) -> None:
+    outcome = run_scenario(tmp_path, "good", model="gpt-realtime-2.l")
+    assert named(outcome, Severity.WARNING) == [("model", "ACCESS-MODEL-NOT-LISTED")]
+    assert named(outcome, Severity.FAIL) == [("mint", "ACCESS-MODEL-NOT-FOUND")]
+    (finding,) = [f for f in outcome.report.findings if f.severity is Severity.FAIL]
+    assert "sherpa-probe access --model gpt-realtime-2.1" in finding.fix

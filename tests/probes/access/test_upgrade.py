@@ -7,12 +7,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import pytest
 import trio
 
 from bridge.simulator.embedded import open_simulator
 from bridge.transport.http import HttpRequest, HttpResponse, json_response
 from bridge.transport.http_server import WebSocketUpgrade, serve_tcp
-from reports.model import Severity
+from probes.events.probe import events
+from reports.model import Finding, Severity
 from tests.probes.proxies import StrippingProxy
 
 if TYPE_CHECKING:
@@ -141,3 +143,40 @@ async def test_a_refusal_is_reported_although_looking_into_it_gets_no_answer(
     _, port = await nursery.start(partial(serve_tcp, http=http, websocket=websocket))
     result = await check_access(at(f"http://127.0.0.1:{port}/v1", timeout=0.5))
     assert result.bad() == [("upgrade", "ACCESS-NO-REALTIME-ROUTE")]
+
+
+async def test_a_model_that_a_gateway_does_not_list_is_tried_all_the_same(
+    at: At, check_access: CheckAccess, nursery: trio.Nursery
+) -> None:
+    base = f"http://127.0.0.1:{await LiteLlm().serve(nursery)}/v1"
+    result = await check_access(at(base, key=KEY, model="gpt-realtime-2"))
+    assert result.bad() == [("model", "ACCESS-MODEL-NOT-LISTED"), ("upgrade", "ACCESS-SECRET-REFUSED")]
+    assert result.check("confirm").severity is Severity.PASS
+
+
+async def test_a_bad_key_at_a_gateway_without_a_database_is_a_bad_key(
+    at: At, check_access: CheckAccess, nursery: trio.Nursery
+) -> None:
+    base = f"http://127.0.0.1:{await LiteLlm().serve(nursery)}/v1"
+    result = await check_access(at(base, key="sk-litellm-wrong0123456789"))
+    assert result.bad() == [("key", "ACCESS-KEY-REFUSED")]
+    assert result.check("key").evidence[0].value == "HTTP 400"
+    assert "the keys that 127.0.0.1 accepts" in result.only().fix
+
+
+async def test_a_400_without_a_known_code_is_not_about_a_body_that_a_get_does_not_have(
+    at: At, check_access: CheckAccess, fake_service: Any, nursery: trio.Nursery
+) -> None:
+    service = fake_service(answer=lambda _: json_response(400, {"error": {"message": "Unknown header"}}))
+    result = await check_access(at(await service.serve(nursery)))
+    assert result.bad() == [("key", "ACCESS-LIST-REFUSED")]
+    assert "no body" in result.only().cause
+
+
+@pytest.mark.parametrize(("key", "code"), [(KEY, ""), ("sk-litellm-wrong0123456789", "EVENTS-KEY-REFUSED")])
+async def test_a_403_for_a_bad_key_is_the_key_for_events_as_well(
+    at: At, nursery: trio.Nursery, key: str, code: str
+) -> None:
+    target = at(f"http://127.0.0.1:{await LiteLlm().serve(nursery)}/v1", key=key, timeout=0.5)
+    found = [item async for item in events(target, script="text") if isinstance(item, Finding)]
+    assert [f.code for f in found if f.severity is Severity.FAIL and f.check == "connect"] == ([code] if code else [])
