@@ -9,17 +9,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bridge.protocol.dialects.detection import Dialect
-from bridge.protocol.schema.validators import (
+from bridge.protocol.schema.types import (
     AnyValue,
     Array,
     Boolean,
     Choice,
     Const,
+    Integer,
     Nullable,
     Object,
     OneOf,
     Schema,
     String,
+    of_type,
 )
 
 if TYPE_CHECKING:
@@ -30,6 +32,9 @@ _COMMON: Mapping[str, Schema] = {
     "object": Const("realtime.item"),
     "status": Choice(("completed", "incomplete", "in_progress")),
 }
+
+#: Of the assistant's messages. The service sends it (recorded 2026-07); that it takes it back is inferred.
+_PHASE = Nullable(Choice(("commentary", "final_answer")))
 
 _INPUT_TEXT = Object({"type": Const("input_text"), "text": String()}, required=("type", "text"))
 _INPUT_AUDIO = Object(
@@ -50,10 +55,9 @@ def _written(name: str) -> Object:
 
 
 def _message(role: str, parts: Mapping[str, Schema]) -> Object:
-    return Object(
-        {"type": Const("message"), "role": Const(role), "content": Array(OneOf(parts)), **_COMMON},
-        required=("type", "role", "content"),
-    )
+    fields = {"type": Const("message"), "role": Const(role), "content": Array(OneOf(parts)), **_COMMON}
+    phase = {"phase": _PHASE} if "output_text" in parts else {}
+    return Object({**fields, **phase}, required=("type", "role", "content"))
 
 
 #: Which content parts each role may have.
@@ -68,12 +72,14 @@ _BETA_PARTS: Mapping[str, Mapping[str, Schema]] = {
     "system": {"input_text": _INPUT_TEXT},
 }
 
+#: Longer ids, such as those of other models in a restored history, are refused (LiveKit and pydantic-ai shorten them).
+_CALL_ID = String(32)
 _FUNCTION_CALL = Object(
-    {"type": Const("function_call"), "name": String(), "arguments": String(), "call_id": String(), **_COMMON},
+    {"type": Const("function_call"), "name": String(), "arguments": String(), "call_id": _CALL_ID, **_COMMON},
     required=("type", "name", "arguments"),
 )
 _FUNCTION_CALL_OUTPUT = Object(
-    {"type": Const("function_call_output"), "call_id": String(), "output": String(), **_COMMON},
+    {"type": Const("function_call_output"), "call_id": _CALL_ID, "output": String(), **_COMMON},
     required=("type", "call_id", "output"),
 )
 _MCP_APPROVAL_RESPONSE = Object(
@@ -91,19 +97,35 @@ _MCP_APPROVAL_REQUEST = Object(
     {"type": Const("mcp_approval_request"), **_MCP_CALL_FIELDS, **_COMMON},
     required=("type", *_MCP_CALL_FIELDS),
 )
+_MCP_ERROR = OneOf(
+    {
+        "protocol_error": of_type("protocol_error", ("code", "message"), code=Integer(), message=String()),
+        "http_error": of_type("http_error", ("code", "message"), code=Integer(), message=String()),
+        "tool_execution_error": of_type("tool_execution_error", ("message",), message=String()),
+    }
+)
 _MCP_CALL = Object(
     {
         "type": Const("mcp_call"),
         **_MCP_CALL_FIELDS,
         "approval_request_id": Nullable(String()),
         "output": Nullable(String()),
-        "error": Nullable(AnyValue("an object")),
+        "error": Nullable(_MCP_ERROR),
         **_COMMON,
     },
     required=("type", *_MCP_CALL_FIELDS),
 )
+_LISTED_TOOL = Object(
+    {
+        "name": String(),
+        "description": Nullable(String()),
+        "input_schema": AnyValue("an object"),
+        "annotations": Nullable(AnyValue("an object")),
+    },
+    required=("name", "input_schema"),
+)
 _MCP_LIST_TOOLS = Object(
-    {"type": Const("mcp_list_tools"), "server_label": String(), "tools": Array(AnyValue("an object")), **_COMMON},
+    {"type": Const("mcp_list_tools"), "server_label": String(), "tools": Array(_LISTED_TOOL), **_COMMON},
     required=("type", "server_label", "tools"),
 )
 _ITEM_REFERENCE = Object({"type": Const("item_reference"), "id": String()}, required=("type", "id"))

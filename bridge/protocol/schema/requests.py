@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from bridge.protocol.dialects.detection import Dialect, SessionKind
 from bridge.protocol.schema.items import INPUT_SCHEMAS, ITEM_SCHEMAS
-from bridge.protocol.schema.validators import (
+from bridge.protocol.schema.tools import BETA_TOOLS, GA_TOOLS
+from bridge.protocol.schema.types import (
     AnyOf,
     AnyValue,
     Array,
@@ -26,16 +27,15 @@ from bridge.protocol.schema.validators import (
     Combination,
     Const,
     Integer,
-    InvalidField,
     Nullable,
     Number,
     Object,
     OneOf,
     Schema,
     String,
-    invalid_value,
-    validate,
+    of_type,
 )
+from bridge.protocol.schema.validators import InvalidField, invalid_value, validate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,14 +70,6 @@ TRANSCRIPTION_MODELS = (
 #: Transcription models that refuse any turn detection.
 NO_VAD_MODELS = frozenset({"gpt-live-transcribe", "gpt-realtime-whisper"})
 
-#: Tool descriptions longer than this are refused.
-MAX_TOOL_DESCRIPTION = 1024
-
-
-def _of_type(name: str, required: tuple[str, ...] = (), /, **fields: Schema) -> Object:
-    """Make one variant of a union: an object with this `type`."""
-    return Object({"type": Const(name), **fields}, required=("type", *required))
-
 
 _VOICE = AnyOf((Choice(VOICES), Object({"id": String()}, required=("id",))))
 _MAX_TOKENS = AnyOf((Integer(1, 4096), Const("inf")))
@@ -88,14 +80,15 @@ _PROMPT = Nullable(
         {"id": String(), "version": Nullable(String()), "variables": Nullable(AnyValue("an object"))}, required=("id",)
     )
 )
-_REASONING = Object({"effort": Choice(("minimal", "low", "medium", "high", "xhigh"))})
+#: `none` is accepted by gpt-realtime-2 and its successors (pydantic-ai), and missing in the OpenAPI description.
+_REASONING = Object({"effort": Choice(("none", "minimal", "low", "medium", "high", "xhigh"))})
 _TRACING_FIELDS: Mapping[str, Schema] = {
     "group_id": String(),
     "workflow_name": String(),
     "metadata": AnyValue("an object"),
 }
 _TRACING = Nullable(AnyOf((Const("auto"), Object(_TRACING_FIELDS))))
-_RETENTION = _of_type(
+_RETENTION = of_type(
     "retention_ratio",
     ("retention_ratio",),
     retention_ratio=Number(0, 1),
@@ -103,31 +96,12 @@ _RETENTION = _of_type(
 )
 _TRUNCATION = AnyOf((Choice(("auto", "disabled")), OneOf({"retention_ratio": _RETENTION})))
 
-_FUNCTION_TOOL = _of_type(
-    "function",
-    ("name",),
-    name=String(),
-    description=String(MAX_TOOL_DESCRIPTION),
-    parameters=AnyValue("an object"),
-)
-_TOOL_CHOICE_WORD = Choice(("none", "auto", "required"))
-_CHOSEN_FUNCTION = _of_type("function", ("name",), name=String())
-_CHOSEN_MCP = _of_type("mcp", ("server_label",), server_label=String(), name=Nullable(String()))
-_GA_TOOLS: Mapping[str, Schema] = {
-    "tools": Array(OneOf({"function": _FUNCTION_TOOL, "mcp": AnyValue()})),
-    "tool_choice": AnyOf((_TOOL_CHOICE_WORD, OneOf({"function": _CHOSEN_FUNCTION, "mcp": _CHOSEN_MCP}))),
-}
-_BETA_TOOLS: Mapping[str, Schema] = {
-    "tools": Array(OneOf({"function": _FUNCTION_TOOL})),
-    "tool_choice": AnyOf((_TOOL_CHOICE_WORD, OneOf({"function": _CHOSEN_FUNCTION}))),
-}
-
 _GA_FORMAT = OneOf(
     {
         # Anything but 24 kHz is refused (recorded 2026-09: `integer_below_min_value` for 16000).
-        "audio/pcm": _of_type("audio/pcm", rate=Integer(24_000, 24_000)),
-        "audio/pcmu": _of_type("audio/pcmu"),
-        "audio/pcma": _of_type("audio/pcma"),
+        "audio/pcm": of_type("audio/pcm", rate=Integer(24_000, 24_000)),
+        "audio/pcmu": of_type("audio/pcmu"),
+        "audio/pcma": of_type("audio/pcma"),
     }
 )
 _BETA_FORMAT = Choice(("pcm16", "g711_ulaw", "g711_alaw"))
@@ -143,20 +117,21 @@ _VAD_FIELDS: Mapping[str, Schema] = {
     "create_response": Boolean(),
     "interrupt_response": Boolean(),
 }
-_SEMANTIC_VAD = _of_type(
+_SEMANTIC_VAD = of_type(
     "semantic_vad",
     eagerness=Choice(("low", "medium", "high", "auto")),
     create_response=Boolean(),
     interrupt_response=Boolean(),
 )
-_GA_SERVER_VAD = _of_type("server_vad", idle_timeout_ms=Nullable(Integer(5_000, 30_000)), **_VAD_FIELDS)
+_GA_SERVER_VAD = of_type("server_vad", idle_timeout_ms=Nullable(Integer(5_000, 30_000)), **_VAD_FIELDS)
 _GA_TURN_DETECTION = Nullable(OneOf({"server_vad": _GA_SERVER_VAD, "semantic_vad": _SEMANTIC_VAD}))
 _BETA_TURN_DETECTION = Nullable(
-    OneOf({"server_vad": _of_type("server_vad", **_VAD_FIELDS), "semantic_vad": _SEMANTIC_VAD})
+    OneOf({"server_vad": of_type("server_vad", **_VAD_FIELDS), "semantic_vad": _SEMANTIC_VAD})
 )
 
 _NOISE_TYPE = Choice(("near_field", "far_field"))
-_GA_NOISE = Nullable(Object({"type": _NOISE_TYPE, "strength": Number(0)}))
+_GA_NOISE_FIELDS: Mapping[str, Schema] = {"type": _NOISE_TYPE, "strength": Number(0)}
+_GA_NOISE = Nullable(Object(_GA_NOISE_FIELDS))
 _BETA_NOISE = Nullable(Object({"type": _NOISE_TYPE}))
 _BETA_TRANSCRIPTION_FIELDS: Mapping[str, Schema] = {
     "model": Choice(TRANSCRIPTION_MODELS),
@@ -199,7 +174,7 @@ _GA_CONVERSATION = Object(
         "instructions": String(),
         "output_modalities": _GA_MODALITIES,
         "audio": Object({"input": _GA_INPUT, "output": _GA_OUTPUT}),
-        **_GA_TOOLS,
+        **GA_TOOLS,
         "parallel_tool_calls": Boolean(),
         "max_output_tokens": _MAX_TOKENS,
         "reasoning": Nullable(_REASONING),
@@ -235,7 +210,7 @@ _BETA_CONVERSATION = Object(
         "voice": Choice(VOICES),
         "speed": Number(0.25, 1.5),
         "output_audio_format": _BETA_FORMAT,
-        **_BETA_TOOLS,
+        **BETA_TOOLS,
         "temperature": _TEMPERATURE,
         "max_response_output_tokens": _MAX_TOKENS,
         "tracing": _TRACING,
@@ -248,7 +223,7 @@ _TRANSLATION_FIELDS: Mapping[str, Schema] = {
             "input": Object(
                 {
                     "transcription": Nullable(Object({"model": Choice(TRANSCRIPTION_MODELS)}, required=("model",))),
-                    "noise_reduction": _GA_NOISE,
+                    "noise_reduction": Nullable(Object(_GA_NOISE_FIELDS, required=("type",))),
                 }
             ),
             "output": Object({"language": String()}),
@@ -284,7 +259,7 @@ RESPONSE_SCHEMAS: Mapping[Dialect, Object] = {
     Dialect.GA: Object(
         {
             **_RESPONSE_COMMON,
-            **_GA_TOOLS,
+            **GA_TOOLS,
             "input": Array(INPUT_SCHEMAS[Dialect.GA]),
             "output_modalities": _GA_MODALITIES,
             "audio": Object({"output": Object({"format": _GA_FORMAT, "voice": _VOICE})}),
@@ -297,7 +272,7 @@ RESPONSE_SCHEMAS: Mapping[Dialect, Object] = {
     Dialect.BETA: Object(
         {
             **_RESPONSE_COMMON,
-            **_BETA_TOOLS,
+            **BETA_TOOLS,
             "input": Array(INPUT_SCHEMAS[Dialect.BETA]),
             "modalities": _BETA_MODALITIES,
             "voice": Choice(VOICES),

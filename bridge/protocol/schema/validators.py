@@ -8,8 +8,25 @@ Source of codes and wording: errors recorded 2024-2026 (`unknown_parameter`, `mi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias, assert_never
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, assert_never
+
+from bridge.protocol.schema.types import (
+    AnyOf,
+    AnyValue,
+    Array,
+    Boolean,
+    Choice,
+    Combination,
+    Const,
+    Integer,
+    Nullable,
+    Number,
+    Object,
+    OneOf,
+    Schema,
+    String,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,118 +45,6 @@ class InvalidField:
     message: str
     param: str | None
     """Path of the field, as in `session.tools[0].description`."""
-
-
-@dataclass(frozen=True, slots=True)
-class String:
-    """A string; `max_length` counts characters."""
-
-    max_length: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One of a few strings."""
-
-    values: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Const:
-    """Exactly this string. `rejections` are other strings with a specific error: value -> (code, message)."""
-
-    value: str
-    rejections: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Integer:
-    """A whole number between the bounds, both included."""
-
-    minimum: int | None = None
-    maximum: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A number between the bounds, both included."""
-
-    minimum: float | None = None
-    maximum: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Boolean:
-    """JSON `true` or `false`; a number or a string is not taken for one."""
-
-
-@dataclass(frozen=True, slots=True)
-class AnyValue:
-    """Any value, or any value of one JSON type (`an object`, `a string`). Only its depth is checked."""
-
-    kind: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Nullable:
-    """A value of the schema, or null."""
-
-    schema: Schema
-
-
-@dataclass(frozen=True, slots=True)
-class Array:
-    """An array whose members all match the schema."""
-
-    items: Schema
-
-
-@dataclass(frozen=True, slots=True)
-class Combination:
-    """An array of strings that must equal one of a few sets: `["audio"]` or `["text"]`, but not both."""
-
-    name: str
-    allowed: tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AnyOf:
-    """The first of the schemas that accepts the value's JSON type: for example, an integer or the string `inf`."""
-
-    schemas: tuple[Schema, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Object:
-    """An object with these fields and no other ones."""
-
-    fields: Mapping[str, Schema]
-    required: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class OneOf:
-    """An object whose `tag` field selects one of the variants."""
-
-    variants: Mapping[str, Schema]
-    tag: str = "type"
-
-
-Schema: TypeAlias = (
-    String
-    | Choice
-    | Const
-    | Integer
-    | Number
-    | Boolean
-    | AnyValue
-    | Nullable
-    | Array
-    | Combination
-    | AnyOf
-    | Object
-    | OneOf
-)
 
 
 def validate(value: object, schema: Schema, path: str = "session") -> InvalidField | None:
@@ -307,6 +212,8 @@ def _validate_object(value: object, schema: Object, path: str) -> InvalidField |
     for name in schema.required:
         if name not in value:
             return _missing(_join(path, name))
+    if schema.required_one_of and not any(value.get(name) is not None for name in schema.required_one_of):
+        return _missing_one_of(path, schema.required_one_of)
     names = sorted(value, key=lambda name: not isinstance(schema.fields.get(name), Const))
     for name in names:
         where = _join(path, name)
@@ -340,6 +247,13 @@ def _validate_combination(value: object, schema: Combination, path: str) -> Inva
 
 def _missing(path: str) -> InvalidField:
     return InvalidField("missing_required_parameter", f"Missing required parameter: '{path}'.", path)
+
+
+def _missing_one_of(path: str, names: tuple[str, ...]) -> InvalidField:
+    """No error of this kind has been recorded; code and wording follow those for one missing field."""
+    listed = ", ".join(f"'{_join(path, name)}'" for name in names)
+    message = f"Missing required parameter: one of {listed}."
+    return InvalidField("missing_required_parameter", message, _join(path, names[0]))
 
 
 def _join(path: str, name: str) -> str:

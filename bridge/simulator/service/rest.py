@@ -13,7 +13,8 @@ from bridge.protocol.dialects.detection import Dialect, SessionKind
 from bridge.protocol.models import DEFAULT_MODEL, ModelKind
 from bridge.protocol.schema.requests import MINT_SCHEMAS
 from bridge.protocol.schema.sessions import default_session, find_conflict, merge_update
-from bridge.protocol.schema.validators import Const, Integer, InvalidField, Object, validate
+from bridge.protocol.schema.types import Const, Integer, Object
+from bridge.protocol.schema.validators import InvalidField, validate
 from bridge.simulator.errors.http_errors import gateway_page
 from bridge.simulator.errors.service_errors import REST_STATUS, SERVICE_ERRORS, ServiceError
 from bridge.simulator.service.models import OTHER_MODELS, mint_refusal, offered_models

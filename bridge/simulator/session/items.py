@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.protocol.audio.pcm import bytes_to_ms
 from bridge.protocol.schema.items import ITEM_SCHEMAS
-from bridge.protocol.schema.validators import Integer, InvalidField, validate
+from bridge.protocol.schema.types import Integer
+from bridge.protocol.schema.validators import InvalidField, validate
 from bridge.simulator.session.conversation import ConversationItem
 from bridge.simulator.session.input_audio import decode_audio
 from bridge.simulator.session.updates import input_encoding, output_encoding

@@ -65,6 +65,47 @@ def test_a_faulty_item_is_refused_by_code_and_path(item: dict[str, Any], code: s
     assert (fault.code, fault.param) == (code, param)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"type": "protocol_error", "code": -32601, "message": "no such method"},
+        {"type": "http_error", "code": 503, "message": "unavailable"},
+        {"type": "tool_execution_error", "message": "it failed"},
+        None,
+    ],
+)
+def test_a_call_of_an_mcp_tool_may_hold_each_kind_of_error(error: object) -> None:
+    call = {"type": "mcp_call", "server_label": "s", "name": "f", "arguments": "{}", "error": error}
+    assert validate(call, ITEM_SCHEMAS[Dialect.GA], "item") is None
+    assert validate(call, ITEM_SCHEMAS[Dialect.BETA], "item") is not None
+
+
+def test_an_mcp_error_without_its_code_is_refused() -> None:
+    error = {"type": "http_error", "message": "unavailable"}
+    call = {"type": "mcp_call", "server_label": "s", "name": "f", "arguments": "{}", "error": error}
+    fault = validate(call, ITEM_SCHEMAS[Dialect.GA], "item")
+    assert fault is not None
+    assert (fault.code, fault.param) == ("missing_required_parameter", "item.error.code")
+
+
+@pytest.mark.parametrize("kind", ["function_call", "function_call_output"])
+def test_a_call_id_has_at_most_32_characters(kind: str) -> None:
+    rest = {"name": "f", "arguments": "{}"} if kind == "function_call" else {"output": "{}"}
+    assert validate({"type": kind, "call_id": "c" * 32, **rest}, ITEM_SCHEMAS[Dialect.GA], "item") is None
+    fault = validate({"type": kind, "call_id": "c" * 33, **rest}, ITEM_SCHEMAS[Dialect.GA], "item")
+    assert fault is not None
+    assert (fault.code, fault.param) == ("string_above_max_length", "item.call_id")
+
+
+def test_only_a_message_of_the_assistant_has_a_phase() -> None:
+    said = {**message("assistant", text("output_text")), "phase": "final_answer"}
+    asked = {**message("user", text("input_text")), "phase": "final_answer"}
+    assert validate(said, ITEM_SCHEMAS[Dialect.GA], "item") is None
+    fault = validate(asked, ITEM_SCHEMAS[Dialect.GA], "item")
+    assert fault is not None
+    assert fault.code == "unknown_parameter"
+
+
 def test_a_picture_is_for_ga_only() -> None:
     item = message("user", {"type": "input_image", "image_url": "data:,", "detail": "low"})
     assert validate(item, ITEM_SCHEMAS[Dialect.GA], "item") is None

@@ -179,6 +179,31 @@ def test_a_ga_field_in_a_beta_session_is_an_unknown_parameter(name: str) -> None
             "string_above_max_length",
             "session.tools[0].description",
         ),
+        (
+            {"type": "realtime", "tools": [{"type": "mcp", "server_label": "x"}]},
+            GA,
+            "missing_required_parameter",
+            "session.tools[0].server_url",
+        ),
+        (
+            {"type": "realtime", "tools": [{"type": "mcp", "server_label": "x", "server_url": "u", "name": "f"}]},
+            GA,
+            "unknown_parameter",
+            "session.tools[0].name",
+        ),
+        (
+            {"audio": {"input": {"noise_reduction": {}}}},
+            TRANSLATION,
+            "missing_required_parameter",
+            "session.audio.input.noise_reduction.type",
+        ),
+        ({"type": "realtime", "reasoning": {"effort": "extreme"}}, GA, "invalid_value", "session.reasoning.effort"),
+        (
+            {"type": "realtime", "truncation": {"type": "retention_ratio"}},
+            GA,
+            "missing_required_parameter",
+            "session.truncation.retention_ratio",
+        ),
         ({"type": "realtime", "tools": [{"name": "f"}]}, GA, "missing_required_parameter", "session.tools[0].type"),
         ({"tools": [{"type": "mcp", "server_label": "x"}]}, BETA, "invalid_value", "session.tools[0].type"),
         ({"type": "realtime", "tool_choice": "maybe"}, GA, "invalid_value", "session.tool_choice"),
@@ -299,6 +324,25 @@ def test_null_is_refused_elsewhere_and_the_message_says_so(session: object, para
     found = fault(session, GA)
     assert (found.code, found.param) == ("invalid_type", param)
     assert found.message.endswith("but got null instead.")
+
+
+@pytest.mark.parametrize("where", [{"server_url": "https://mcp.invalid"}, {"connector_id": "c"}, {"tunnel_id": "t"}])
+def test_an_mcp_tool_says_where_its_server_is(where: dict[str, str]) -> None:
+    tool = {
+        "type": "mcp",
+        "server_label": "docs",
+        "headers": None,
+        "allowed_tools": {"tool_names": ["search"], "read_only": True},
+        "require_approval": {"never": {"tool_names": ["search"]}},
+        **where,
+    }
+    assert validate(session_with(tools=[tool]), GA) is None
+    assert validate({"tools": [tool]}, RESPONSE_SCHEMAS[Dialect.GA], "response") is None
+
+
+@pytest.mark.parametrize("effort", ["none", "minimal", "low", "medium", "high", "xhigh"])
+def test_every_effort_of_reasoning_is_accepted(effort: str) -> None:
+    assert validate(session_with(reasoning={"effort": effort}), GA) is None
 
 
 @pytest.mark.parametrize("number", [0, 1, 99, 100, 3_600_000])

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bridge.protocol.dialects.detection import Dialect, SessionKind
 from bridge.protocol.schema.requests import RESPONSE_SCHEMAS, SESSION_SCHEMAS
-from bridge.protocol.schema.validators import (
+from bridge.protocol.schema.types import (
     AnyOf,
     AnyValue,
     Array,
@@ -23,10 +23,10 @@ from bridge.protocol.schema.validators import (
     OneOf,
     Schema,
     String,
-    quote_values,
-    validate,
 )
+from bridge.protocol.schema.validators import quote_values, validate
 
+ADDRESSED = Object({"url": String(), "id": Nullable(String())}, required_one_of=("url", "id"))
 POINT = Object({"type": Const("point"), "x": Integer(0, 9), "label": Nullable(String(3))}, required=("type", "x"))
 SHAPE = OneOf({"point": POINT, "blob": AnyValue()})
 
@@ -230,3 +230,16 @@ def test_no_json_value_makes_a_check_raise(value: object) -> None:
         fault = validate(decoded, node)
         assert fault is None or fault.message
     assert validate({}, SESSION_SCHEMAS[Dialect.BETA, SessionKind.CONVERSATION]) is None
+
+
+@pytest.mark.parametrize("value", [{"url": "x"}, {"id": "x"}, {"url": "x", "id": None}])
+def test_one_of_several_fields_is_enough(value: object) -> None:
+    assert validate(value, ADDRESSED, "tool") is None
+
+
+@pytest.mark.parametrize("value", [{}, {"id": None}])
+def test_without_any_of_several_fields_the_message_lists_them_all(value: object) -> None:
+    found = validate(value, ADDRESSED, "tool")
+    assert found is not None
+    assert (found.code, found.param) == ("missing_required_parameter", "tool.url")
+    assert found.message == "Missing required parameter: one of 'tool.url', 'tool.id'."

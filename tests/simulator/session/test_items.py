@@ -89,7 +89,7 @@ MCP_CALL = {"type": "mcp_call", "id": "m", "server_label": "s", "name": "n", "ar
 MCP_ITEMS: list[dict[str, Any]] = [
     MCP_CALL,
     {**MCP_CALL, "output": "fine", "error": None, "approval_request_id": None, "status": "in_progress"},
-    {**MCP_CALL, "error": {"type": "http_error", "code": 500}},
+    {**MCP_CALL, "error": {"type": "http_error", "code": 500, "message": "no"}},
     {"type": "mcp_list_tools", "server_label": "s", "tools": [{"name": "n", "input_schema": {}}]},
     {**MCP_CALL, "type": "mcp_approval_request"},
     {"type": "mcp_approval_response", "approval_request_id": "m", "approve": True, "reason": None},
