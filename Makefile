@@ -5,12 +5,13 @@ COVERAGE := 90
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help demo test clients coverage test-lowest lock check format pages golden load nightly mutants simulate autobahn bench clean
+.PHONY: help demo test clients strangers coverage test-lowest lock check format pages golden load nightly mutants simulate autobahn bench clean
 
 help:
 	@echo "make demo      look at the embedded simulator, then speak a sentence through it"
 	@echo "make test      run all tests, in an order of their own each time; SEED=N for the order of a seed"
 	@echo "make clients   real client libraries against simulator and bridge; CLIENTS=newest for the newest versions"
+	@echo "make strangers the probes through nginx, HAProxy, LiteLLM and aimock, as far as they are installed"
 	@echo "make coverage  branch coverage of the fast tests, with its gates"
 	@echo "make test-lowest  the fast tests with the oldest dependencies that are allowed; needs uv"
 	@echo "make lock      pin the development environment in requirements-dev.lock; needs uv"
@@ -53,6 +54,12 @@ test: $(VENV)/.dev
 # ones. ONLY=NAME,NAME: only these clients. Ends with 'Error 3' where none can be installed: then nothing was proved.
 clients: $(VENV)/.dev
 	@$(BIN)/python -m tests.clients.run $(if $(filter newest,$(CLIENTS)),--newest) $(if $(ONLY),--only $(ONLY))
+
+# Installs LiteLLM's proxy and aimock below .venv-strangers; nginx and HAProxy come with the system. What is missing is
+# said at the start, and again for each test that is skipped.
+strangers: $(VENV)/.dev
+	@$(BIN)/python -m tests.strangers.install
+	@$(BIN)/python -m pytest -q -rs -p no:randomly -m strangers tests/strangers
 
 # Branch coverage of the fast half. What decides without I/O, and the seam below it, is covered whole.
 WHOLE := bridge/core/*,bridge/protocol/*,bridge/client_protocol/*,bridge/transport/*
@@ -113,4 +120,4 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.relay --sessions 1 50 200
 
 clean:
-	rm -rf $(VENV) .venv27 .venv-clients .demo build dist .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv27 .venv-clients .venv-strangers .demo build dist .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,12 @@
+"""The real aimock, a service that others wrote for their tests."""
+
+from __future__ import annotations
+
+from tests.strangers.programs import probe
+
+
+def test_its_short_list_of_models_does_not_stop_before_the_socket(aimock: int) -> None:
+    found = probe("access", "--base-url", f"http://127.0.0.1:{aimock}/v1")
+    assert ("model", "ACCESS-NO-REALTIME-MODELS") in found.wrong
+    assert found.at("session")["severity"] == "pass"
+    assert found.exit_code == 0
