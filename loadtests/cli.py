@@ -26,6 +26,8 @@ NAME = "sherpa-load"
 #: Signals that end a run gracefully, as Ctrl-C does.
 _ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _PERMISSION = "--i-may-load-this-target"
+#: Shown on stderr, and never in a report: it may be the very report that the user asked for.
+_PLOTS_HINT = "Plots show when it started: add --report html=load.html\n"
 
 
 def _completing(arguments: Callable[[], Iterable[str]]) -> Any:
@@ -228,6 +230,9 @@ def _leave(stored: StoredReport, values: dict[str, Any]) -> NoReturn:
     write_text(
         sys.stdout, render_report(stored, "json" if values["json_"] else TERMINAL, terminal_options, None, os.environ)
     )
+    exceeded = any(finding.code == "LOAD-BUDGET-BROKEN" for finding in stored.report.findings)
+    if exceeded and not values["json_"] and not any(text.startswith("html=") for text in values["reports"]):
+        write_text(sys.stderr, _PLOTS_HINT)
     raise click.exceptions.Exit(stored.exit_code)
 
 

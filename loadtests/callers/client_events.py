@@ -52,6 +52,8 @@ class AnswerDoneEvent:
     """The answer is over: complete, failed, or cut short by an interruption."""
 
     failed: bool = False
+    reason: str = ""
+    """Why it failed, as the service names it; empty if it did not fail, or if the service does not say."""
     cancelled: bool = False
     """It was interrupted: neither an answer nor a failure."""
 
@@ -63,6 +65,8 @@ class ErrorEvent:
     code: str
     at: float | None
     """When the bridge sent it, in Unix seconds; None if it has no timestamp."""
+    reason: str = ""
+    """The service's own name for it (`insufficient_quota`), if the bridge passes that on."""
     ends_session: bool = False
     """The error ends the session but not the socket. A client that wants a session asks again."""
     retryable: bool = True

@@ -187,6 +187,7 @@ def _bridge_error(message: MessageReceived) -> ErrorEvent:
     return ErrorEvent(
         str(message.fields.get("code")),
         parse_timestamp(message.fields.get("timestamp")),
+        reason=_upstream_reason(message.detail),
         ends_session=message.ends_session,
         retryable=message.fields.get("retryable") is not False,
         retry_after_seconds=_number(retry_after_ms) / 1000,
@@ -271,8 +272,24 @@ def _audio_event(frame: str | bytes, *, with_pcm: bool) -> AnswerAudioEvent:
 
 
 def _done_event(fields: Mapping[str, Any]) -> ClientEvent:
-    status = _object(fields.get("response")).get("status")
-    return AnswerDoneEvent(failed=status == "failed", cancelled=status == "cancelled")
+    response = _object(fields.get("response"))
+    status = response.get("status")
+    error = _object(_object(response.get("status_details")).get("error"))
+    reason = error.get("code") or error.get("type") or ""
+    failed = status == "failed"
+    return AnswerDoneEvent(failed=failed, reason=str(reason) if failed else "", cancelled=status == "cancelled")
+
+
+def _upstream_reason(detail: Mapping[str, Any]) -> str:
+    """Return the service's own name for what went wrong, from an error's `detail`; empty if it isn't there."""
+    upstream = _object(detail.get("upstream"))
+    for value in (upstream.get("code"), upstream.get("type"), detail.get("code")):
+        if isinstance(value, str) and value:
+            return value
+    for name, word in (("status", "HTTP"), ("closeCode", "close code")):
+        if isinstance(detail.get(name), int):
+            return f"{word} {detail[name]}"
+    return str(detail.get("reason") or "")
 
 
 def _number(value: object) -> float:

@@ -213,6 +213,7 @@ class CallerSession:
         self.lifecycle.interval.answer_seen()
         had_audio, self._had_audio = self._had_audio, False
         if event.failed:
+            self.recorder.record_failed_answer(event.reason)
             self._give_up_answer()
         elif not event.cancelled and self.answer_timer.finish(now):
             self._count_turn()
@@ -238,12 +239,12 @@ class CallerSession:
             self._request_again(now, 0.0)
 
     def _error_received(self, event: events.ErrorEvent, now: float, wall: float) -> None:
-        self.recorder.record_error(event.code)
+        self.recorder.record_error(event.code, event.reason)
         self.error_audit.record(wall if event.at is None else event.at, event.code, arrived=wall)
         if event.ends_session and event.retryable:
             self._request_again(now, event.retry_after_seconds)
         elif event.ends_session:
-            self.lifecycle.fail(event.code, now)
+            self.lifecycle.fail(f"{event.code} ({event.reason})" if event.reason else event.code, now)
 
     def _request_again(self, now: float, at_least: float) -> None:
         self.lifecycle.schedule_request(now, at_least)

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 _STEPS_PER_SECOND = 10_000
 _COARSE_FROM_STEP, _COARSE_STEP = 200, 20
 _MS = 1000.0
-#: Request type of error messages in Locust's statistics. The target chooses the codes, so their length and number
-#: are limited.
-ERROR_TYPE, _MAX_CODE_LENGTH, _MAX_CODES, _OTHER_CODES = "error", 60, 50, "(others)"
+#: Request types of error messages and of failed answers in Locust's statistics.
+ERROR_TYPE, FAILED_ANSWER_TYPE = "error", "failed answer"
+#: The target chooses codes and reasons, so their length and number are limited.
+_MAX_CODE_LENGTH, _MAX_CODES, _OTHER_CODES, _NO_REASON = 60, 50, "(others)", "(no reason)"
 
 #: Client protocol, "Errors": nothing is wrong with the message, and it need not be sent again.
 _WAIT_CODES = frozenset({"SESSION_NOT_READY", "NO_SESSION_EXISTS"})
@@ -117,8 +118,12 @@ class CallRecorder(Protocol):
         """Add to the sum of `name`; without an amount, count one occurrence."""
         ...
 
-    def record_error(self, code: str) -> None:
-        """Record an error message from the bridge."""
+    def record_error(self, code: str, reason: str = "") -> None:
+        """Record an error message from the bridge, with the service's own reason if it has one."""
+        ...
+
+    def record_failed_answer(self, reason: str) -> None:
+        """Record an answer that failed, with the service's reason."""
         ...
 
     def record_failure(self, name: str, reason: str, seconds: float) -> None:
@@ -174,14 +179,22 @@ class ProcessRecorder:
         """Add to the sum of `name`, in the current phase and second. Locust's statistics don't show it."""
         self.measurements.add_count(name, amount, self._elapsed())
 
-    def record_error(self, code: str) -> None:
+    def record_error(self, code: str, reason: str = "") -> None:
         """Record an error message. Many scenarios cause errors, so Locust doesn't count it as a failure."""
         self.add_count("told_to_wait" if code.upper() in _WAIT_CODES else "errors")
-        shown_code = code[:_MAX_CODE_LENGTH]
-        if shown_code not in self._codes and len(self._codes) >= _MAX_CODES:
-            shown_code = _OTHER_CODES
-        self._codes.add(shown_code)
-        self._fire(ERROR_TYPE, shown_code, None)
+        shown_reason = f" ({reason[:_MAX_CODE_LENGTH]})" if reason else ""
+        self._fire(ERROR_TYPE, self._known_code(f"{code[:_MAX_CODE_LENGTH]}{shown_reason}"), None)
+
+    def record_failed_answer(self, reason: str) -> None:
+        """Record an answer that failed. What it means for the caller's turn is counted elsewhere."""
+        self._fire(FAILED_ANSWER_TYPE, self._known_code(reason[:_MAX_CODE_LENGTH] or _NO_REASON), None)
+
+    def _known_code(self, code: str) -> str:
+        """Return the code, or a common name for all codes beyond the limit."""
+        if code not in self._codes and len(self._codes) >= _MAX_CODES:
+            return _OTHER_CODES
+        self._codes.add(code)
+        return code
 
     def record_failure(self, name: str, reason: str, seconds: float) -> None:
         """Count a failure, also in Locust's statistics."""
@@ -244,9 +257,13 @@ class CountsOnlyRecorder:
         """Pass the amount on to the recorder behind it."""
         self.recorder.add_count(name, amount)
 
-    def record_error(self, code: str) -> None:
+    def record_error(self, code: str, reason: str = "") -> None:
         """Record an error message from the bridge."""
-        self.recorder.record_error(code)
+        self.recorder.record_error(code, reason)
+
+    def record_failed_answer(self, reason: str) -> None:
+        """Record an answer that failed."""
+        self.recorder.record_failed_answer(reason)
 
     def record_failure(self, name: str, reason: str, seconds: float) -> None:
         """Pass the failure on: it counts for these callers, too."""

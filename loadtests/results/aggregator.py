@@ -55,7 +55,9 @@ class RunAggregator:
     failures: Counter[str] = field(default_factory=Counter)
     """Messages of failed attempts, with their counts."""
     error_codes: Counter[str] = field(default_factory=Counter)
-    """Codes of error messages, with their counts."""
+    """Codes of error messages, with the service's own reason in brackets where it is known, and their counts."""
+    failed_answers: Counter[str] = field(default_factory=Counter)
+    """The service's reasons for answers that failed, with their counts."""
     started_phases: frozenset[str] = frozenset({FIRST_PHASE})
     """The phases that the run reached."""
     errors: list[str] = field(default_factory=list)
@@ -97,6 +99,10 @@ class RunAggregator:
     def count_error(self, code: str, count: int) -> None:
         """Count error messages with this code."""
         _count_kind(self.error_codes, code, count)
+
+    def count_failed_answers(self, reason: str, count: int) -> None:
+        """Count answers that failed for this reason."""
+        _count_kind(self.failed_answers, reason, count)
 
     def finish(self, at: float) -> None:
         """Set counts that no caller increased to 0 in every phase, so that budgets can be checked."""

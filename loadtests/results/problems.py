@@ -36,14 +36,14 @@ GENERATOR_OK = Problem(
 BUDGET_BROKEN = Problem(
     "LOAD-BUDGET-BROKEN",
     "A budget was exceeded",
-    "The target was slower, lost more audio, or failed more often than the budget allows.",
-    "Check the plots around the time when it started: --report html=load.html",
+    "A measurement is beyond its limit. In a report, the finding says what that means for this budget.",
+    "Follow the next step of the finding. The exact meaning of each measurement: sherpa-load list --measures",
 )
 NOTHING_MEASURED = Problem(
     "LOAD-NOTHING-MEASURED",
     "Nothing was measured for a budget, so it proves nothing",
     "No caller got that far, or the scenario doesn't cause what the budget measures.",
-    "Run it longer with --duration, or remove the budget",
+    "Run it longer with --duration, and check that the scenario causes it: sherpa-load list SCENARIO",
 )
 NO_ECHO = Problem(
     "LOAD-NO-ECHO",
@@ -63,7 +63,7 @@ NO_SESSION = Problem(
     "LOAD-NO-SESSION",
     "The target accepts connections but starts no session: nothing was measured",
     "The service behind the target refuses or doesn't respond. The errors that callers received say why.",
-    "Try a single call: sherpa-probe bridge --url URL",
+    "Look up what they say (sherpa-probe explain CODE), then try a single call: sherpa-probe bridge --url URL",
 )
 TARGET_REFUSED = Problem(
     "LOAD-TARGET-REFUSED",

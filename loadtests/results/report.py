@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from loadtests.callers.connect_errors import UPGRADE_REFUSED_TEXT
 from loadtests.metrics.budgets import BudgetVerdict, evaluate
 from loadtests.metrics.measures import FIRST_PHASE
 from loadtests.results import problems
+from loadtests.results.advice import advice_for, advice_without_data
 from loadtests.results.redaction import redact_report
 from loadtests.results.report_metrics import metrics, series, tables
 from loadtests.scenarios.table import Requirement, budget_requirements
@@ -30,6 +32,11 @@ TOOL, PROBE, TIMELINE = "sherpa-load run", "load", "load"
 LATE_MS = 20.0
 #: How many failure messages are shown.
 _MAX_SHOWN = 3
+#: Measurements whose budget shows the errors that callers received, and the reasons of failed answers.
+_SHOWS_ERRORS = frozenset({"errors", "failed_calls", "unanswered_turns", "turns", "stranded_calls", "left_waiting"})
+_SHOWS_FAILED_ANSWERS = frozenset({"unanswered_turns", "turns"})
+#: A code that can be looked up: the target chooses what it sends.
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{2,60}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +160,26 @@ def _unreachable_finding(aggregator: RunAggregator) -> Finding:
     else:
         problem = problems.NO_SESSION if aggregator.measurements.total("connect") else problems.TARGET_DOWN
     finding = make_finding(problem, "target", *_failure_evidence(aggregator), *_error_evidence(aggregator))
-    return with_target_url(finding, aggregator.plan)
+    return _filled_in(finding, aggregator)
 
 
 def with_target_url(finding: Finding, plan: RunPlan) -> Finding:
     """Put the target's URL into the suggested command."""
     return replace(finding, fix=finding.fix.replace("--url URL", f"--url {plan.url.partition('?')[0]}"))
+
+
+def _filled_in(finding: Finding, aggregator: RunAggregator) -> Finding:
+    """Put the target's URL and the code to look up into the suggested commands."""
+    code = _code_to_explain(aggregator)
+    fix = finding.fix.replace("explain CODE", f"explain {code}" if code else "explain CODE")
+    return with_target_url(replace(finding, fix=fix), aggregator.plan)
+
+
+def _code_to_explain(aggregator: RunAggregator) -> str:
+    """Return the service's most frequent reason, else the bridge's most frequent code; empty without one."""
+    shown = [name for names in (aggregator.error_codes, aggregator.failed_answers) for name, _ in names.most_common(1)]
+    words = [part for name in shown for part in (name.partition(" (")[2].rstrip(")"), name.partition(" (")[0])]
+    return next((word for word in words if _CODE.fullmatch(word)), "")
 
 
 def _failure_evidence(aggregator: RunAggregator) -> tuple[Evidence, ...]:
@@ -171,9 +192,16 @@ def _error_evidence(aggregator: RunAggregator) -> tuple[Evidence, ...]:
     )
 
 
+def _failed_answer_evidence(aggregator: RunAggregator) -> tuple[Evidence, ...]:
+    return tuple(
+        Evidence("", f"{count} x failed answer: {reason}")
+        for reason, count in aggregator.failed_answers.most_common(_MAX_SHOWN)
+    )
+
+
 def _received_errors(aggregator: RunAggregator) -> Iterator[Finding]:
     """List the errors that callers received, whether or not a budget covers them."""
-    evidence = (*_failure_evidence(aggregator), *_error_evidence(aggregator))
+    evidence = (*_failure_evidence(aggregator), *_error_evidence(aggregator), *_failed_answer_evidence(aggregator))
     if evidence:
         yield brief_finding(problems.FAILURES, "errors received", "; ".join(one.value for one in evidence))
 
@@ -183,10 +211,13 @@ def _budget_finding(budget: Budget, run: FinishedRun) -> Finding:
     if result.verdict is BudgetVerdict.PASSED:
         return brief_finding(problems.BUDGET_KEPT, budget.text, result.value_text)
     if result.verdict is BudgetVerdict.NOT_MEASURED:
-        problem, title = problems.NOTHING_MEASURED, f"no data for {budget.text}"
+        problem, title, advice = problems.NOTHING_MEASURED, f"no data for {budget.text}", advice_without_data(budget)
     else:
-        problem, title = problems.BUDGET_BROKEN, f"{budget.text} exceeded: {result.value_text}"
-    return replace(make_finding(problem, budget.text, *_budget_evidence(result, run.aggregator)), title=title)
+        problem, title, advice = (
+            problems.BUDGET_BROKEN, f"{budget.text} exceeded: {result.value_text}", advice_for(budget),
+        )  # fmt: skip
+    finding = make_finding(problem, budget.text, *_budget_evidence(result, run.aggregator))
+    return _filled_in(replace(finding, title=title, cause=advice.cause, fix=advice.fix), run.aggregator)
 
 
 def _budget_evidence(result: BudgetResult, aggregator: RunAggregator) -> Iterator[Evidence]:
@@ -196,8 +227,10 @@ def _budget_evidence(result: BudgetResult, aggregator: RunAggregator) -> Iterato
         yield Evidence("most", ", ".join(f"caller {caller}: {ms:.0f} ms" for caller, ms in speech.worst_callers))
     if result.budget.measure in ("failed_calls", "failed_connects"):
         yield from _failure_evidence(aggregator)
-    if result.budget.measure == "errors":
+    if result.budget.measure in _SHOWS_ERRORS:
         yield from _error_evidence(aggregator)
+    if result.budget.measure in _SHOWS_FAILED_ANSWERS:
+        yield from _failed_answer_evidence(aggregator)
 
 
 def _skipped_finding(text: str, why: str) -> Finding:

@@ -110,6 +110,13 @@ def test_a_native_turn_is_an_item_and_a_response_and_a_cut_cancels_and_truncates
         (message("session_closed", reason="draining"), EndedEvent("draining")),
         (message("response.done", response={"status": "completed"}), AnswerDoneEvent()),
         (message("response.done", response={"status": "failed"}), AnswerDoneEvent(failed=True)),
+        (
+            message(
+                "response.done",
+                response={"status": "failed", "status_details": {"error": {"type": "server_error", "code": None}}},
+            ),
+            AnswerDoneEvent(failed=True, reason="server_error"),
+        ),
         (message("response.done", response={"status": "cancelled"}), AnswerDoneEvent(cancelled=True)),
         (message("response.output_text.delta", delta="a"), AnswerTextEvent()),
         (message("response.output_audio_transcript.delta", delta="a"), AnswerTextEvent()),

@@ -11,7 +11,7 @@ from loadtests.results import problems
 from loadtests.results.audio_audit import AudioAudit
 from loadtests.results.report import FinishedRun, make_report, report_without_run, run_exit_code
 from loadtests.scenarios.plan import RunOptions, make_plan
-from reports.model import Severity
+from reports.model import Finding, Severity
 from reports.render import json as as_json
 from reports.store.reader import read_report
 from tests.loadtests.factories import aggregated, make_test_plan, worker_report, worker_report_of
@@ -36,6 +36,59 @@ def test_budgets_come_first_whether_passed_failed_or_without_data() -> None:
         ("LOAD-NOTHING-MEASURED", "no data for p99(first_audio) < 1s"),
     ]
     assert run_exit_code(run.aggregator, report) == 1
+
+
+def broken(budget: str, run: FinishedRun | None = None, **measured: float) -> Finding:
+    (found,) = [one for one in make_report(run or finished(budget, **measured)).findings if one.check == budget]
+    assert found.code in ("LOAD-BUDGET-BROKEN", "LOAD-NOTHING-MEASURED")
+    return found
+
+
+def test_each_exceeded_budget_has_its_own_meaning_and_next_step() -> None:
+    late, lost = broken("p99(turn) < 100ms", turn=150), broken("lost_ms == 0", lost_ms=40)
+    assert "Answers take long to complete" in late.cause
+    assert "sherpa-probe events --script audio" in late.fix
+    assert "never reached the service" in lost.cause
+    mute = broken("mute_sessions == 0", mute_sessions=1)
+    assert mute.fix.endswith("sherpa-probe bridge --url ws://127.0.0.1:8765")
+
+
+def test_too_little_of_something_means_something_else_than_too_much() -> None:
+    swallowed, flooded = broken("errors >= 5", errors=1), broken("errors == 0", errors=1)
+    assert "swallows" in swallowed.cause
+    assert "swallows" not in flooded.cause
+
+
+def test_reasons_have_the_service_s_own_names_and_the_most_frequent_is_the_next_to_look_up() -> None:
+    run = finished("errors == 0", "unanswered_turns == 0", errors=5, unanswered_turns=3)
+    run.aggregator.count_error("UPSTREAM_ERROR (insufficient_quota)", 4)
+    run.aggregator.count_error("INVALID_MESSAGE", 1)
+    run.aggregator.count_failed_answers("server_error", 3)
+    found = broken("errors == 0", run)
+    assert [one.value for one in found.evidence] == [
+        "5", "4 x error UPSTREAM_ERROR (insufficient_quota)", "1 x error INVALID_MESSAGE",
+    ]  # fmt: skip
+    assert found.fix.endswith("sherpa-probe explain insufficient_quota")
+    assert "3 x failed answer: server_error" in [one.value for one in broken("unanswered_turns == 0", run).evidence]
+
+
+def test_what_a_target_sends_never_becomes_a_command() -> None:
+    run = finished("errors == 0", errors=5)
+    run.aggregator.count_error("x; rm -rf ~ ($(reboot))", 5)
+    assert broken("errors == 0", run).fix.endswith("sherpa-probe explain CODE")
+
+
+@pytest.mark.parametrize("budget", ["p99(first_audio) < 1s", "p99(reconnect@storm) < 3s"])
+def test_no_advice_takes_a_budget_away_or_makes_the_report_that_it_stands_in(budget: str) -> None:
+    aggregator = aggregated(
+        worker_report(calls=2, ready=20), scenario="reconnect-storm", duration="40s", budgets=(budget,)
+    )
+    found = broken(budget, FinishedRun(aggregator, 40.0))
+    assert found.title == f"no data for {budget}"
+    assert "didn't happen once" in found.cause
+    for problem in problems.PROBLEMS:
+        assert "remove the budget" not in problem.fix
+        assert "--report html" not in problem.fix
 
 
 def test_a_run_within_all_budgets_passes() -> None:
@@ -130,10 +183,11 @@ def test_every_code_of_a_load_test_is_its_own_and_has_words() -> None:
 
 def test_a_target_that_accepts_but_starts_no_session_has_failed_with_its_errors() -> None:
     aggregator = aggregated(worker_report(calls=2, connect=3, failed_calls=2), budgets=("errors == 0",))
-    aggregator.count_error("MODEL_NOT_AVAILABLE", 2)
+    aggregator.count_error("MODEL_NOT_AVAILABLE (model_not_found)", 2)
     found = make_report(FinishedRun(aggregator, 10.0)).findings[0]
     assert (found.code, found.severity) == ("LOAD-NO-SESSION", Severity.FAIL)
-    assert found.evidence[0].value == "2 x error MODEL_NOT_AVAILABLE"
+    assert found.evidence[0].value == "2 x error MODEL_NOT_AVAILABLE (model_not_found)"
+    assert "sherpa-probe explain model_not_found" in found.fix
     assert found.fix.endswith("sherpa-probe bridge --url ws://127.0.0.1:8765")
 
 
