@@ -7,7 +7,7 @@ may use: `GET /models` does, and its `shutdown_date` is newer than the dates her
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-CATALOGUE_DATE = date(2026, 11, 20)
+CATALOGUE_DATE = date(2026, 11, 28)
 DEFAULT_MODEL = "gpt-realtime-2.1"
 DEFAULT_TRANSCRIPTION_MODEL = "gpt-live-transcribe"
 DEFAULT_TRANSLATION_MODEL = "gpt-realtime-translate"
@@ -56,10 +56,16 @@ class Model:
     status: ModelStatus
     shutdown_date: date | None = None
     """The first day without it."""
+    azure_shutdown_date: date | None = None
+    """The first day without it on Azure, which retires models on dates of its own."""
     replacement: str | None = None
+    max_input_tokens: int = 28_224
+    """How many tokens of a conversation a response reads; what is older is left out (see `truncation`)."""
+    max_output_tokens: int = 4_096
+    """How many tokens a response may have if `max_output_tokens` is `inf`. A number may be 4,096 at most."""
     note: str = ""
     supports_turn_detection: bool = True
-    """If False, `turn_detection` must be null."""
+    """If False, `turn_detection` must be null in a transcription session. A conversation may have both (recorded)."""
 
     def status_on(self, day: date) -> ModelStatus:
         """Return the status on a day: RETIRED from the shutdown date on."""
@@ -90,6 +96,7 @@ def _days(number: int) -> str:
 
 _FIRST_PREVIEW_SHUTDOWN = date(2025, 10, 16)
 _PREVIEW_SHUTDOWN = date(2026, 5, 7)
+_FIRST_MINI_SHUTDOWN = date(2026, 7, 23)
 _FIRST_GA_SHUTDOWN = date(2027, 1, 20)
 _OLD_TRANSCRIPTION_SHUTDOWN = date(2027, 2, 26)
 _FLAGSHIP, _MINI = "gpt-realtime-2.1", "gpt-realtime-2.1-mini"
@@ -97,6 +104,19 @@ _FLAGSHIP, _MINI = "gpt-realtime-2.1", "gpt-realtime-2.1-mini"
 
 def _current(name: str, socket: ModelKind, note: str = "", *, voice_detection: bool = True) -> Model:
     return Model(id=name, kind=socket, status=ModelStatus.CURRENT, note=note, supports_turn_detection=voice_detection)
+
+
+def _reasoning(name: str, note: str = "", azure: date | None = None) -> Model:
+    """A model with a context of 128k and 32,000 output tokens (model page); the input limit is what these leave."""
+    return Model(
+        id=name,
+        kind=ModelKind.REALTIME,
+        status=ModelStatus.CURRENT,
+        azure_shutdown_date=azure,
+        max_input_tokens=96_000,
+        max_output_tokens=32_000,
+        note=note,
+    )
 
 
 def _unknown(name: str, socket: ModelKind, note: str) -> Model:
@@ -109,15 +129,24 @@ def _deprecated(name: str, socket: ModelKind, shutdown: date, replacement: str |
 
 
 _REALTIME = (
-    _current("gpt-realtime-2.1", ModelKind.REALTIME, "flagship of the official guides"),
-    _current("gpt-realtime-2.1-mini", ModelKind.REALTIME),
-    _current("gpt-realtime-2", ModelKind.REALTIME, "since 2026-05: reasoning, 128k context, parallel tool calls"),
-    _current("gpt-realtime-1.5", ModelKind.REALTIME, "on Azure since 2026-02-23"),
-    _deprecated("gpt-realtime", ModelKind.REALTIME, _FIRST_GA_SHUTDOWN, _FLAGSHIP, "alias, since 2025-08-28"),
+    _reasoning("gpt-realtime-2.1", "flagship of the official guides", azure=date(2027, 6, 25)),
+    _reasoning("gpt-realtime-2.1-mini"),
+    _reasoning("gpt-realtime-2", "since 2026-05: reasoning, 128k context, parallel tool calls"),
+    replace(
+        _current("gpt-realtime-1.5", ModelKind.REALTIME, "on Azure since 2026-02-23"),
+        azure_shutdown_date=date(2027, 8, 24),
+    ),
+    replace(
+        _deprecated("gpt-realtime", ModelKind.REALTIME, _FIRST_GA_SHUTDOWN, _FLAGSHIP, "alias, since 2025-08-28"),
+        azure_shutdown_date=date(2027, 3, 2),
+    ),
     _deprecated("gpt-realtime-2025-08-28", ModelKind.REALTIME, _FIRST_GA_SHUTDOWN, _FLAGSHIP),
-    _deprecated("gpt-realtime-mini", ModelKind.REALTIME, _FIRST_GA_SHUTDOWN, _MINI),
+    replace(
+        _deprecated("gpt-realtime-mini", ModelKind.REALTIME, _FIRST_GA_SHUTDOWN, _MINI),
+        azure_shutdown_date=date(2027, 6, 15),
+    ),
     _deprecated("gpt-realtime-mini-2025-12-15", ModelKind.REALTIME, _FIRST_GA_SHUTDOWN, _MINI),
-    _unknown("gpt-realtime-mini-2025-10-06", ModelKind.REALTIME, "listed, but in no announcement"),
+    _deprecated("gpt-realtime-mini-2025-10-06", ModelKind.REALTIME, _FIRST_MINI_SHUTDOWN, _MINI, "still in the SDKs"),
     _deprecated(
         "gpt-4o-realtime-preview",
         ModelKind.REALTIME,
@@ -164,7 +193,7 @@ _OTHERS = (
 )
 
 MODELS: Mapping[str, Model] = MappingProxyType({model.id: model for model in (*_REALTIME, *_TRANSCRIPTION, *_OTHERS)})
-"""Every model that matters to users of the Realtime API, by id (Python SDK 3.52, guides and notices up to then)."""
+"""Every model that matters to users of the Realtime API, by id (Python SDK 3.57, guides and notices up to then)."""
 
 
 def find_model(model_id: str) -> Model | None:

@@ -102,9 +102,11 @@ class ModelCandidate:
 
 def judge_model(candidate: ModelCandidate, row: CheckRow) -> Finding:
     """Return the finding for this model: passed, skipped if nothing is known, or the problem."""
-    if candidate.azure:
-        return row.skipped("on Azure this is a deployment name; the upgrade shows whether it exists")
     model = find_model(candidate.name)
+    if candidate.azure:
+        ends = model.azure_shutdown_date if model else None
+        named = f"; Azure retires the model {candidate.name} on {ends}" if ends else ""
+        return row.skipped(f"on Azure this is a deployment name; the upgrade shows whether it exists{named}")
     if model is not None and model.kind not in candidate.allowed_sockets:
         return _wrong_socket(candidate, model.kind, row)
     if candidate.is_retired:

@@ -38,7 +38,7 @@ FLAGSHIP, MINI = "gpt-realtime-2.1", "gpt-realtime-2.1-mini"
         ("gpt-realtime-2025-08-28", ModelKind.REALTIME, FIRST_GA, FLAGSHIP),
         ("gpt-realtime-mini", ModelKind.REALTIME, FIRST_GA, MINI),
         ("gpt-realtime-mini-2025-12-15", ModelKind.REALTIME, FIRST_GA, MINI),
-        ("gpt-realtime-mini-2025-10-06", ModelKind.REALTIME, None, None),
+        ("gpt-realtime-mini-2025-10-06", ModelKind.REALTIME, date(2026, 7, 23), MINI),
         ("gpt-realtime-1.5", ModelKind.REALTIME, None, None),
         ("gpt-realtime-2", ModelKind.REALTIME, None, None),
         ("gpt-realtime-2.1", ModelKind.REALTIME, None, None),
@@ -76,7 +76,7 @@ def test_the_kept_status_is_that_of_the_day_it_was_compiled() -> None:
     assert MODELS["gpt-4o-realtime-preview"].status is ModelStatus.RETIRED
     assert MODELS["gpt-realtime"].status is ModelStatus.DEPRECATED
     assert MODELS["gpt-realtime-2.1"].status is ModelStatus.CURRENT
-    assert MODELS["gpt-realtime-mini-2025-10-06"].status is ModelStatus.UNKNOWN
+    assert MODELS["gpt-realtime-mini-2025-10-06"].status is ModelStatus.RETIRED
 
 
 def test_a_model_is_retired_from_its_shutdown_day_on() -> None:
@@ -127,6 +127,28 @@ def test_a_replacement_is_current_and_belongs_on_the_same_socket() -> None:
         if model.replacement is not None:
             replacement = MODELS[model.replacement]
             assert (replacement.kind, replacement.status) == (model.kind, ModelStatus.CURRENT)
+
+
+@pytest.mark.parametrize(
+    ("model_id", "day"),
+    [
+        ("gpt-realtime", date(2027, 3, 2)),
+        ("gpt-realtime-mini", date(2027, 6, 15)),
+        ("gpt-realtime-1.5", date(2027, 8, 24)),
+        ("gpt-realtime-2.1", date(2027, 6, 25)),
+        ("gpt-realtime-2", None),
+    ],
+)
+def test_azure_retires_models_on_dates_of_its_own(model_id: str, day: date | None) -> None:
+    assert MODELS[model_id].azure_shutdown_date == day
+
+
+@pytest.mark.parametrize(
+    ("model_id", "read", "written"),
+    [("gpt-realtime", 28_224, 4_096), ("gpt-realtime-1.5", 28_224, 4_096), ("gpt-realtime-2.1", 96_000, 32_000)],
+)
+def test_a_model_says_how_much_it_reads_and_writes(model_id: str, read: int, written: int) -> None:
+    assert (MODELS[model_id].max_input_tokens, MODELS[model_id].max_output_tokens) == (read, written)
 
 
 def test_only_the_live_transcription_models_have_no_turn_detection() -> None:

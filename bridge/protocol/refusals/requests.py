@@ -100,8 +100,8 @@ INVALID_VALUE = _event_refused(
     "A field has a value that the service does not accept",
     "The value is outside its list or range, audio_end_ms is after the end of the audio, or the model does not support "
     "voice detection.",
-    "Choose one of the values that the message lists for 'param'. gpt-live-transcribe and gpt-realtime-whisper need "
-    "turn_detection null",
+    "Choose one of the values that the message lists for 'param'. A transcription session with gpt-live-transcribe or "
+    "gpt-realtime-whisper needs turn_detection null",
     "recorded 2026-09",
 )
 INVALID_TYPE = _event_refused(

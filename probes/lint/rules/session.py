@@ -29,6 +29,7 @@ from probes.lint.rules.patterns import (
     none_of,
     object_with,
     string_literal,
+    string_matching,
 )
 from reports.model import Severity
 
@@ -59,6 +60,8 @@ SESSION_TYPE_MISSING = Rule(
             has_child(entry(g, r"\w+")),
             none_of(has_child(entry(g, "type"))),
             none_of(has_child(_spread_entry(g))),
+            # A translation session has its type from its URL, and an update of it may name none.
+            none_of(file_contains(string_matching(g, "realtime/translations|gpt-realtime-translate"))),
             # The shorthand { type, ... } counts, too.
             *(
                 [none_of(has_child(all_of(kind("shorthand_property_identifier"), matches_regex("^type$"))))]
@@ -209,8 +212,8 @@ VAD_UNSUPPORTED = Rule(
     id="vad-unsupported",
     severity=Severity.FAIL,
     title="Turn detection is set for a model that doesn't support it",
-    cause="With this transcription model turn_detection must be null: invalid_value, already when the client "
-    "secret is created (status 400).",
+    cause="In a transcription session with this model turn_detection must be null: invalid_value, already when the "
+    "client secret is created (status 400). A conversation (type realtime) may have both.",
     fix="Set turn_detection to null and commit yourself, or use a model that detects turns",
     patterns=for_all_languages(
         lambda g: all_of(
@@ -223,6 +226,7 @@ VAD_UNSUPPORTED = Rule(
                     ),
                 )
             ),
+            has_ancestor(object_with(g, entry(g, "type", string_literal(g, "transcription")))),
         )
     ),
     keywords=_MODELS_WITHOUT_VAD,

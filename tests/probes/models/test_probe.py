@@ -79,7 +79,7 @@ async def test_a_healthy_key_passes_every_row_without_a_warning(at: At) -> None:
     assert rows(report) == [
         (check, Severity.PASS) for check in ("key", "realtime", "transcription", "translation", "retiring", "model")
     ]
-    assert report.findings[1].title == "9 usable: gpt-realtime-2.1, gpt-realtime-2.1-mini, gpt-realtime-2, …"
+    assert report.findings[1].title == "8 usable: gpt-realtime-2.1, gpt-realtime-2.1-mini, gpt-realtime-2, …"
     assert {m.name: m.value for m in report.metrics}["models_realtime_total"] == 9
 
 
