@@ -1,7 +1,7 @@
 """The command `sherpa-load`: runs scenarios against a bridge, checks budgets, and searches for the bridge's limit.
 
 Exit codes: 0 every budget passed, 1 a budget failed or the target refuses callers, 2 invalid usage, 3 the target could
-not be reached or part of the run failed, 130 interrupted.
+not be reached, part of the run failed or it can't decide, 130 interrupted.
 """
 
 from __future__ import annotations

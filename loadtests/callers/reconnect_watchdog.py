@@ -13,6 +13,8 @@ from dataclasses import dataclass
 ATTEMPT_SECONDS, WAIT_SECONDS = 10.0, 30.0
 #: A throttle may hold an error back until the end of its window.
 _SLACK_SECONDS = 2.5
+#: The longest silence after a loss that is in order.
+LONGEST_SILENCE_SECONDS = ATTEMPT_SECONDS + _SLACK_SECONDS
 
 
 @dataclass(slots=True)
@@ -24,7 +26,7 @@ class ReconnectWatchdog:
 
     def start(self, now: float, delay: float = 0.0) -> None:
         """Expect news: an attempt that starts within `delay` seconds. Long delays are capped."""
-        self.deadline = now + min(delay, WAIT_SECONDS) + ATTEMPT_SECONDS + _SLACK_SECONDS
+        self.deadline = now + min(delay, WAIT_SECONDS) + LONGEST_SILENCE_SECONDS
 
     def extend(self, now: float) -> None:
         """Extend the deadline while an attempt runs. If it fails, the next news may come only with the next attempt."""

@@ -129,7 +129,7 @@ def run_search(progress: SearchProgress, run: Callable[[int], StoredReport]) -> 
     while progress.search.stage is not SearchStage.DONE:
         callers = progress.search.next_callers
         stored = run(callers)
-        is_unreachable = stored.exit_code == EXIT_COULD_NOT_RUN
+        is_unreachable = _could_not_run(stored)
         if is_unreachable and was_unreachable:
             progress.unreachable = stored
             break
@@ -141,6 +141,12 @@ def run_search(progress: SearchProgress, run: Callable[[int], StoredReport]) -> 
             return StoredReport(replace(stored.report, tool=TOOL), stored.exit_code)
         progress.add(callers, stored)
     return search_report(progress)
+
+
+def _could_not_run(stored: StoredReport) -> bool:
+    """Return whether a trial did not take place. One that decides nothing did, and counts as failed."""
+    codes = {finding.code for finding in stored.report.findings}
+    return stored.exit_code == EXIT_COULD_NOT_RUN and problems.INCONCLUSIVE.code not in codes
 
 
 def with_rerun_command(stored: StoredReport, rerun: str) -> StoredReport:

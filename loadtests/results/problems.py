@@ -22,8 +22,9 @@ FAILURES = Problem(
 BUDGET_SKIPPED = Problem(
     "LOAD-BUDGET-SKIPPED",
     "The budget was not checked",
-    "No caller got a session, the run ended before this phase, or the data was not available. The row says which.",
-    "Pass the option that the row names (--control URL, --echo, or --watch bridge=PID), or run it with --simulate",
+    "No caller got a session, the run was too short or too small to prove it, or the data was not available. The row "
+    "says which.",
+    "Pass the option that the row names (--control URL, --echo, --watch bridge=PID, --duration), or --simulate",
     Severity.SKIPPED,
 )
 GENERATOR_OK = Problem(
@@ -38,6 +39,13 @@ BUDGET_BROKEN = Problem(
     "A budget was exceeded",
     "A measurement is beyond its limit. In a report, the finding says what that means for this budget.",
     "Follow the next step of the finding. The exact meaning of each measurement: sherpa-load list --measures",
+)
+INCONCLUSIVE = Problem(
+    "LOAD-INCONCLUSIVE",
+    "A budget was exceeded, but this run can't decide whether the target is to blame",
+    "The run was too small or too short for this budget, or the load generator itself was late.",
+    "Follow the next step of the finding: more callers, a longer run, or more processes; then run it again",
+    Severity.ERROR,
 )
 NOTHING_MEASURED = Problem(
     "LOAD-NOTHING-MEASURED",

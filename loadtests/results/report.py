@@ -11,7 +11,8 @@ from loadtests.callers.connect_errors import UPGRADE_REFUSED_TEXT
 from loadtests.metrics.budgets import BudgetVerdict, evaluate
 from loadtests.metrics.measures import FIRST_PHASE
 from loadtests.results import problems
-from loadtests.results.advice import advice_for, advice_without_data
+from loadtests.results.advice import Advice, advice_for, advice_without_data
+from loadtests.results.proof import LATE_MS, RunEvidence
 from loadtests.results.redaction import redact_report
 from loadtests.results.report_metrics import metrics, series, tables
 from loadtests.scenarios.table import Requirement, budget_requirements
@@ -24,12 +25,11 @@ if TYPE_CHECKING:
 
     from loadtests.metrics.budgets import Budget, BudgetResult
     from loadtests.results.aggregator import RunAggregator
+    from loadtests.results.proof import Doubt
     from loadtests.scenarios.plan import RunPlan
     from reports.problem import Problem
 
 TOOL, PROBE, TIMELINE = "sherpa-load run", "load", "load"
-#: If more than 1 % of the chunks are later than this, the generator measures itself.
-LATE_MS = 20.0
 #: How many failure messages are shown.
 _MAX_SHOWN = 3
 #: Measurements whose budget shows the errors that callers received, and the reasons of failed answers.
@@ -207,17 +207,27 @@ def _received_errors(aggregator: RunAggregator) -> Iterator[Finding]:
 
 
 def _budget_finding(budget: Budget, run: FinishedRun) -> Finding:
-    result = evaluate(budget, run.aggregator.measurements, run.seconds)
+    aggregator = run.aggregator
+    result = evaluate(budget, aggregator.measurements, run.seconds)
+    doubt = RunEvidence(aggregator.plan, aggregator.measurements, run.seconds).doubt(result)
     if result.verdict is BudgetVerdict.PASSED:
+        if doubt is not None:
+            return _skipped_finding(budget.text, doubt.reason)
         return brief_finding(problems.BUDGET_KEPT, budget.text, result.value_text)
+    problem, title, advice = _judgement(result, doubt)
+    finding = make_finding(problem, budget.text, *_budget_evidence(result, aggregator))
+    return _filled_in(replace(finding, title=title, cause=advice.cause, fix=advice.fix), aggregator)
+
+
+def _judgement(result: BudgetResult, doubt: Doubt | None) -> tuple[Problem, str, Advice]:
+    """Return the problem of a budget that did not pass, its title, and what it means."""
+    budget, value = result.budget, result.value_text
     if result.verdict is BudgetVerdict.NOT_MEASURED:
-        problem, title, advice = problems.NOTHING_MEASURED, f"no data for {budget.text}", advice_without_data(budget)
-    else:
-        problem, title, advice = (
-            problems.BUDGET_BROKEN, f"{budget.text} exceeded: {result.value_text}", advice_for(budget),
-        )  # fmt: skip
-    finding = make_finding(problem, budget.text, *_budget_evidence(result, run.aggregator))
-    return _filled_in(replace(finding, title=title, cause=advice.cause, fix=advice.fix), run.aggregator)
+        return problems.NOTHING_MEASURED, f"no data for {budget.text}", advice_without_data(budget)
+    if doubt is not None:
+        title = f"{budget.text} not decided: {value}, {doubt.reason}"
+        return problems.INCONCLUSIVE, title, Advice(doubt.cause, doubt.fix)
+    return problems.BUDGET_BROKEN, f"{budget.text} exceeded: {value}", advice_for(budget)
 
 
 def _budget_evidence(result: BudgetResult, aggregator: RunAggregator) -> Iterator[Evidence]:

@@ -103,6 +103,8 @@ class LoadScenario:
     """Faults of the simulator during the whole run, applied if there is a control API."""
     needs_service_faults: bool = False
     """Whether the scenario is pointless without these faults."""
+    calls_for_memory: int = 0
+    """With fewer calls, its budget for memory can't tell a leak with each call from none."""
     bridge_settings: Mapping[str, str] = field(default_factory=dict)
     """Additional settings for the simulated bridge, as environment variables."""
 
@@ -126,6 +128,11 @@ class LoadScenario:
     def budgets_for(self, callers: int) -> tuple[str, ...]:
         """Return its budgets for this number of callers."""
         return tuple(_TIMES_CALLERS.sub(lambda match: f"{float(match[1]) * callers:g}", text) for text in self.budgets)
+
+    def scaled_counts(self, callers: int) -> frozenset[str]:
+        """Return its budgets for counts whose limit depends on the number of callers: with few of them, on chance."""
+        pairs = zip(self.budgets, self.budgets_for(callers), strict=True)
+        return frozenset(text for given, text in pairs if given != text and "_mb" not in given)
 
 
 _TIMES_CALLERS = re.compile(r"(\d+(?:\.\d+)?) \* callers")

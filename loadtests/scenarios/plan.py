@@ -81,6 +81,11 @@ class RunPlan:
     deploy_command: str | None
 
     @property
+    def first_disruption(self) -> float:
+        """When the scenario first does something to the callers, as a share of the run; 0 if it never does."""
+        return min((phase.at for phase in self.scenario.phases if phase.actions), default=0.0)
+
+    @property
     def ramp_seconds(self) -> float:
         """How long until all callers are active."""
         return self.users / self.spawn_rate

@@ -309,6 +309,7 @@ _ALL = (
         summary="callers come, take two turns, leave and call again; run it for hours with --duration",
         measures="whether calls leak sessions or memory, or become slower",
         groups=_single_group(CallerBehaviour(chunk_ms=100, speech_ms=600, pause_ms=300, turns=2)),
+        calls_for_memory=400,  # 100 KB with each call: the budget of 40 MB
         budgets=(
             "calls >= 1.5 * callers",
             "memory_grown_mb < 40",

@@ -54,6 +54,14 @@ def test_an_unreachable_target_is_reported_as_it_is() -> None:
     assert (stored.exit_code, stored.report.tool) == (3, TOOL)
 
 
+def test_trials_that_decide_nothing_count_as_failed_and_not_as_unreachable() -> None:
+    doubtful = brief_finding(problems.INCONCLUSIVE, "p99(ready) < 2s", "not decided: the load generator was late")
+    undecided = StoredReport(Report(tool="t", version="1", started="", seconds=1, findings=(doubtful,)), 3)
+    trials = SearchProgress(make_test_plan(), CapacitySearch(start=10, maximum=100))
+    stored = run_search(trials, lambda callers: outcome(callers, 20) if callers <= 20 else undecided)
+    assert stored.report.metrics[0].value == 20
+
+
 def test_a_target_that_crashes_later_only_handles_less() -> None:
     down = report_without_run(make_test_plan(), problems.TARGET_DOWN, "gone")
     trials = SearchProgress(make_test_plan(), CapacitySearch(start=10, maximum=100))

@@ -28,11 +28,11 @@ def finished(*budgets: str, **measured: float) -> FinishedRun:
 
 
 def test_budgets_come_first_whether_passed_failed_or_without_data() -> None:
-    run = finished("errors == 0", "p99(turn) < 100ms", "p99(first_audio) < 1s", turn=150)
+    run = finished("errors == 0", "max(turn) < 100ms", "p99(first_audio) < 1s", turn=150)
     report = make_report(run)
     assert [(one.code, one.title) for one in report.findings] == [
         ("LOAD-BUDGET-KEPT", "0"),
-        ("LOAD-BUDGET-BROKEN", "p99(turn) < 100ms exceeded: 150 ms"),
+        ("LOAD-BUDGET-BROKEN", "max(turn) < 100ms exceeded: 150 ms"),
         ("LOAD-NOTHING-MEASURED", "no data for p99(first_audio) < 1s"),
     ]
     assert run_exit_code(run.aggregator, report) == 1
@@ -45,7 +45,7 @@ def broken(budget: str, run: FinishedRun | None = None, **measured: float) -> Fi
 
 
 def test_each_exceeded_budget_has_its_own_meaning_and_next_step() -> None:
-    late, lost = broken("p99(turn) < 100ms", turn=150), broken("lost_ms == 0", lost_ms=40)
+    late, lost = broken("max(turn) < 100ms", turn=150), broken("lost_ms == 0", lost_ms=40)
     assert "Answers take long to complete" in late.cause
     assert "sherpa-probe events --script audio" in late.fix
     assert "never reached the service" in lost.cause
@@ -134,6 +134,26 @@ def test_an_interrupted_run_shows_what_it_has_and_proves_nothing() -> None:
 @pytest.mark.parametrize(("lag", "code"), [(19.0, "LOAD-GENERATOR-OK"), (25.0, "LOAD-GENERATOR-LATE")])
 def test_the_report_says_whether_the_generator_kept_up(lag: float, code: str) -> None:
     assert code in dict(codes(finished(pace_lag=lag)))
+
+
+def test_a_budget_that_the_run_cannot_decide_is_neither_passed_nor_failed() -> None:
+    run = finished("p99(turn) < 100ms", "stranded_calls == 0", "errors == 0", turn=150)
+    report = make_report(run)
+    assert [(one.code, one.severity.value, one.title) for one in report.findings] == [
+        ("LOAD-INCONCLUSIVE", "error", "p99(turn) < 100ms not decided: 150 ms, too small to prove this"),
+        ("LOAD-BUDGET-SKIPPED", "skipped", "skipped: too short to prove this: --duration 13s"),
+        ("LOAD-BUDGET-KEPT", "pass", "0"),
+    ]
+    assert run_exit_code(run.aggregator, report) == 3
+
+
+def test_a_late_generator_fails_no_target_and_passes_no_verdict_on_it() -> None:
+    run = finished("p50(turn) < 100ms", "sessions_left == 0", turn=150, pace_lag=25, sessions_left=0)
+    report = make_report(run)
+    assert report.findings[0].title == "p50(turn) < 100ms not decided: 150 ms, the load generator was late"
+    assert run_exit_code(run.aggregator, report) == 3
+    leaking = finished("p50(turn) < 100ms", "sessions_left == 0", turn=150, pace_lag=25, sessions_left=3)
+    assert run_exit_code(leaking.aggregator, make_report(leaking)) == 1, "a leak is a leak"
 
 
 def test_failed_actions_are_reported() -> None:

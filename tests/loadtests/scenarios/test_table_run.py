@@ -75,12 +75,12 @@ RED = [
     Case("error-flood", Defect.DROPS_IN_SILENCE, "silently_lost_ms", seconds=40.0),
     Case("thundering-herd", Defect.HIDES_THE_END, "endings_without_error"),
     Case("thundering-herd", Defect.NO_BACKOFF, "dials_per_second_max@outage"),
-    Case("slow-reader", Defect.UNBOUNDED, "memory_grown_mb"),
+    Case("slow-reader", Defect.UNBOUNDED, "memory_grown_mb", seconds=32.0),
     Case("expiry", Defect.NO_ROLLOVER, "errors"),
     Case("barge-in", Defect.SHOWS_RACES, "errors"),
     Case("deploy", Defect.NO_DRAIN, "endings_without_error"),
     Case("soak", Defect.LEAKS_SESSIONS, "sessions_left"),
-    Case("soak", Defect.LEAKS_MEMORY, "memory_grown_mb"),
+    Case("soak", Defect.LEAKS_MEMORY, "memory_grown_mb", seconds=32.0),
 ]
 
 #: Each of their scenarios finds another defect by day.
