@@ -150,7 +150,7 @@ class LoadPlugin:
         aggregator = self.aggregator = RunAggregator(plan=plan, started_at=time.time())
         self.control, self.open_before = connect_control(plan, aggregator.errors)
         executor = make_executor(self.runner, self.recorder, self.control, plan)
-        self.fault_injector = FaultInjector(plan.scenario.phases, plan.seconds, executor)
+        self.fault_injector = FaultInjector(plan.phases, plan.seconds, executor)
         self._greenlets = [gevent.spawn(self.fault_injector.run), gevent.spawn(self._aggregate)]
 
     # ---- running
@@ -168,7 +168,7 @@ class LoadPlugin:
             if self.has_callers:
                 aggregator.merge(self.recorder.export_and_clear(), self.elapsed)
             failures_expected = expects_failures(
-                aggregator.plan.scenario, len(self.fault_injector.phase_starts) if self.fault_injector else 0
+                aggregator.plan.phases, len(self.fault_injector.phase_starts) if self.fault_injector else 0
             )
             aggregator.tick(self.elapsed, self.runner.user_count, failures_expected=failures_expected)
             if self.channel is not None:

@@ -17,11 +17,11 @@ from loadtests.scenarios.table import MEASURE_REQUIREMENTS, Deploy, SetFaults
 from reports.model import Moment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from loadtests.results.audio_audit import AudioAudit
     from loadtests.scenarios.plan import RunPlan
-    from loadtests.scenarios.table import LoadScenario
+    from loadtests.scenarios.table import ScenarioPhase
 
 #: How many different failure texts are kept apart.
 _MAX_KINDS = 20
@@ -31,9 +31,9 @@ _CALLER_COUNTS = tuple(
 )
 
 
-def expects_failures(scenario: LoadScenario, phases: int) -> bool:
-    """Return whether failures are expected after the first `phases` phases: lasting faults, or a deploy just now."""
-    started = sorted(scenario.phases, key=lambda phase: phase.at)[:phases]
+def expects_failures(phases: Sequence[ScenarioPhase], number: int) -> bool:
+    """Return whether failures are expected after the first `number` phases: lasting faults, or a deploy just now."""
+    started = sorted(phases, key=lambda phase: phase.at)[:number]
     faults = [action.faults for phase in started for action in phase.actions if isinstance(action, SetFaults)]
     deploys = bool(started) and any(isinstance(action, Deploy) for action in started[-1].actions)
     return deploys or bool(faults and faults[-1])
@@ -108,7 +108,7 @@ class RunAggregator:
         """Set counts that no caller increased to 0 in every phase, so that budgets can be checked."""
         if self.measurements.total("calls") is None:
             return
-        for phase in dict.fromkeys((FIRST_PHASE, *(phase.name for phase in self.plan.scenario.phases))):
+        for phase in dict.fromkeys((FIRST_PHASE, *(phase.name for phase in self.plan.phases))):
             self.measurements.phase = phase
             for name in _CALLER_COUNTS:
                 self.measurements.add_count(name, 0, at)

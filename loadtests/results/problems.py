@@ -27,6 +27,14 @@ BUDGET_SKIPPED = Problem(
     "Pass the option that the row names (--control URL, --echo, --watch bridge=PID, --duration), or --simulate",
     Severity.SKIPPED,
 )
+PHASE_SKIPPED = Problem(
+    "LOAD-PHASE-SKIPPED",
+    "Part of the scenario was not run",
+    "Only the control API of a simulator behind the target can cut upstream sockets and make the service fail. What "
+    "callers do by themselves was run.",
+    "Put the simulator behind the target (sherpa-sim serve --control) and pass --control URL, or use --simulate",
+    Severity.SKIPPED,
+)
 GENERATOR_OK = Problem(
     "LOAD-GENERATOR-OK",
     "The load generator kept up",

@@ -118,6 +118,8 @@ def _findings(run: FinishedRun) -> Iterator[Finding]:
     for budget in aggregator.plan.budgets:
         why = _skip_reason(budget, run)
         yield _skipped_finding(budget.text, why) if why else _budget_finding(budget, run)
+    for name, what, missing in aggregator.plan.skipped_phases:
+        yield brief_finding(problems.PHASE_SKIPPED, f"phase {name}", f"skipped: {what}: needs {missing}")
     for text, missing in aggregator.plan.skipped_budgets:
         yield _skipped_finding(text, f"needs {missing}")
     for error in aggregator.errors:

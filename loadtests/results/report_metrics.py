@@ -41,7 +41,7 @@ def metrics(aggregator: RunAggregator) -> tuple[ReportMetric, ...]:
 def tables(aggregator: RunAggregator) -> tuple[Table, ...]:
     """Return the percentiles of every measured duration, for the whole run and for each phase."""
     measurements = aggregator.measurements
-    phases = (FIRST_PHASE, *(phase.name for phase in aggregator.plan.scenario.phases))
+    phases = (FIRST_PHASE, *(phase.name for phase in aggregator.plan.phases))
     rows = [
         TableRow(name=name, part=phase or "", cells=cells)
         for name, measure in MEASURES.items()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from loadtests.metrics.measures import MEASURES, MeasureKind
+from loadtests.scenarios.availability import required
 from loadtests.scenarios.plan import find_scenario
 from loadtests.scenarios.table import SCENARIOS
 from reports.render.terminal.page import draw_page, page_width
@@ -42,7 +43,7 @@ def measures_page(width: int, *, colour: bool) -> str:
 
 def _summary(scenario: LoadScenario, width: int) -> Iterator[Text]:
     size = f"{scenario.users} callers, {scenario.seconds:g} s"
-    requirements = ", ".join(sorted(scenario.requirements))
+    requirements = ", ".join(sorted(required(scenario)))
     yield Text.assemble((scenario.name, "bold"), f"   {size}", f"   requires {requirements}" if requirements else "")
     for text in (scenario.summary, f"tests {scenario.measures}"):
         yield from map(Text, wrap(text, width, "  "))

@@ -113,18 +113,6 @@ class LoadScenario:
         """The behaviour of its callers; of the first group if there are several."""
         return self.groups[0].behaviour
 
-    @property
-    def requirements(self) -> frozenset[Requirement]:
-        """What the run must provide for its actions: a control API, a way to restart the bridge."""
-        actions = [action for phase in self.phases for action in phase.actions]
-        needs_control = self.needs_service_faults or any(
-            isinstance(action, SetFaults | CutUpstream) for action in actions
-        )
-        requirements = {Requirement.CONTROL} if needs_control else set[Requirement]()
-        if any(isinstance(action, Deploy) for action in actions):
-            requirements.add(Requirement.RESTART)
-        return frozenset(requirements)
-
     def budgets_for(self, callers: int) -> tuple[str, ...]:
         """Return its budgets for this number of callers."""
         return tuple(_TIMES_CALLERS.sub(lambda match: f"{float(match[1]) * callers:g}", text) for text in self.budgets)

@@ -15,15 +15,17 @@ from urllib.parse import urlsplit
 
 from loadtests.metrics.budgets import BudgetError, parse_budget
 from loadtests.metrics.measures import FIRST_PHASE
+from loadtests.scenarios.availability import required, runnable_phases, skipped_phases
 from loadtests.scenarios.behaviour import TargetEndpoint
 from loadtests.scenarios.safety import refusal_reason
 from loadtests.scenarios.table import SCENARIOS, Requirement, budget_requirements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from loadtests.metrics.budgets import Budget
-    from loadtests.scenarios.table import CallerGroup, LoadScenario
+    from loadtests.scenarios.availability import SkippedPhase
+    from loadtests.scenarios.table import CallerGroup, LoadScenario, ScenarioPhase
 
 DEFAULT_MODEL = "gpt-realtime-2.1"
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
@@ -74,8 +76,12 @@ class RunPlan:
     spawn_rate: float
     seconds: float
     budgets: tuple[Budget, ...]
+    phases: tuple[ScenarioPhase, ...]
+    """The phases that take place, with the actions that can be executed."""
     skipped_budgets: tuple[tuple[str, str], ...]
     """Budgets of the scenario that can't be checked, with the options that would be needed."""
+    skipped_phases: tuple[tuple[str, str, str], ...]
+    """Phases that don't take place, or not completely: name, what is left out, and the options that would be needed."""
     headers: tuple[str, ...]
     control_url: str | None
     deploy_command: str | None
@@ -83,7 +89,7 @@ class RunPlan:
     @property
     def first_disruption(self) -> float:
         """When the scenario first does something to the callers, as a share of the run; 0 if it never does."""
-        return min((phase.at for phase in self.scenario.phases if phase.actions), default=0.0)
+        return min((phase.at for phase in self.phases), default=0.0)
 
     @property
     def ramp_seconds(self) -> float:
@@ -107,8 +113,14 @@ def make_plan(options: RunOptions, environment: Mapping[str, str]) -> RunPlan:
     _check_command(options.deploy_command)
     available = _available(options)
     _check_requirements(scenario, available)
-    texts = scenario.budgets_for(users) if options.default_budgets else ()
-    defaults = tuple(text for text in texts if budget_requirements(text) <= available)
+    skipped = {phase.name: phase for phase in skipped_phases(scenario, available)}
+    missing = {
+        text: _missing_for(text, available, skipped)
+        for text in (scenario.budgets_for(users) if options.default_budgets else ())
+    }
+    phases = runnable_phases(scenario, available)
+    budgets = _budgets((*(text for text, needs in missing.items() if not needs), *options.budgets), scenario)
+    _check_phases(budgets, phases, skipped)
     return RunPlan(
         scenario=scenario,
         groups=tuple(_apply_options(group, options) for group in scenario.groups),
@@ -117,10 +129,10 @@ def make_plan(options: RunOptions, environment: Mapping[str, str]) -> RunPlan:
         users=users,
         spawn_rate=spawn_rate,
         seconds=seconds,
-        budgets=_budgets((*defaults, *options.budgets), scenario),
-        skipped_budgets=tuple(
-            (text, _missing_options(budget_requirements(text) - available)) for text in texts if text not in defaults
-        ),
+        budgets=budgets,
+        phases=phases,
+        skipped_budgets=tuple((text, _missing_options(needs)) for text, needs in missing.items() if needs),
+        skipped_phases=tuple((one.name, one.description, _missing_options(one.missing)) for one in skipped.values()),
         headers=(*_token(options.token_env, environment), *_origin(options.origin)),
         control_url=options.control_url,
         deploy_command=options.deploy_command,
@@ -238,9 +250,28 @@ _REQUIREMENT_TEXTS: Mapping[Requirement, tuple[str, str]] = {
 
 
 def _check_requirements(scenario: LoadScenario, available: frozenset[Requirement]) -> None:
-    for requirement in sorted(scenario.requirements - available):
+    for requirement in sorted(required(scenario) - available):
         missing, option = _REQUIREMENT_TEXTS[requirement]
         raise PlanError(f"{scenario.name} needs {missing}: pass {option}, or --simulate, which includes it")
+
+
+def _missing_for(
+    text: str, available: frozenset[Requirement], skipped: Mapping[str, SkippedPhase]
+) -> frozenset[Requirement]:
+    """Return what a budget of the scenario lacks: for its measurement, or for the phase that it covers."""
+    phase = skipped.get(parse_budget(text).phase or "")
+    return budget_requirements(text) - available | (phase.missing if phase is not None else frozenset())
+
+
+def _check_phases(
+    budgets: Iterable[Budget], phases: Sequence[ScenarioPhase], skipped: Mapping[str, SkippedPhase]
+) -> None:
+    """Check that no budget from the command line covers a phase that does not take place."""
+    running = {None, FIRST_PHASE, *(phase.name for phase in phases)}
+    for budget in budgets:
+        if budget.phase not in running:
+            option = _missing_options(skipped[str(budget.phase)].missing)
+            raise PlanError(f"--budget {budget.text!r}: the phase {budget.phase!r} needs {option}")
 
 
 def _missing_options(missing: frozenset[Requirement]) -> str:

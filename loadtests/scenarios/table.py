@@ -117,7 +117,7 @@ _ALL = (
         groups=_single_group(_COARSE),
         phases=(
             ScenarioPhase(0.35, "storm", (CutUpstream(),), "all upstream sockets cut"),
-            ScenarioPhase(0.7, "callers-cut", (CutClients(),), "all client sockets cut"),
+            ScenarioPhase(0.65, "callers-cut", (CutClients(),), "all client sockets cut"),
         ),
         budgets=(
             "count(reconnect@storm) >= 1 * callers",

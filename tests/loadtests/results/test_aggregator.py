@@ -76,6 +76,6 @@ def test_a_target_that_is_made_to_fail_does_not_end_the_run() -> None:
 
 def test_failures_are_expected_during_faults_and_deploys() -> None:
     herd, flood, deploy = (SCENARIOS[name] for name in ("thundering-herd", "error-flood", "deploy"))
-    assert [expects_failures(herd, phases) for phases in range(3)] == [False, True, False]
-    assert [expects_failures(flood, phases) for phases in range(4)] == [False, True, True, False]
-    assert [expects_failures(deploy, phases) for phases in range(2)] == [False, True]
+    assert [expects_failures(herd.phases, phases) for phases in range(3)] == [False, True, False]
+    assert [expects_failures(flood.phases, phases) for phases in range(4)] == [False, True, True, False]
+    assert [expects_failures(deploy.phases, phases) for phases in range(2)] == [False, True]

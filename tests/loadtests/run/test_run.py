@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
+from loadtests.run.stack import open_stack
 from tests.loadtests.run.test_preflight import CONNECTED, text, upgraded
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def outcomes() -> dict[str, Outcome]:
     """Run everything that the tests check."""
     port = str(free_port())
     here = ["--master-host", "127.0.0.1", "--master-port", port]
-    with ExitStack() as stack, target_that_hangs_up() as shut:
+    with ExitStack() as stack, target_that_hangs_up() as shut, open_stack() as bench:
         running = {
             "alone": command(*budgeted()),
             "processes": command(*budgeted(), "--processes", "2"),
@@ -119,13 +120,18 @@ def outcomes() -> dict[str, Outcome]:
             "terminated": command(
                 "run", "reconnect-storm", "--simulate", "--json", "--users", "2", "--duration", "60s"
             ),
+            "storm": command(
+                "run", "reconnect-storm", "--target", bench.url, "--json", "--users", "2", "--duration", "8s"
+            ),
             "down": command("run", "conversation", "--target", shut, "--json", "--users", "5", "--duration", "50s"),
         }
         for number in range(2):
             running[f"worker {number}"] = command("run", "conversation", "--worker", *here)
         for process in running.values():
             stack.callback(_killed, process)
-        found = {name: ended(running[name]) for name in ("alone", "processes", "machines", "worker 0", "worker 1")}
+        found = {
+            name: ended(running[name]) for name in ("alone", "processes", "machines", "worker 0", "worker 1", "storm")
+        }
         for name, number in (("interrupted", signal.SIGINT), ("terminated", signal.SIGTERM)):
             children = psutil.Process(running[name].pid).children(recursive=True)
             running[name].send_signal(number)
@@ -186,6 +192,20 @@ def test_an_interrupted_run_reports_what_it_has_and_stops_everything(how: str, o
     assert outcome.metrics["load_calls_total"] == 2
     assert outcome.metrics["load_sessions_left_total"] == 0
     assert {one["severity"] for one in outcome.document["findings"][1:]} <= {"pass", "skipped", "info", "warning"}
+
+
+def test_a_storm_without_the_simulator_cuts_the_callers_and_names_what_it_left_out(
+    outcomes: dict[str, Outcome],
+) -> None:
+    outcome = outcomes["storm"]
+    assert outcome.code == 0, outcome
+    findings = {one["check"]: one for one in outcome.document["findings"]}
+    assert findings["p99(reconnect@callers-cut) < 5s"]["severity"] == "pass"
+    assert findings["phase storm"]["severity"] == "skipped"
+    assert findings["phase storm"]["title"] == (
+        "skipped: all upstream sockets cut: needs --control http://HOST:PORT/_sim"
+    )
+    assert outcome.metrics["load_calls_total"] == 4, "each caller called again"
 
 
 def test_a_target_that_refuses_everyone_ends_the_run_early(outcomes: dict[str, Outcome]) -> None:

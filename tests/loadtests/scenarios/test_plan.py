@@ -42,6 +42,22 @@ def test_without_the_simulator_budgets_that_only_it_can_judge_are_set_apart() ->
     assert "lost_ms" not in {budget.measure for budget in plan.budgets}
 
 
+def test_without_the_simulator_a_storm_is_what_callers_do_themselves_and_the_rest_is_named() -> None:
+    plan = make_plan(replace(HERE, scenario="reconnect-storm"), {})
+    assert [phase.name for phase in plan.phases] == ["callers-cut"]
+    assert plan.skipped_phases == (("storm", "all upstream sockets cut", "--control http://HOST:PORT/_sim"),)
+    skipped, checked = dict(plan.skipped_budgets), {budget.text for budget in plan.budgets}
+    assert skipped["p99(reconnect@storm) < 3s"] == "--control http://HOST:PORT/_sim"
+    assert {"p99(reconnect@callers-cut) < 5s", "failed_calls == 0", "mute_sessions == 0"} <= checked
+    assert plan.first_disruption == 0.65
+
+
+def test_a_budget_of_one_s_own_for_a_phase_that_does_not_take_place_is_refused() -> None:
+    options = replace(HERE, scenario="reconnect-storm", budgets=("p99(reconnect@storm) < 1s",))
+    with pytest.raises(PlanError, match="the phase 'storm' needs --control"):
+        make_plan(options, {})
+
+
 def test_an_echo_covers_speech_only() -> None:
     plan = make_plan(replace(HERE, echo=True), {})
     assert plan.groups[0].behaviour.echo
@@ -121,7 +137,7 @@ def test_what_is_no_span_is_refused(text: str) -> None:
         (replace(HERE, budgets=("p99(frist_audio) < 1s",)), "did you mean first_audio?"),
         (replace(HERE, budgets=("p99(ready@storm) < 1s",)), "conversation has no phase 'storm': it has no phases"),
         (replace(SIMULATED, scenario="reconnect-storm", budgets=("p99(ready@strom) < 1s",)), "did you mean storm?"),
-        (replace(HERE, scenario="reconnect-storm"), "needs the control API of the simulator"),
+        (replace(HERE, scenario="flapping"), "needs the control API of the simulator"),
         (replace(SIMULATED, scenario="deploy", deploy_command=None), "pass --deploy-command CMD"),
         (replace(SIMULATED, scenario="reconnect-storm", duration="2s"), "needs at least 8 s"),
         (replace(HERE, token_env="NO_SUCH"), "the variable NO_SUCH is not set"),

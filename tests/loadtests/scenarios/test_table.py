@@ -13,10 +13,8 @@ from loadtests.scenarios.table import (
     MEASURE_REQUIREMENTS,
     SCENARIOS,
     CallerGroup,
-    Deploy,
     LoadScenario,
     Requirement,
-    ScenarioPhase,
     SetFaults,
     budget_requirements,
 )
@@ -92,15 +90,3 @@ def test_a_limit_per_caller_grows_with_the_callers() -> None:
     group = CallerGroup(name="callers", behaviour=SCENARIOS["soak"].behaviour)
     scenario = LoadScenario(name="x", summary="", measures="", groups=(group,), budgets=("turns >= 1.5 * callers",))
     assert scenario.budgets_for(40) == ("turns >= 60",)
-
-
-def test_its_requirements_follow_from_its_actions() -> None:
-    assert SCENARIOS["conversation"].requirements == frozenset()
-    assert SCENARIOS["reconnect-storm"].requirements == {Requirement.CONTROL}
-    assert SCENARIOS["deploy"].requirements == {Requirement.RESTART}
-    assert SCENARIOS["slow-create"].requirements == SCENARIOS["expiry"].requirements == {Requirement.CONTROL}
-    both = ScenarioPhase(0.5, "both", (SetFaults(), Deploy()))
-    group = SCENARIOS["soak"].groups
-    scenario = LoadScenario(name="x", summary="", measures="", groups=group, budgets=(), phases=(both,))
-    assert scenario.requirements == {Requirement.CONTROL, Requirement.RESTART}
-    assert scenario.behaviour is group[0].behaviour
