@@ -60,7 +60,7 @@ def parse_client_frame(frame: str, locked: LockedFields) -> Event:
         body = decode_object(frame)
         kind = message_type(body)
         if is_native(kind):
-            return to_native_event(kind, frame, body, locked)
+            return to_native_event(kind, body, locked)
         _check_fields(kind, body)
         return _to_event(decode_client_message(body), body, locked)
     except InvalidMessageError as invalid:

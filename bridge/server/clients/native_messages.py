@@ -1,7 +1,8 @@
 """Native client events on their way through the bridge: parsed once, checked for locked fields, then forwarded.
 
-Pure. Parsing is strict wherever the upstream might parse differently. What was checked is what is sent: an event that
-can set locked fields is encoded again, so that a duplicate key can't mean one thing here and another upstream.
+Pure. What was checked is what is sent: every event is encoded again from what was parsed, so that a duplicate key can't
+mean one thing here and another upstream. With a locked field, only what the API knows is forwarded: types that match
+letter by letter, and known fields.
 """
 
 from __future__ import annotations
@@ -13,32 +14,27 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bridge.core.events import BadMessage, ClientAudio, ClientNative
+from bridge.protocol.schema.known_fields import find_unknown_field, is_client_event
+from bridge.protocol.schema.locks import find_locked_paths
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from bridge.core.events import Event
 
 APPEND = "input_audio_buffer.append"
 
 LockedFields = frozenset[str]
-"""Names of `create_session` fields that only the server may set: see LOCKABLE_FIELDS."""
+"""Names of `create_session` fields that only the server may set: some of `bridge.protocol.schema.locks`."""
 
-LOCKABLE_FIELDS: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "model": (("model",),),
-    "voice": (("voice",), ("audio", "output", "voice")),
-    "instructions": (("instructions",), ("prompt",)),
-    "tools": (("tools",),),
-    "turnDetection": (("turn_detection",), ("audio", "input", "turn_detection")),
-}
-"""The paths of each lockable field in a native session or response object, in either dialect."""
-
-#: Native events that can set locked fields, and the object that has them.
-_SETS_FIELDS: Mapping[str, str] = {
+#: Native events that hold settings, and the object that has them.
+_HOLDERS: Mapping[str, str] = {
     "session.update": "session",
     "transcription_session.update": "session",
     "response.create": "response",
 }
+_MAX_TYPE_SHOWN = 60
+_MAX_PATH_SHOWN = 120
 
 
 class InvalidMessageError(Exception):
@@ -91,7 +87,7 @@ def parse_native_frame(frame: str, locked: LockedFields) -> Event:
         if head.type == APPEND and head.audio:
             return audio_event(decode_audio(head.audio), head.event_id)
         body = decode_object(frame)
-        return to_native_event(message_type(body), frame, body, locked)
+        return to_native_event(message_type(body), body, locked)
     except InvalidMessageError as invalid:
         return bad_message(frame, invalid)
 
@@ -114,7 +110,7 @@ def _decode_head(frame: str) -> _Typed:
         return _Typed()
 
 
-def to_native_event(kind: str, frame: str, body: dict[str, Any], locked: LockedFields) -> Event:
+def to_native_event(kind: str, body: dict[str, Any], locked: LockedFields) -> Event:
     """Return the core event of a native event.
 
     Raises InvalidMessageError if it sets a locked field, or if its audio is invalid.
@@ -125,16 +121,24 @@ def to_native_event(kind: str, frame: str, body: dict[str, Any], locked: LockedF
             raise InvalidMessageError(f"{APPEND}: 'audio' must be a base64 string.")
         event_id = body.get("event_id")
         return audio_event(decode_audio(audio), event_id if isinstance(event_id, str) else None)
-    holder = _SETS_FIELDS.get(kind)
-    if holder is None:
-        return ClientNative(kind, frame.encode(), body)
-    fields = body.get(holder)
-    if fields is not None and not isinstance(fields, dict):
+    holder = _HOLDERS.get(kind, "")
+    if not isinstance(body.get(holder, {}), dict | None):
         raise InvalidMessageError(f"{kind}: {holder!r} must be an object.")
-    blocked = sorted(name for name in locked if fields and _has_any(fields, LOCKABLE_FIELDS[name]))
+    if locked:
+        _check_locks(kind, body, locked)
+    return ClientNative(kind, _encode(body), body)
+
+
+def _check_locks(kind: str, body: Mapping[str, Any], locked: LockedFields) -> None:
+    """Raise InvalidMessageError if the event sets a locked field, or may do so in a way that nobody knows."""
+    if not is_client_event(kind):
+        raise InvalidMessageError(f"{kind[:_MAX_TYPE_SHOWN]!r} is not an event of the API.")
+    blocked = sorted({path for _, path in find_locked_paths(body, locked)})
     if blocked:
         raise InvalidMessageError(f"{kind}: {_listed(blocked)} set by the server and cannot be changed.")
-    return ClientNative(kind, _encode(body), body)
+    unknown = find_unknown_field(body)
+    if unknown is not None:
+        raise InvalidMessageError(f"{kind}: {unknown[:_MAX_PATH_SHOWN]!r} is not a field of the API.")
 
 
 def check_locked_options(options: Mapping[str, Any], locked: LockedFields) -> None:
@@ -161,18 +165,6 @@ def audio_event(pcm: bytes, event_id: str | None = None) -> ClientAudio:
     if event_id is not None and len(event_id) > _MAX_EVENT_ID:
         raise InvalidMessageError(f"{APPEND}: 'event_id' must have at most {_MAX_EVENT_ID} characters.")
     return ClientAudio(pcm, event_id)
-
-
-def _has_any(fields: Mapping[str, Any], paths: Iterable[tuple[str, ...]]) -> bool:
-    return any(_has_path(fields, path) for path in paths)
-
-
-def _has_path(value: Any, path: tuple[str, ...]) -> bool:
-    for name in path:
-        if not isinstance(value, dict) or name not in value:
-            return False
-        value = value[name]
-    return True
 
 
 def _encode(body: dict[str, Any]) -> bytes:

@@ -17,7 +17,7 @@ from bridge.config.api_key import key_from_environment
 from bridge.config.resolve import ConfigError, Flags, read_config
 from bridge.config.tls import tls_context
 from bridge.config.toml_file import FILE_NAME, SettingsFile, did_you_mean, read_settings_file
-from bridge.server.clients.native_messages import LOCKABLE_FIELDS
+from bridge.protocol.schema.locks import LOCKABLE_FIELDS
 from bridge.server.clients.rate_limit import RateLimits
 from bridge.server.config.options import OPTIONS, Option
 from bridge.server.config.settings import BridgeSettings, ClientRules, SessionDefaults
@@ -231,7 +231,7 @@ def client_token(named: SourcedValue, environment: Mapping[str, str]) -> Secret 
 def _locked(named: SourcedValue) -> LockedFields:
     for name in named.value:
         if name not in LOCKABLE_FIELDS:
-            raise ConfigError(f"{named.source}: {name!r} can't be locked{did_you_mean(name, tuple(LOCKABLE_FIELDS))}")
+            raise ConfigError(f"{named.source}: {name!r} can't be locked{did_you_mean(name, LOCKABLE_FIELDS)}")
     return frozenset(named.value)
 
 

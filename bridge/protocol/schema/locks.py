@@ -1,0 +1,64 @@
+"""What a gateway must refuse when a field of the session is its own to set: every way to the same effect.
+
+A prompt that a client may not change is changed by `session.instructions`, and also by a stored prompt, by a system
+message, by the input of one response, or by the prompt of the transcription. The table lists them all, for every
+dialect; its tests generate them again from the schemas. Pure data, and a look-up.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+#: Items that only the side that configures the session may add: they hold tools, and approvals of their use.
+_MCP_ITEMS = ("mcp_approval_request", "mcp_approval_response", "mcp_call", "mcp_list_tools")
+
+#: What no client may set as soon as any field is locked. A stored prompt brings instructions, tools and a voice; the
+#: other two write into traces and answers of the owner of the key.
+_ALWAYS = "session.prompt response.prompt session.tracing session.include"
+
+#: The paths of an event that have the effect of each lockable field. `item{type=x}` is an item with that value.
+_PATHS: Mapping[str, str] = {
+    "model": (
+        "session.model response.model session.audio.input.transcription.model session.input_audio_transcription.model"
+    ),
+    "voice": "session.voice session.audio.output.voice response.voice response.audio.output.voice",
+    "instructions": (
+        "session.instructions response.instructions response.input"
+        " session.audio.input.transcription.prompt session.input_audio_transcription.prompt"
+        " item{role=system} item{role=developer}"
+    ),
+    "tools": (
+        "session.tools session.tool_choice response.tools response.tool_choice response.input "
+        + " ".join(f"item{{type={name}}}" for name in _MCP_ITEMS)
+    ),
+    "turnDetection": "session.turn_detection session.audio.input.turn_detection",
+}
+
+#: The names of `create_session` fields that can be locked.
+LOCKABLE_FIELDS: tuple[str, ...] = tuple(_PATHS)
+
+
+def find_locked_paths(event: Mapping[str, Any], locked: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Yield the name of a locked field and the path by which the event sets it, such as `voice`, `session.voice`.
+
+    A path counts as set if it is there, whatever its value: `null` sets too.
+    """
+    for name, paths in _PATHS.items():
+        if name in locked:
+            yield from ((name, path) for path in paths.split() if _has(event, path))
+    if locked:
+        yield from ((path.rpartition(".")[2], path) for path in _ALWAYS.split() if _has(event, path))
+
+
+def _has(event: Mapping[str, Any], path: str) -> bool:
+    path, _, condition = path.partition("{")
+    value: object = event
+    for name in path.split("."):
+        if not isinstance(value, dict) or name not in value:
+            return False
+        value = value[name]
+    key, _, wanted = condition.rstrip("}").partition("=")
+    return not condition or (isinstance(value, dict) and value.get(key) == wanted)
