@@ -175,10 +175,10 @@ async def send_request(client: httpx.AsyncClient, method: str, url: str, body: o
 @asynccontextmanager
 async def _stream(client: httpx.AsyncClient, method: str, url: str, body: object) -> AsyncIterator[httpx.Response]:
     """Send a request; the response's body is still to be read."""
-    request = client.build_request(method, url)
-    if body is not None:
-        content = msgspec.json.encode(body)
-        request.headers.update({"content-type": "application/json", "content-length": str(len(content))})
+    content = None if body is None else msgspec.json.encode(body)
+    headers = {} if body is None else {"content-type": "application/json"}
+    request = client.build_request(method, url, content=content, headers=headers)
+    if content is not None:
         request.stream = _Body(content)
     response = await client.send(request, stream=True)
     try:

@@ -284,3 +284,15 @@ async def test_a_call_that_is_cancelled_while_its_body_is_sent_leaves_no_open_ge
         await trio.testing.wait_all_tasks_blocked()
     assert scope.cancelled_caught
     assert [str(warning.message) for warning in given] == []
+
+
+async def test_a_transport_of_another_kind_gets_the_body_too() -> None:
+    bodies = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        bodies.append((request.headers["content-length"], request.headers["content-type"], request.content))
+        return httpx.Response(200, stream=httpx.ByteStream(b"{}"))
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+        await send_request(client, "POST", "http://127.0.0.1/v1/realtime/client_secrets", {"session": {}})
+    assert bodies == [("14", "application/json", b'{"session":{}}')]
