@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.protocol.events.fields import CLIENT_EVENTS
 from bridge.protocol.schema.requests import ITEM_SCHEMAS, RESPONSE_SCHEMAS, SESSION_SCHEMAS
-from bridge.protocol.schema.validators import AnyOf, AnyValue, Array, Nullable, Object, OneOf
+from bridge.protocol.schema.types import AnyOf, AnyValue, Array, Nullable, Object, OneOf
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from bridge.protocol.schema.validators import Schema
+    from bridge.protocol.schema.types import Schema
 
 _TABLES = tuple(CLIENT_EVENTS.values())
 #: Names of the fields of each client event, over all dialects.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bridge.protocol.schema.requests import ITEM_SCHEMAS, RESPONSE_SCHEMAS, SESSION_SCHEMAS
-from bridge.protocol.schema.validators import AnyOf, Array, Nullable, Object, OneOf
+from bridge.protocol.schema.types import AnyOf, Array, Nullable, Object, OneOf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bridge.protocol.schema.validators import Schema
+    from bridge.protocol.schema.types import Schema
 
 #: The events that set fields, the object that holds them, and its schemas.
 HOLDERS: tuple[tuple[str, str, tuple[Schema, ...]], ...] = (
