@@ -37,6 +37,10 @@ _PLACEHOLDERS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     )
 )
 
+#: How a warning ends about characters around the key that only this toolkit removes.
+REMOVED_HERE = "which is removed here; other programs send it"
+_PADDING: Mapping[str, str] = {" ": "a blank", "\n": "a line break", "\r": "a carriage return", "\t": "a tab"}
+
 _ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Z_][A-Z0-9_]*)\s*=\s*[^=\s]")
 _QUOTES = "\"'`\u201c\u201d\u2018\u2019"
 
@@ -71,9 +75,19 @@ def _names_key(variable: str) -> bool:
 
 
 def key_from_environment(name: str, environment: Mapping[str, str]) -> FoundKey | None:
-    """Return the key in an environment variable; None if it is not set or blank. Raises ConfigError."""
-    value = environment.get(name, "")
-    return clean_key(value, f"the environment variable {name}") if value.strip() else None
+    """Return the key in an environment variable; None if it is not set or blank. Raises ConfigError.
+
+    Warns of whitespace around the key: unlike the line break at the end of a file, programs don't expect it there.
+    """
+    value, origin = environment.get(name, ""), f"the environment variable {name}"
+    if not value.strip():
+        return None
+    found = clean_key(value, origin)
+    ends = (("starts", value[0]), ("ends", value[-1]))
+    padded = [
+        f"{origin} {side} with {_PADDING.get(c, 'whitespace')}, {REMOVED_HERE}" for side, c in ends if c.isspace()
+    ]
+    return FoundKey(found.secret, (*padded, *found.warnings))
 
 
 def key_from_file(path: Path) -> FoundKey:
@@ -111,7 +125,7 @@ def clean_key(raw: str, origin: str) -> FoundKey:
     Raises ConfigError if it can't be sent as a key.
     """
     text = raw.removeprefix("\ufeff").strip()
-    warnings = [f"{origin} starts with a byte order mark, which is ignored"] if raw.startswith("\ufeff") else []
+    warnings = [f"{origin} starts with a byte order mark, {REMOVED_HERE}"] if raw.startswith("\ufeff") else []
     if defect := _defect(text):
         raise ConfigError(f"{origin} {defect}")
     if what := placeholder_kind(text):

@@ -57,6 +57,15 @@ KEY_SUSPECT = Problem(
     "Set the key alone, without quotes or spaces",
     Severity.WARNING,
 )
+KEY_PADDED = Problem(
+    "CONFIG-KEY-PADDED",
+    "The API key has a character around it that doesn't belong to it",
+    "sherpa-probe removes it, so the checks pass. Your own program sends it: HTTP libraries reject such a header, or "
+    "the service refuses the key. A secret made with 'echo KEY', without -n, ends with a line break.",
+    "Remove it where the key is set; in a shell: "
+    """export OPENAI_API_KEY="$(printf %s "$OPENAI_API_KEY" | tr -d '[:space:]')\"""",
+    Severity.WARNING,
+)
 BASE_URL_READ = Problem(
     "ACCESS-BASE-URL-READ",
     "The base URL was corrected before use",

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING, Generic, assert_never
 
-from probes.problems.tool import CRASHED, INTERRUPTED, KEY_SUSPECT
+from bridge.config.api_key import REMOVED_HERE
+from probes.problems.tool import CRASHED, INTERRUPTED, KEY_PADDED, KEY_SUSPECT
 from probes.runner.findings import CheckRow, evidence_of
 from probes.runner.redaction import Secrets
 from probes.runner.registry import PROBES
@@ -135,4 +136,5 @@ def _first_line(error: Exception) -> str:
 
 
 def _key_warning(warning: str) -> Finding:
-    return CheckRow("config", "key source").problem(KEY_SUSPECT, title=warning[:1].upper() + warning[1:])
+    problem = KEY_PADDED if warning.endswith(REMOVED_HERE) else KEY_SUSPECT
+    return CheckRow("config", "key source").problem(problem, title=warning[:1].upper() + warning[1:])

@@ -31,6 +31,24 @@ def test_white_space_around_the_key_does_not_matter(tmp_path: Path, content: str
     assert (found.secret.reveal(), found.warnings) == (KEY, ())
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (KEY, []),
+        (f"{KEY} ", ["ends with a blank"]),
+        (f"{KEY}\n", ["ends with a line break"]),
+        (f"{KEY}\r", ["ends with a carriage return"]),
+        (f"\t{KEY}\u2003", ["starts with a tab", "ends with whitespace"]),
+    ],
+)
+def test_white_space_around_the_key_in_a_variable_is_a_warning(value: str, said: list[str]) -> None:
+    found = key_from_environment("OPENAI_API_KEY", {"OPENAI_API_KEY": value})
+    assert found is not None
+    assert found.secret.reveal() == KEY
+    lead, end = "the environment variable OPENAI_API_KEY", "which is removed here; other programs send it"
+    assert list(found.warnings) == [f"{lead} {words}, {end}" for words in said]
+
+
 def test_a_byte_order_mark_is_ignored_with_a_warning(tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(b"\xef\xbb\xbf" + KEY.encode())
     found = key_from_file(tmp_path / "key")

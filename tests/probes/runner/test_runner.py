@@ -105,6 +105,16 @@ async def test_a_suspicious_key_is_warned_about_first(at: At) -> None:
     assert "unreplaced variable" in first.title
 
 
+async def test_a_blank_behind_the_key_is_warned_about_since_other_programs_send_it(at: At) -> None:
+    done = run(at("http://localhost:1/v1", key="sk-proj-0123456789abcdef \n"), fine)
+    await done.run()
+    first = done.report().findings[0]
+    assert (first.code, first.severity) == ("CONFIG-KEY-PADDED", Severity.WARNING)
+    assert "ends with a line break" in first.title
+    assert "Your own program sends it" in first.cause
+    assert "0123456789abcdef" not in str(done.report())
+
+
 async def test_a_secret_learnt_late_is_hidden_in_what_was_found_early(at: At) -> None:
     async def minting(target: ServiceTarget) -> AsyncGenerator[Finding, None]:
         yield ROW.passed("token ek_0123456789abcdefghijkl")
