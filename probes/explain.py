@@ -162,8 +162,9 @@ def _derived(code: str) -> Iterator[Meaning]:
 
     slug, probe = _without_probe(code), code.partition("-")[0].lower()
     checks = {slug_of(name): name for name in (*CHECK_NAMES.get(probe, ()), ALL_CHECKS)}
-    name, dash, ending = slug.rpartition("-")
-    if dash and slug != code and name in checks and ending in _ENDINGS:
+    ending = next((ending for ending in _ENDINGS if slug.endswith(f"-{ending}")), "")
+    name = slug.removesuffix(f"-{ending}")
+    if ending and slug != code and name in checks:
         title, cause = (text.replace("CHECK", checks[name]) for text in _ENDINGS[ending])
         yield Meaning(seen_as=(f"finding {code}",), slug=slug, title=title, cause=cause)
     form = next((form for form in FORMS if FORM_SLUGS[form.name] == slug), None)
@@ -175,6 +176,10 @@ def _derived(code: str) -> Iterator[Meaning]:
 
 _ENDINGS = {
     "OK": ("The check 'CHECK' passed", "Everything is as expected; nothing to do."),
+    "NOT-CHECKED": (
+        "'CHECK' was not checked",
+        "This run can't check it; the row names the command that does. It doesn't count as passed.",
+    ),
     "SKIPPED": (
         "The check 'CHECK' was skipped",
         "A check that it depends on failed, or it doesn't apply here; the row says which. It doesn't count as passed.",

@@ -52,6 +52,7 @@ from probes.bridge.turn import (
     speech_in_timed_out,
     speech_out_timed_out,
 )
+from probes.bridge.unseen import unseen_rows
 from probes.runner.checks import run_checks
 from probes.targets.bridge import EndpointKind
 from reports.model import ReportMetric, Timeline
@@ -172,7 +173,7 @@ CHECKS: Mapping[EndpointKind, tuple[Check[BridgeContext], ...]] = {
 
 
 async def bridge(target: BridgeTarget) -> AsyncGenerator[ProbeItem, None]:
-    """Run all checks of the endpoint in order, then yield metrics and the timeline.
+    """Run all checks of the endpoint in order, list what they can't see, then yield metrics and the timeline.
 
     Closes its connection at the end, also when it is cancelled.
     """
@@ -191,6 +192,9 @@ async def bridge(target: BridgeTarget) -> AsyncGenerator[ProbeItem, None]:
             yield finding
     finally:
         await context.aclose()
+    if "ready" in context.marks:
+        for row in unseen_rows(target):
+            yield row
     for metric in _measured(context):
         yield metric
     if context.moments:

@@ -54,6 +54,11 @@ class CheckRow:
         """Return the finding that the check was skipped, with the reason."""
         return self._plain(Severity.SKIPPED, f"{slug_of(self.check)}-SKIPPED", f"skipped: {why}", evidence)
 
+    def not_checked(self, what: str, command: str) -> Finding:
+        """Return the finding that something was not checked at all, with the command that checks it."""
+        slug, title = f"{slug_of(self.check)}-NOT-CHECKED", f"not checked: {what}; run: {command}"
+        return self._plain(Severity.SKIPPED, slug, title, ())
+
     def refused(self, refusal: Refusal, *evidence: Evidence, cause: str = "", fix: str = "") -> Finding:
         """Return the failure for a refusal. Title, cause and fix are those of the refusal, unless given."""
         return Finding(

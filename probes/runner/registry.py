@@ -63,6 +63,7 @@ CHECK_NAMES: Mapping[str, tuple[str, ...]] = {
     "bridge": (
         *("name", "tcp, tls", "health", "upgrade", "connected", "ping", "session", "speech in", "speech out"),
         *("early speech", "tracer", "events", "errors", "end", "again", "timestamps", "fields", "close"),
+        *("reconnection", "late events", "service errors", "retries", "leaks"),
     ),
 }
 #: The row of a probe that was skipped as a whole because another probe failed.

@@ -1,5 +1,7 @@
 """The probe `smoke`, the check before a deploy: runs access, models, events and, if one is named, bridge.
 
+Without a bridge, the report says that it was not checked.
+
 The probes run in parallel as far as their requirements allow. Each problem is reported once: probes and checks that
 need a failed one are skipped with its name, and a problem that a second probe finds again becomes a note.
 """
@@ -13,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from probes.access.model_judge import WARN_DAYS
 from probes.problems.service import MODEL_NOT_LISTED, NO_REALTIME_MODELS
-from probes.runner.findings import evidence_of
+from probes.runner.findings import CheckRow, evidence_of
 from probes.runner.parallel import ParallelProbe, run_parallel
-from probes.runner.registry import PROBES
+from probes.runner.registry import ALL_CHECKS, PROBES
 from reports.model import Finding, Severity
 
 if TYPE_CHECKING:
@@ -58,6 +60,8 @@ async def smoke(
     async with aclosing(without_duplicates(run_parallel(probes))) as items:
         async for item in items:
             yield item
+    if bridge is None:
+        yield CheckRow("bridge", ALL_CHECKS).not_checked("your bridge", "sherpa-probe smoke --bridge URL")
 
 
 def service_probe(

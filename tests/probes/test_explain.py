@@ -16,6 +16,7 @@ from bridge.protocol.refusals.lookup import CLOSE_CODES, ERROR_CODES, HTTP_STATU
 from probes.access.auth_forms import FORMS, AuthForm
 from probes.access.probe import LAYERS
 from probes.bridge.probe import CHECKS
+from probes.bridge.unseen import UNSEEN
 from probes.cli import cli
 from probes.explain import explain, known_codes, render_text, suggest
 from probes.problem_catalogue import PROBLEMS
@@ -66,7 +67,7 @@ def test_no_problem_has_the_code_of_a_refusal_or_of_another_problem() -> None:
 
 SLUG = re.compile(r"[A-Z][A-Z0-9]*(?:-[A-Z0-9]+)+")
 #: Words of the same form that are no codes: what people put in place of something, and encodings.
-NO_CODES = {"UTF-8"}
+NO_CODES = {"UTF-8", "NOT-CHECKED"}
 
 
 def sources() -> list[Path]:
@@ -96,7 +97,7 @@ def test_codes_are_written_only_where_the_problems_are_defined() -> None:
 
 
 @pytest.mark.parametrize(("probe", "check"), [(probe, check) for probe in CHECK_NAMES for check in CHECK_NAMES[probe]])
-@pytest.mark.parametrize("ending", ["OK", "SKIPPED"])
+@pytest.mark.parametrize("ending", ["OK", "SKIPPED", "NOT-CHECKED"])
 def test_passed_and_skipped_checks_are_explained_by_their_name(probe: str, check: str, ending: str) -> None:
     (meaning,) = explain(f"{probe.upper()}-{slug_of(check)}-{ending}")
     assert f"'{check}'" in meaning.title
@@ -104,7 +105,14 @@ def test_passed_and_skipped_checks_are_explained_by_their_name(probe: str, check
 
 def test_the_rows_are_those_of_the_probes() -> None:
     assert set(CHECK_NAMES["access"]) == {*(layer.name for layer in LAYERS), "auth"}
-    assert set(CHECK_NAMES["bridge"]) == {check.name for rows in CHECKS.values() for check in rows}
+    seen = {check.name for rows in CHECKS.values() for check in rows}
+    assert set(CHECK_NAMES["bridge"]) == seen | {quality.check for quality in UNSEEN}
+
+
+def test_what_was_not_checked_is_explained() -> None:
+    (meaning,) = explain("BRIDGE-SERVICE-ERRORS-NOT-CHECKED")
+    assert meaning.title == "'service errors' was not checked"
+    assert explain("BRIDGE-ALL-NOT-CHECKED")
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)

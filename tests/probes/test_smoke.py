@@ -36,8 +36,10 @@ def codes(outcome: CommandResult, *severities: Severity) -> list[tuple[str, str]
 
 def test_a_healthy_service_passes_every_probe_without_a_warning(tmp_path: Path) -> None:
     outcome = run_smoke(tmp_path, "good")
-    assert codes(outcome, Severity.FAIL, Severity.ERROR, Severity.WARNING, Severity.SKIPPED) == []
-    assert {finding.probe for finding in outcome.report.findings} == {"access", "models", "events"}
+    assert codes(outcome, Severity.FAIL, Severity.ERROR, Severity.WARNING) == []
+    assert codes(outcome, Severity.SKIPPED) == [("bridge", "BRIDGE-ALL-NOT-CHECKED")]
+    assert "sherpa-probe smoke --bridge URL" in outcome.report.findings[-1].title
+    assert {finding.probe for finding in outcome.report.findings} == {"access", "models", "events", "bridge"}
     assert outcome.exit_code == 0
 
 
@@ -57,7 +59,7 @@ def test_each_failure_is_reported_by_access_alone_and_the_rest_is_skipped(tmp_pa
 def test_a_warning_of_access_is_reported_once_and_nothing_fails(tmp_path: Path, name: str) -> None:
     outcome = run_smoke(tmp_path, name)
     assert codes(outcome, Severity.WARNING) == [("access", code) for code in EXPECTED[name].warnings]
-    assert codes(outcome, Severity.FAIL, Severity.ERROR, Severity.SKIPPED) == []
+    assert codes(outcome, Severity.FAIL, Severity.ERROR) == []
 
 
 def test_the_bridge_is_checked_even_if_the_service_fails(tmp_path: Path) -> None:

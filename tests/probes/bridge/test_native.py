@@ -24,7 +24,7 @@ from reports.model import Report, Severity
 from reports.redaction import Secret
 from tests.driver.harness import simulated_upstream
 from tests.probes.bridge.faulty_bridge import FaultyBridge, memory_target
-from tests.probes.bridge.test_probe import at_row, bad, run_probe
+from tests.probes.bridge.test_probe import at_row, bad, checked, run_probe
 
 if TYPE_CHECKING:
     from bridge.simulator.service.server import Simulator
@@ -84,7 +84,7 @@ async def check_native(answers: dict[str, tuple[Any, ...]]) -> Report:
 async def test_a_door_that_says_the_least_passes(autojump_clock: trio.testing.MockClock) -> None:
     report = await check_native(GOOD)
     assert bad(report) == []
-    assert [f.check for f in report.findings] == [check.name for check in CHECKS[EndpointKind.NATIVE]]
+    assert [f.check for f in checked(report)] == [check.name for check in CHECKS[EndpointKind.NATIVE]]
     assert at_row(report, "tracer").code == "BRIDGE-TRACER-UNSEEN"
     assert at_row(report, "early speech").code == "BRIDGE-EARLY-SPEECH-UNSEEN"
 
@@ -174,4 +174,4 @@ async def test_the_service_itself_is_checked_with_its_key_as_the_token(
         nursery.cancel_scope.cancel()
     assert bad(report) == expected
     if not expected:
-        assert {f.severity for f in report.findings if f.check != "health"} == {Severity.PASS}
+        assert {f.severity for f in checked(report) if f.check != "health"} == {Severity.PASS}

@@ -22,7 +22,7 @@ from reports.model import Severity
 from reports.redaction import Secret
 from tests.driver.harness import simulated_upstream
 from tests.probes.bridge.faulty_bridge import config, memory_target
-from tests.probes.bridge.test_probe import at_row, bad, run_probe
+from tests.probes.bridge.test_probe import at_row, bad, checked, run_probe
 from tests.server.harness import NATIVE_URL, TOKEN, make_settings, running_bridge
 
 if TYPE_CHECKING:
@@ -158,8 +158,8 @@ async def test_a_healthy_bridge_has_no_warning_and_loses_nothing(
     async with reference(scenario, url) as target:
         report = await run_probe(target)
     assert bad(report) == []
-    assert {f.severity for f in report.findings} == {Severity.PASS}
-    assert [f.title for f in report.findings if len(f.title) > WIDEST] == []
+    assert {f.severity for f in checked(report)} == {Severity.PASS}
+    assert [f.title for f in checked(report) if len(f.title) > WIDEST] == []
     measured = {metric.name: metric.value for metric in report.metrics}
     assert measured["bridge_lost_ms"] == measured["bridge_repeated_ms"] == measured["bridge_reordered_ms"] == 0
 
@@ -179,7 +179,7 @@ async def test_what_fails_behind_the_bridge_is_the_one_cause(
     finding = at_row(report, row)
     assert finding.evidence[0].value
     assert report.exit_code() == 1
-    skipped = [f.title for f in report.findings if f.severity is Severity.SKIPPED]
+    skipped = [f.title for f in checked(report) if f.severity is Severity.SKIPPED]
     assert len(set(skipped) - {"skipped: the socket is closed"}) == 1
 
 

@@ -10,7 +10,7 @@ from probes.runner.redaction import Secrets
 from probes.targets.simulated_bridge import open_simulated_bridge
 from reports.model import Severity
 from tests.probes.bridge.faulty_bridge import config
-from tests.probes.bridge.test_probe import bad, run_probe
+from tests.probes.bridge.test_probe import bad, checked, run_probe
 
 
 @pytest.mark.parametrize("path", ["/api/openai/realtime", "/v1"], ids=["client", "native"])
@@ -18,7 +18,7 @@ async def test_it_is_healthy_over_real_sockets(path: str, mock_clock: trio.testi
     mock_clock.rate = 8
     async with open_simulated_bridge("good", config(), secrets=Secrets(), path=path) as target:
         report = await run_probe(target)
-    assert {f.severity for f in report.findings} == {Severity.PASS}
+    assert {f.severity for f in checked(report)} == {Severity.PASS}
     assert [e.value for e in report.target][-1] == "simulated: good"
 
 
