@@ -20,6 +20,9 @@ class CreateSession:
     """The client asks for a session. `session_options` is its message, validated by the endpoint it came in at."""
 
     session_options: Mapping[str, Any] = field(default_factory=dict)
+    native: bool = False
+    """Whether the client is an SDK. It expects an answer to each of its events that the upstream refuses: such an error
+    is neither throttled nor left out, and it has the `event_id` of the refused event."""
 
 
 @dataclass(frozen=True, slots=True)

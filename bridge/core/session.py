@@ -193,7 +193,8 @@ class Session:
     def _handle_request(self, event: CreateSession | Interrupt | RestartSession | EndSession | Ping) -> None:
         data = self._data
         match event:
-            case CreateSession(session_options):
+            case CreateSession(session_options, native):
+                self._data.native = native
                 self._create_session(session_options)
             case Interrupt():
                 if data.state is State.READY:

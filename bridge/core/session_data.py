@@ -13,6 +13,7 @@ from bridge.core.error_throttle import ErrorMessage, ErrorThrottle, ReleasedErro
 from bridge.core.generation import Generation, Recovery
 from bridge.core.history import ConversationHistory
 from bridge.core.input_buffer import InputBuffer
+from bridge.core.json_access import as_object, as_text
 from bridge.core.replay_buffer import ReplayBuffer
 from bridge.core.responses import ResponseTracker
 from bridge.core.session_updates import SessionUpdates
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from bridge.core.settings import CoreSettings
+
+
+def refused_event(detail: Mapping[str, Any]) -> str | None:
+    """Return the `event_id` of the client's event that an error is about, by the details of the error."""
+    return as_text(detail.get("eventId")) or as_text(as_object(detail.get("upstream")).get("event_id")) or None
 
 
 class SessionData:
@@ -47,6 +53,8 @@ class SessionData:
         self.reconnects = 0
         """Losses so far on this client connection."""
         # To the client
+        self.native = False
+        """Whether the client is an SDK at the native endpoint."""
         self.throttle = ErrorThrottle(settings.error_window_seconds)
         self.drop_notice_at = float("-inf")
         """When the last `audio_dropped` was sent."""
@@ -110,7 +118,7 @@ class SessionData:
         terminal: bool = False,
         detail: Mapping[str, Any] | None = None,
     ) -> None:
-        """Send the client an error, or hold it back while the error window is closed."""
+        """Send the client an error, or hold it back while the error window is closed. Answers to an SDK don't wait."""
         error = ErrorMessage(
             code=code,
             message=message,
@@ -119,7 +127,8 @@ class SessionData:
             detail=detail or {},
             generation=self.generation.number,
         )
-        released = self.throttle.offer(error, self.now)
+        answers_sdk = self.native and refused_event(error.detail) is not None
+        released = ReleasedError(error, 0) if answers_sdk else self.throttle.offer(error, self.now)
         if released is not None:
             self.send_released(released)
         else:
@@ -132,7 +141,8 @@ class SessionData:
         outdated then, so that the client doesn't act on it.
         """
         error = released.error
-        self.log("error.sent", code=error.code, suppressed=released.suppressed)
+        about = {} if (event_id := refused_event(error.detail)) is None else {"eventId": event_id}
+        self.log("error.sent", code=error.code, suppressed=released.suppressed, **about)
         resolved = NOT_READY_CODES.get(self.phase) != error.code and not self.closed
         outdated = error.code in NOT_READY_CODES.values() and resolved
         fields = {**error.detail, "outdated": True} if outdated else error.detail

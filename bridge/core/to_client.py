@@ -180,7 +180,7 @@ def handle_error(data: SessionData, event: UpstreamError) -> None:
     data.updates.rejected(event.upstream)
     if generation.responses.request_failed(event.upstream):
         request_next_response(data)
-    if event.harmless:
+    if event.harmless and not (data.native and as_text(event.upstream.get("event_id"))):
         data.log("upstream.harmless_error", code=code)
         return
     failure = event.failure

@@ -98,7 +98,9 @@ class ConnectionRecord:
 
     @property
     def reported_dropped_ms(self) -> float:
-        """Speech that the bridge dropped and reported to the client."""
+        """Speech that the bridge dropped and reported. It reports nothing to an SDK: there the log counts."""
+        if self.native:
+            return self.logged_dropped_ms
         return sum(float(message.body["ms"]) for message in self.received if message.type == "audio_dropped")
 
     @property

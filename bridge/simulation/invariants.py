@@ -68,23 +68,27 @@ def errors_are_throttled(_: RunRecord, connection: ConnectionRecord) -> Iterator
 
 
 def _error_times(connection: ConnectionRecord) -> list[float]:
-    """Return the times of the errors. Native errors have no timestamp: their times come from the bridge's log."""
+    """Return the times of the errors that are throttled. Native errors have no timestamp: their times are in the log.
+
+    The answer to an SDK's own event is not throttled.
+    """
     if connection.native:
-        return [at for at, name, _ in connection.log_events if name == "error.sent"]
+        sent = [(at, fields) for at, name, fields in connection.log_events if name == "error.sent"]
+        return [at for at, fields in sent if "eventId" not in fields]
     times = (parse_timestamp(one.body["timestamp"]) for one in connection.received if one.type == "error")
     return [at for at in times if at is not None]
 
 
 def final_errors_are_delivered(_: RunRecord, connection: ConnectionRecord) -> Iterator[str]:
     """A client that stays gets an error for every session that failed. An SDK's socket is closed with it."""
-    closed = connection.native and connection.closed is not None and connection.closed[1].startswith("bridge_error.")
+    closed = connection.native and _closed_by_bridge(connection)
     if not connection.verified and not connection.problem and not closed:  # it left, or its socket was cut
         return
     errors = [(one.at, str(one.body["code"])) for one in connection.received if one.type == "error"]
     for at, name, fields in connection.log_events:
         if name != "session.failed" or at >= connection.left_at:
             continue
-        if not any(received_at >= at and code == fields["code"] for received_at, code in errors):
+        if not any(received_at >= at and (connection.native or code == fields["code"]) for received_at, code in errors):
             yield f"the session failed with {fields['code']} and the client got no error"
 
 
@@ -219,15 +223,14 @@ def messages_are_complete(_: RunRecord, connection: ConnectionRecord) -> Iterato
 
 def _only_native(connection: ConnectionRecord) -> Iterator[str]:
     for message in connection.received:
-        if not is_native(message.type) and message.type not in _NATIVE_ERRORS:
+        if not is_native(message.type) and message.type != "error":
             yield f"an SDK knows no event of type {message.type}"
     if connection.received and connection.received[0].type not in _NATIVE_FIRST:
         yield f"the first event was {connection.received[0].type}"
 
 
-#: How the bridge's own native errors are recorded, and what an SDK may receive first.
-_NATIVE_ERRORS = frozenset({"error", "audio_dropped", "session_not_restored"})
-_NATIVE_FIRST = _NATIVE_ERRORS | SESSION_CREATED
+#: What an SDK may receive first.
+_NATIVE_FIRST = SESSION_CREATED | {"error"}
 
 
 def clients_recover(run: RunRecord, connection: ConnectionRecord) -> Iterator[str]:

@@ -5,7 +5,6 @@ Pure; one value per connection. Records are kept in the terms of the client prot
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,7 +16,6 @@ from bridge.client_protocol.client import (
     NativeEventReceived,
     ProtocolClient,
     ReportedState,
-    ends_session,
 )
 from bridge.client_protocol.endpoints import CLIENT_PATH, NATIVE_PATH
 from bridge.client_protocol.messages import (
@@ -26,6 +24,7 @@ from bridge.client_protocol.messages import (
     ToolResultMessage,
     decode_client_message,
 )
+from bridge.client_protocol.native_errors import bridge_code
 from bridge.protocol.events.groups import AUDIO_DELTAS, SESSION_CREATED
 from bridge.simulation.service import event_id
 from bridge.upstream.dial.dial import parse_url
@@ -39,8 +38,6 @@ Message = dict[str, Any]
 """A JSON object with a `type`."""
 
 _BASE_URL = "ws://bridge.test"
-#: A native error can report dropped audio in words only.
-_DROPPED = re.compile(r"(\d+) ms of audio")
 _RESPONSE_CREATE: Message = {"type": "response.create"}
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -187,28 +184,17 @@ class NativeCallerProtocol:
         return [self.encode({"type": "conversation.item.create", "item": item}), self.encode(_RESPONSE_CREATE)]
 
     def parse(self, frame: str | bytes) -> tuple[str, Message]:
-        """Read a frame; errors of the bridge itself are given in the terms of the client protocol."""
+        """Read a frame; an error as its code, that of the client protocol if the bridge made it."""
         if isinstance(frame, bytes):
             return "(binary)", {}
         kind, body = _native_event("", frame)
         if kind in SESSION_CREATED:
             self.state = ReportedState.READY
         error = body.get("error")
-        if kind != "error" or not isinstance(error, dict) or error.get("type") != "bridge_error":
+        if kind != "error" or not isinstance(error, dict):
             return kind, body
-        return self._bridge_error(error)
-
-    def _bridge_error(self, error: Mapping[str, Any]) -> tuple[str, Message]:
-        code = str(error.get("code"))
-        if code == "audio_dropped":
-            found = _DROPPED.match(str(error.get("message")))
-            return code, {"ms": float(found[1]) if found else 0.0}
-        if code == "session_not_restored":
-            return code, {}
-        bridge_error = {"code": code.upper(), "detail": error.get("detail")}
-        if ends_session(bridge_error):
-            self.state = ReportedState.ENDED
-        return "error", bridge_error
+        own = bridge_code(error)
+        return kind, {"code": own.upper() if own else error.get("code"), "eventId": error.get("event_id")}
 
 
 def _transcribes(options: Mapping[str, Any]) -> bool:

@@ -128,7 +128,8 @@ class EventDecoder:
 
     def _error(self, body: Mapping[str, Any]) -> UpstreamError:
         error = _object(body, "error")
-        failure = failure_from_error(error, self._redact, **self._detail)
+        shown = redact_json(error, self._redact)
+        failure = failure_from_error(error, self._redact, **self._detail, upstream=shown)
         code = error.get("code")
         harmless = isinstance(code, str) and code in HARMLESS_ERRORS
         fatal = refusal_for_error(error).fatal
@@ -136,7 +137,6 @@ class EventDecoder:
             raise UpstreamClosed(failure, failure_reason(failure))
         if fatal:
             self._fatal_error = failure
-        shown = redact_json(error, self._redact)
         return UpstreamError(self.generation, as_upstream_error(failure), shown, harmless=harmless)
 
     def _session_created(self, event_type: str, data: bytes, body: Mapping[str, Any], now: float) -> SessionCreated:

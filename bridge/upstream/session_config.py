@@ -116,7 +116,7 @@ class SessionConfig:
     ) -> str | None:
         default = self.beta_input_transcription_model if dialect is Dialect.BETA else self.input_transcription_model
         if kind is SessionKind.CONVERSATION:
-            return default
+            return None if session_options.get("inputTranscription") is False else default
         requested = self.enforced.get("model") or session_options.get("model")
         return requested if isinstance(requested, str) and requested else default or INPUT_TRANSCRIPTION_MODEL
 

@@ -21,6 +21,7 @@ from bridge.client_protocol.messages import (
     InterruptMessage,
     TextMessage,
 )
+from bridge.client_protocol.native_errors import bridge_code
 from bridge.protocol.audio.pcm import bytes_to_ms
 from bridge.protocol.events.groups import AUDIO_DELTAS, TEXT_DELTAS, TRANSCRIPT_DELTAS
 from bridge.protocol.events.peek import peek
@@ -258,7 +259,7 @@ class NativeEndpointProtocol:
 
     def _error(self, fields: Mapping[str, Any]) -> ClientEvent:
         error = _object(fields.get("error"))
-        return ErrorEvent(str(error.get("code") or error.get("type")), None)
+        return ErrorEvent(str(bridge_code(error) or error.get("code") or error.get("type")), None)
 
 
 def _audio_event(frame: str | bytes, *, with_pcm: bool) -> AnswerAudioEvent:

@@ -20,6 +20,7 @@ from probes.access.advice import advise, with_support_hint
 from probes.access.context import close_link, error_object, seconds_until
 from probes.access.upgrade import dial_with, secret_refused, uses_secret
 from probes.problems import service
+from probes.runner.event_ids import own_event_id
 from probes.runner.findings import CheckRow, evidence_of, headline
 from reports.model import Severity
 
@@ -39,7 +40,7 @@ _CLOSE_SECONDS = 0.5
 _SHORT_SECONDS = 60
 #: If the session should expire within this many seconds, wait and see whether it does.
 _SOON_SECONDS = 1
-_EVENT_ID = "event_sherpa_access"
+_EVENT_ID = own_event_id("access")
 _INSTRUCTIONS = "This is a check by sherpa-probe. Do not respond."
 
 #: Findings of the first frame that may be about the client secret alone.

@@ -20,10 +20,11 @@ from bridge.client_protocol.client import ProtocolClient
 from bridge.protocol.audio.pcm import bytes_to_ms
 from bridge.protocol.audio.tracer import TracerReceiver, TracerSource
 from bridge.protocol.dialects.detection import Dialect
-from bridge.protocol.events.groups import AUDIO_DELTAS
+from bridge.protocol.events.groups import AUDIO_DELTAS, SESSION_UPDATED
 from bridge.transport.link import LinkClosed
 from probes.access.context import close_link
 from probes.bridge.message_audit import MessageAudit
+from probes.targets.bridge import EndpointKind
 from probes.voice.bridge_client import parse_frame
 from reports.model import Moment
 
@@ -90,6 +91,10 @@ class BridgeContext:
     """Codes of errors that the checks themselves cause."""
     missing_init_events: tuple[str, ...] = ()
     """Initial events of the service that the bridge didn't forward."""
+    upstream_session: str = ""
+    """At the native endpoint: the id in the last `session.updated`."""
+    replaced_by: Mapping[str, Any] | None = None
+    """At the native endpoint: the `session.updated` of another session. The bridge has replaced the first one."""
     native_dropped_ms: float = 0.0
     """Audio that a native endpoint reported as dropped."""
     json_audio: int = 0
@@ -143,11 +148,13 @@ class BridgeContext:
     ) -> Mapping[str, Any]:
         """Wait for a message of one of these types. Each message may take `timeouts` times the target's timeout.
 
-        Raises SessionStopped for a message in `stop_types`, TooSlowError if no message arrives in time, and LinkClosed.
+        Raises SessionStopped for a message in `stop_types` and for another session at the native endpoint, TooSlowError
+        if no message arrives in time, and LinkClosed.
         """
         while True:
             with trio.fail_after(self.target.timeout * timeouts):
                 event = (await self.receive()).event
+            self._check_replaced()
             kind = event.get("type")
             if kind in kinds:
                 return event
@@ -160,6 +167,7 @@ class BridgeContext:
         while self.answer_ms == before:
             with trio.fail_after(self.target.timeout):
                 event = (await self.receive()).event
+            self._check_replaced()
             if event.get("type") in STOP_TYPES and not self._is_expected(event):
                 raise SessionStopped(event)
             if event.get("type") == "response.done":
@@ -189,6 +197,8 @@ class BridgeContext:
             ] += 1
             if kind in AUDIO_DELTAS:
                 self._record_delta(frame.event)
+            if kind in SESSION_UPDATED and self.target.endpoint_kind is EndpointKind.NATIVE:
+                self._record_session(frame.event)
         elif frame.event:
             self.audit.add(frame.event)
             self._record_notice(frame.event)
@@ -200,6 +210,19 @@ class BridgeContext:
         if isinstance(inner, dict) and inner.get("code") == "audio_dropped":
             ms = re.search(r"(\d+) ms", str(inner.get("message")))
             self.native_dropped_ms += float(ms[1]) if ms else 1.0
+
+    def _record_session(self, event: Mapping[str, Any]) -> None:
+        """Note which session answers; a bridge that lost it continues with another one, which has another id."""
+        session = event.get("session")
+        found = str(session.get("id") or "") if isinstance(session, dict) else ""
+        if self.upstream_session and found and found != self.upstream_session:
+            self.replaced_by = event
+        self.upstream_session = found or self.upstream_session
+
+    def _check_replaced(self) -> None:
+        replaced_by, self.replaced_by = self.replaced_by, None
+        if replaced_by is not None:
+            raise SessionStopped(replaced_by)
 
     def _record_delta(self, event: Mapping[str, Any]) -> None:
         try:

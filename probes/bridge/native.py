@@ -15,6 +15,7 @@ from probes.bridge.errors import ERRORS, closed_by_error
 from probes.bridge.refusals import bridge_error_finding
 from probes.bridge.session import EARLY_MS, chunks_of
 from probes.problems import bridge
+from probes.runner.event_ids import own_event_id
 from probes.runner.findings import CheckRow, evidence_of, headline
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def session_update(dialect: Dialect) -> dict[str, Any]:
     """Make the `session.update` that turns off turn detection, in the shape of the dialect."""
     return {
         "type": "session.update",
+        "event_id": own_event_id("bridge"),
         "session": session_to_flat(_NESTED).fields if dialect is Dialect.BETA else dict(_NESTED),
     }
 
@@ -91,7 +93,7 @@ async def send_bad_message(context: BridgeContext) -> Finding:
 
 async def _provoke(context: BridgeContext) -> Finding:
     await context.send_raw("this is no JSON", "(invalid JSON)")
-    event = await context.wait_for("error", stop_types=frozenset())
+    event = await context.wait_for("error")
     error = event.get("error")
     held = error if isinstance(error, dict) else {}
     missing = [name for name in _ERROR_FIELDS if not isinstance(held.get(name), str)]

@@ -1,7 +1,8 @@
 """Turns a bridge's refusals, and failed connections to it, into findings for any check of any probe.
 
-A bridge refuses with an error code of the client protocol, at its native endpoint with a native error that carries the
-same code, and before the upgrade with an HTTP status. If the service behind it is the cause, `detail` says why.
+A bridge refuses with an error code of the client protocol, and before the upgrade with an HTTP status. If the service
+behind it is the cause, `detail` says why. At its native endpoint it passes the service's errors on as they are, and an
+error of its own names its code in the message.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import msgspec
 
 from bridge.client_protocol.endpoints import CLIENT_PATH, NATIVE_PATH
 from bridge.client_protocol.errors import ClientCode
+from bridge.client_protocol.native_errors import bridge_cause, bridge_code
+from bridge.protocol.events.groups import SESSION_UPDATED
 from bridge.protocol.refusals.lookup import (
     CLOSE_CODES,
     ERROR_CODES,
@@ -21,8 +24,10 @@ from bridge.protocol.refusals.lookup import (
     refusal_for_error,
     refusal_for_status,
 )
+from bridge.upstream.client_codes import client_code
 from probes.problems import bridge
 from probes.problems import bridge_codes as codes
+from probes.runner.event_ids import is_own_request
 from probes.runner.findings import evidence_of, headline
 from probes.runner.network_checks import dial_failure, proxy_evidence
 from probes.targets.bridge import EndpointKind
@@ -42,7 +47,9 @@ if TYPE_CHECKING:
 _GENERAL = frozenset({ClientCode.SESSION_INITIALIZATION_FAILED, ClientCode.CONNECTION_LOST})
 #: If the session never started, a lost upstream connection means that the upstream is unavailable.
 _BEFORE_SESSION = {ClientCode.CONNECTION_LOST: ClientCode.UPSTREAM_UNAVAILABLE}
-#: Native errors by which a native endpoint reports that it is reopening the session.
+#: In a running session these refusals of the service are its errors, not a sign that the bridge can't reach it.
+_BEFORE_READY = frozenset({ClientCode.UPSTREAM_UNAVAILABLE, ClientCode.CONNECTION_LOST})
+#: Native errors by which some bridges report that they are reopening the session.
 _NATIVE_LOST_CODES = frozenset({"session_not_ready", "session_not_restored"})
 _DIAGNOSTIC_HEADERS = ("server", "via", "location", "retry-after", "www-authenticate")
 _UNAUTHORIZED = 401
@@ -126,9 +133,12 @@ def connection_closed(row: CheckRow, target: BridgeTarget, closed: LinkClosed) -
 def session_stopped(row: CheckRow, target: BridgeTarget, message: Mapping[str, Any], *, ready: bool) -> Finding:
     """Return the finding for a message that says why a session doesn't start or, if it was `ready`, why it ended."""
     error = message.get("error")
-    if ready and isinstance(error, dict) and str(error.get("code")) in _NATIVE_LOST_CODES:
-        return row.problem(bridge.UPSTREAM_LOST, headline(target.secrets.excerpt(f"error {error['code']}", 120)))
-    match message.get("type"):
+    if ready and isinstance(error, dict) and (code := bridge_code(error)) in _NATIVE_LOST_CODES:
+        return row.problem(bridge.UPSTREAM_LOST, headline(target.secrets.excerpt(f"error {code}", 120)))
+    kind = str(message.get("type"))
+    if kind in SESSION_UPDATED:
+        return row.problem(bridge.UPSTREAM_LOST, headline(f"{kind} of another session"))
+    match kind:
         case "reconnecting" | "reconnected":
             reconnecting = target.secrets.excerpt(f"reconnecting: {message.get('reason') or 'no reason'}", 200)
             return row.problem(bridge.UPSTREAM_LOST, headline(reconnecting))
@@ -138,22 +148,45 @@ def session_stopped(row: CheckRow, target: BridgeTarget, message: Mapping[str, A
                 reason, bridge.UPSTREAM_LOST
             )
             return row.problem(problem, headline(target.secrets.excerpt(f"session_closed: {reason}", 120)))
-    return bridge_error_finding(row, target, message)
+    return bridge_error_finding(row, target, message, ready=ready)
 
 
-def bridge_error_finding(row: CheckRow, target: BridgeTarget, message: Mapping[str, Any]) -> Finding:
-    """Return the finding for an `error` of either endpoint."""
+def bridge_error_finding(
+    row: CheckRow, target: BridgeTarget, message: Mapping[str, Any], *, ready: bool = False
+) -> Finding:
+    """Return the finding for an `error` of either endpoint; `ready`: whether the session was ready before."""
     inner = message.get("error")
     error: Mapping[str, Any] = inner if isinstance(inner, dict) else message
     code = str(error.get("code") or error.get("type") or "")
+    if isinstance(inner, dict):
+        own = bridge_code(error)
+        if own is None:
+            return _service_error_finding(row, target, error, ready=ready)
+        code = own or code
     known = _client_code(code)
-    if known is None and isinstance(inner, dict) and error.get("type") != "bridge_error":
-        return row.refused(refusal_for_error(error), *_evidence(target, f"error {code}", error, None))
     detail = error.get("detail") if isinstance(error.get("detail"), dict) else {}
-    reported = _client_code(str((detail or {}).get("cause") or ""))
+    reported = _client_code(str((detail or {}).get("cause") or bridge_cause(error)))
     cause = _BEFORE_SESSION.get(reported, reported) if known in _GENERAL and reported is not None else known
     problem = codes.BY_CLIENT_CODE.get(cause, codes.UNKNOWN_CODE) if cause is not None else codes.UNKNOWN_CODE
     return row.problem(problem, *_evidence(target, f"error {code}", error, detail))
+
+
+def _service_error_finding(row: CheckRow, target: BridgeTarget, error: Mapping[str, Any], *, ready: bool) -> Finding:
+    """Return the finding for an error of the service that a native endpoint passed on."""
+    refusal = refusal_for_error(error)
+    lead = f"error {error.get('code') or error.get('type') or ''}"
+    if is_own_request(error):
+        return row.refused(refusal, *_evidence(target, lead, error, None))
+    code = client_code(refusal)
+    if code in _BEFORE_READY:
+        code = ClientCode.UPSTREAM_ERROR if ready else ClientCode.UPSTREAM_UNAVAILABLE
+    problem = codes.BY_CLIENT_CODE[code]
+    token = code is ClientCode.AUTHENTICATION_FAILED and target.token is not None
+    return row.problem(
+        problem,
+        *_evidence(target, lead, error, {"upstream": error}),
+        fix=f"{problem.fix}\nIf the bridge passes the client's token on as its key, use another token" if token else "",
+    )
 
 
 def _client_code(text: str) -> ClientCode | None:

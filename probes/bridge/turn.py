@@ -24,6 +24,7 @@ from bridge.protocol.refusals.lookup import refusal_for_error
 from probes.bridge.session import EARLY_MS, chunks_of
 from probes.problems import bridge
 from probes.problems.bridge_codes import UPSTREAM_ERROR
+from probes.runner.event_ids import own_event_id
 from probes.runner.findings import CheckRow, evidence_of, headline
 
 if TYPE_CHECKING:
@@ -82,13 +83,16 @@ async def send_speech(context: BridgeContext) -> Finding:
 
 _END_OF_TURN: Mapping[str, tuple[dict[str, Any], ...]] = {
     "client": ({"type": "audio_commit"},),
-    "native": ({"type": "input_audio_buffer.commit"}, {"type": "response.create"}),
+    "native": (
+        {"type": "input_audio_buffer.commit", "event_id": own_event_id("commit")},
+        {"type": "response.create", "event_id": own_event_id("response")},
+    ),
 }
 
 
 _INTERRUPTION: Mapping[str, dict[str, Any]] = {
     "client": {"type": "interrupt"},
-    "native": {"type": "response.cancel"},
+    "native": {"type": "response.cancel", "event_id": own_event_id("cancel")},
 }
 
 

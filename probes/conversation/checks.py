@@ -10,10 +10,11 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from bridge.client_protocol.errors import LOST_RESPONSE_MESSAGE
 from bridge.protocol.dialects.detection import Dialect, translate_event_type
 from bridge.protocol.ordering.checker import ORDER_RULES
 from bridge.protocol.refusals.lookup import refusal_for_error
-from probes.conversation.facts import COMPLETED, HARMLESS_ERRORS, is_bridge_error
+from probes.conversation.facts import COMPLETED, HARMLESS_ERRORS
 from probes.conversation.metrics import playback_gaps
 from probes.conversation.ordering import TEXT_RULE
 from probes.conversation.result import ConversationResult, SessionCheckResult
@@ -113,10 +114,10 @@ def error_finding(
     row: CheckRow, result: ConversationResult, error: ReceivedError, lead: str = "error", *more: Evidence
 ) -> Finding:
     """Make the finding for an error event of the service or an error message of a bridge."""
-    if not error.native:
-        return result.wording.bridge_error(row, error.fields)
-    if is_bridge_error(error.fields):
-        return result.wording.bridge_error(row, {"type": "error", "error": error.fields})
+    if result.is_of_bridge(error):
+        ready = result.facts.ready_at is not None and error.index > result.facts.ready_index
+        message = {"type": "error", "error": error.fields} if error.native else error.fields
+        return result.wording.bridge_error(row, message, ready=ready)
     return result.wording.refused(
         row, refusal_for_error(error.fields), *error_evidence(result, lead, error.fields), *more
     )
@@ -218,6 +219,8 @@ def check_answer(result: ConversationResult) -> SessionCheckResult | None:
 def _failed(result: ConversationResult, response: ResponseFacts) -> Finding:
     lead = f"response.done {result.shown(response.status, 40)}"
     match response.status:
+        case "failed" if response.error.get("message") == LOST_RESPONSE_MESSAGE:
+            return ANSWER.problem(problems.RECONNECTED, headline(LOST_RESPONSE_MESSAGE), severity=Severity.FAIL)
         case "failed":
             refusal = refusal_for_error(response.error)
             no_error_event = evidence_of("error event", "none: only response.done says that the response failed")

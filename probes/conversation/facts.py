@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bridge.client_protocol.native_errors import bridge_code
 from bridge.protocol.dialects.detection import BETA_TO_GA, Dialect, SessionKind, detect_dialect
 from bridge.protocol.events.groups import SESSION_CREATED, TEXT_DELTAS, TRANSCRIPT_DELTAS
 from probes.conversation.ordering import TEXT_RULE, EventOrder
@@ -113,6 +114,8 @@ class SessionFacts:
     """Violated ordering rules: index of the entry, rule, message."""
     upstream_losses: list[tuple[int, str]] = field(default_factory=list)
     """Index of each entry by which a bridge reports a lost and replaced upstream session, with the reason."""
+    _upstream_session: str = ""
+    """Id in the last session.updated; empty once a bridge has reported that it opens another session."""
     _order: EventOrder = field(init=False)
 
     def __post_init__(self) -> None:
@@ -157,10 +160,17 @@ class SessionFacts:
         return False
 
     def _take_error(self, index: int, error: Mapping[str, Any]) -> None:
-        if is_bridge_error(error) and error.get("code") == _NOT_RESTORED:
+        if bridge_code(error) == _NOT_RESTORED:
             self.upstream_losses.append((index, str(error.get("message") or "")))
         else:
             self.errors.append(ReceivedError(index, error))
+
+    def session_updated(self, index: int) -> None:
+        """Compare the session that answers with the one before: another one means that a bridge has replaced it."""
+        found = str(self.session.get("id") or "")
+        if self._upstream_session and found and found != self._upstream_session:
+            self.upstream_losses.append((index, "session.updated of another session"))
+        self._upstream_session = found or self._upstream_session
 
     def response(self, response_id: object, at: float) -> ResponseFacts:
         """Return the response with this id, creating it if no response.created announced it."""
@@ -184,6 +194,7 @@ class SessionFacts:
         if entry.type in _NEW_UPSTREAM and self.opened_at is not None:
             if entry.type == "reconnecting":
                 self.upstream_losses.append((index, str(entry.event.get("reason") or "")))
+            self._upstream_session = ""
             self._order.restart()
         return True
 
@@ -214,11 +225,6 @@ def _with_text_codes(event: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**event, "error": {**error, **odd}} if odd else event
 
 
-def is_bridge_error(error: Mapping[str, Any]) -> bool:
-    """Whether a native error event was made by the bridge, not by the service."""
-    return error.get("type") == "bridge_error"
-
-
 def _inner(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     found = event.get(name)
     return found if isinstance(found, dict) else {}
@@ -237,6 +243,7 @@ def _on_session_created(facts: SessionFacts, entry: CaptureEntry, _index: int) -
 
 def _on_session_updated(facts: SessionFacts, entry: CaptureEntry, index: int) -> None:
     facts.session = _inner(entry.event, "session")
+    facts.session_updated(index)
     facts.mark_ready(entry.at, index)
 
 

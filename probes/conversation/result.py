@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bridge.client_protocol.native_errors import bridge_code
 from probes.recording.capture import SilentEnding
+from probes.runner.event_ids import is_own_request
+from probes.targets.bridge import EndpointKind
 
 if TYPE_CHECKING:
-    from probes.conversation.facts import SessionFacts
+    from probes.conversation.facts import ReceivedError, SessionFacts
     from probes.conversation.scripts import ConversationScript
     from probes.conversation.wording import Wording
     from probes.recording.capture import CaptureEnding, CaptureHeader
@@ -42,6 +45,15 @@ class ConversationResult:
     def transcribes(self) -> bool:
         """Whether the script speaks and the session transcribes it."""
         return self.script.sends_audio and self.facts.transcribes
+
+    def is_of_bridge(self, error: ReceivedError) -> bool:
+        """Whether an error speaks of the bridge: it made it, or it passed on what the service said to the bridge.
+
+        An error about an event that the script sent is about the script, through whichever endpoint it came.
+        """
+        if not error.native or bridge_code(error.fields) is not None:
+            return True
+        return self.header.via == EndpointKind.NATIVE and not is_own_request(error.fields)
 
     def stopped_awaiting(self, *what: str) -> bool:
         """Whether the script stopped because one of these never came."""

@@ -21,7 +21,6 @@ from probes.conversation.checks import (
     check_transcript,
     error_finding,
 )
-from probes.conversation.facts import is_bridge_error
 from probes.conversation.result import SessionCheckResult
 from probes.problems import events as problems
 from probes.problems import service
@@ -186,7 +185,7 @@ def _reason_of(errors: list[ReceivedError]) -> ReceivedError:
 
 def _update_refused(result: ConversationResult, error: ReceivedError) -> Finding:
     refusal = refusal_for_error(error.fields)
-    if not error.native or is_bridge_error(error.fields) or refusal.fatal:
+    if result.is_of_bridge(error) or refusal.fatal:
         return _refused(READY, result, error, "session.update: error")
     code, message = (result.shown(error.fields.get(name) or "-", 300) for name in ("code", "message"))
     evidence = (

@@ -40,8 +40,8 @@ class Wording(Protocol):
         """Report that the service refused, before or during a session."""
         ...
 
-    def bridge_error(self, row: CheckRow, message: Mapping[str, Any]) -> Finding:
-        """Report an `error` message of a bridge."""
+    def bridge_error(self, row: CheckRow, message: Mapping[str, Any], *, ready: bool = False) -> Finding:
+        """Report an `error` that came from or through a bridge; `ready`: whether the session was ready before."""
         ...
 
 
@@ -67,9 +67,9 @@ class BridgeWording:
         """Report that the service behind the bridge refused."""
         return row.refused(refusal, *evidence)
 
-    def bridge_error(self, row: CheckRow, message: Mapping[str, Any]) -> Finding:
-        """Report an `error` message of the bridge."""
-        return _under_probe(row, bridge_error_finding(_bridge_row(row), self.target, message))
+    def bridge_error(self, row: CheckRow, message: Mapping[str, Any], *, ready: bool = False) -> Finding:
+        """Report an `error` that came from or through the bridge."""
+        return _under_probe(row, bridge_error_finding(_bridge_row(row), self.target, message, ready=ready))
 
 
 def no_answer_finding(row: CheckRow, seconds: float, *evidence: Evidence, fix: str) -> Finding:

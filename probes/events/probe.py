@@ -115,9 +115,9 @@ class ServiceWording:
         others = (*context.diagnostic_headers(headers), *context.proxy_evidence(), *context.header_evidence())
         return row.refused(refusal, *evidence, *others, fix=self._fix(refusal, advise(refusal, context.clues(headers))))
 
-    def bridge_error(self, row: CheckRow, message: Mapping[str, Any]) -> Finding:
+    def bridge_error(self, row: CheckRow, message: Mapping[str, Any], *, ready: bool = False) -> Finding:
         """Report an error message of a bridge, for a URL that isn't a service's."""
-        return offline_wording(self.target.secrets).bridge_error(row, message)
+        return offline_wording(self.target.secrets).bridge_error(row, message, ready=ready)
 
     def _fix(self, refusal: Refusal, fix: str) -> str:
         if refusal.slug != "BETA-DISABLED":

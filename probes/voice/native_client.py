@@ -7,6 +7,7 @@ the requested one if the frame does not show it.
 from __future__ import annotations
 
 import base64
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,6 +20,7 @@ from bridge.protocol.schema.shapes import response_to_flat
 from bridge.transport.link import LinkClosed
 from bridge.upstream.session_config import SessionConfig
 from probes.access.context import close_link, error_object
+from probes.runner.event_ids import own_event_id
 from probes.voice.voice_client import BROKEN_JSON, NotReady, ReceivedFrame
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
 #: How long to wait for the close after a fatal error, which usually follows in the same millisecond.
 _CLOSE_SECONDS = 0.5
-_EVENT_ID = "event_sherpa_events"
+_EVENT_ID = own_event_id("events")
 
 
 class NativeVoiceClient:
@@ -51,6 +53,7 @@ class NativeVoiceClient:
         self.connected_at: float | None = None
         self.on_sent: OnSent = lambda _event, _detail: None
         self._upgraded: UpgradedConnection | None = None
+        self._numbers = count(1)
 
     async def start(self, options: VoiceOptions, on_frame: OnFrame) -> None:
         """Connect, wait for session.created, configure the session, and wait for session.updated."""
@@ -120,34 +123,34 @@ class NativeVoiceClient:
 
     async def commit(self) -> None:
         """Commit the audio, and in a conversation request the response."""
-        await self._send({"type": "input_audio_buffer.commit"}, "")
+        await self._request({"type": "input_audio_buffer.commit"}, "")
         if self.kind is SessionKind.CONVERSATION:
-            await self._send({"type": "response.create"}, "")
+            await self._request({"type": "response.create"}, "")
 
     async def send_text(self, text: str) -> None:
         """Send a typed turn and request the response."""
         item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
-        await self._send({"type": "conversation.item.create", "item": item}, f"{len(text)} characters")
-        await self._send({"type": "response.create"}, "")
+        await self._request({"type": "conversation.item.create", "item": item}, f"{len(text)} characters")
+        await self._request({"type": "response.create"}, "")
 
     async def interrupt(self, item_id: str, played_ms: int) -> None:
         """Cancel the response, and truncate its item at what was played."""
-        await self._send({"type": "response.cancel"}, "")
+        await self._request({"type": "response.cancel"}, "")
         truncation = {"item_id": item_id, "content_index": 0, "audio_end_ms": played_ms}
-        await self._send({"type": "conversation.item.truncate", **truncation}, f"at {played_ms} ms")
+        await self._request({"type": "conversation.item.truncate", **truncation}, f"at {played_ms} ms")
 
     async def send_tool_output(self, call_id: str, output: str) -> None:
         """Send the output of a function call and request the response."""
         item = {"type": "function_call_output", "call_id": call_id, "output": output}
-        await self._send({"type": "conversation.item.create", "item": item}, f"{len(output)} characters")
-        await self._send({"type": "response.create"}, "")
+        await self._request({"type": "conversation.item.create", "item": item}, f"{len(output)} characters")
+        await self._request({"type": "response.create"}, "")
 
     async def send_event(self, event: Mapping[str, Any]) -> None:
         """Send a client event that is written in its GA shape; a beta session gets the beta shape."""
         response = event.get("response")
         if self.dialect is Dialect.BETA and isinstance(response, dict):
             event = {**event, "response": response_to_flat(response).fields}
-        await self._send(event, "")
+        await self._request(event, "")
 
     async def close(self) -> None:
         """Close the link within a bounded time."""
@@ -157,6 +160,10 @@ class NativeVoiceClient:
     async def _send(self, event: Mapping[str, Any], detail: str) -> None:
         self.on_sent(event, detail)
         await self._link.send_text(msgspec.json.encode(event))
+
+    async def _request(self, event: Mapping[str, Any], detail: str) -> None:
+        """Send an event by whose `event_id` an error about it can be told from others."""
+        await self._send({"event_id": own_event_id(next(self._numbers)), **event}, detail)
 
     @property
     def _link(self) -> Any:

@@ -56,8 +56,8 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "session_data",
-        "            generation=self.generation.number,\n        )\n        released",
-        "        )\n        released",
+        "            generation=self.generation.number,\n        )\n        answers",
+        "        )\n        answers",
         "a late error is about the wrong generation",
     ),
     # Back-off

@@ -1,4 +1,4 @@
-"""Mistakes in what is open towards the client when a session is lost."""
+"""Mistakes in what an SDK sees: the ends of lost responses, and the answers to its own events."""
 
 from __future__ import annotations
 
@@ -92,4 +92,22 @@ OPEN_RESPONSE_MUTANTS: tuple[Mutant, ...] = (
         "half a call is restored",
     ),
     Mutant("open_responses", '.removeprefix("output_")', "", "a part with the name of its content is unknown"),
+    Mutant(
+        "session_data",
+        "answers_sdk = self.native and refused_event(error.detail) is not None",
+        "answers_sdk = False",
+        "the answers to an SDK's events are throttled",
+    ),
+    Mutant(
+        "session_data",
+        "answers_sdk = self.native and refused_event(error.detail) is not None",
+        "answers_sdk = self.native",
+        "a flood of errors that answer nothing reaches an SDK",
+    ),
+    Mutant(
+        "to_client",
+        ' and not (data.native and as_text(event.upstream.get("event_id"))):',
+        ":",
+        "a harmless answer to an SDK's event is left out",
+    ),
 )

@@ -157,7 +157,10 @@ RESPONSE_MUTANTS: tuple[Mutant, ...] = (
         "an empty commit makes a session stall",
     ),
     Mutant(
-        "to_client", "    if event.harmless:", "    if not event.harmless:", "harmless errors are shown, others not"
+        "to_client",
+        "    if event.harmless and",
+        "    if not event.harmless and",
+        "harmless errors are shown, others not",
     ),
     Mutant(
         "to_client", '"UPSTREAM_ERROR", failure.message', "failure.code, failure.message", "an error under another code"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from bridge.core.commands import SendMessage
@@ -38,6 +40,9 @@ from tests.core.builders import (
     upstream_error,
 )
 from tests.core.playbook import Playbook, log_event_like, message_like
+
+if TYPE_CHECKING:
+    from bridge.core.session import Session
 
 HELD: list[Event] = [
     audio(20),
@@ -251,3 +256,38 @@ def test_at_the_close_the_worst_one_stands_for_all_others() -> None:
     commands = play(session, ClientLimitExceeded("MESSAGE_TOO_LARGE", "Too large.", 1009))
     [error] = messages(commands, "error")
     assert (error["code"], error["suppressed"]) == ("MESSAGE_TOO_LARGE", 3)
+
+
+def sdk_session() -> Session:
+    session = new_session()
+    play(session, CreateSession(SESSION_OPTIONS, native=True), created(), configured_with_vad())
+    return session
+
+
+def test_an_sdk_gets_an_answer_to_each_of_its_events() -> None:
+    session = sdk_session()
+    refused = [upstream_error("item_retrieve_invalid_item_id", event_id=f"mine-{number}") for number in range(4)]
+    sent = messages(play(session, *refused), "error")
+    assert [one["detail"]["upstream"]["event_id"] for one in sent] == ["mine-0", "mine-1", "mine-2", "mine-3"]
+    bad = [BadMessage("INVALID_MESSAGE", "No.", {"eventId": f"mine-{number}"}) for number in range(2)]
+    assert len(errors(play(session, *bad))) == 2
+
+
+def test_an_answer_to_an_sdk_closes_no_window() -> None:
+    session = sdk_session()
+    play(session, upstream_error("item_retrieve_invalid_item_id", event_id="mine"))
+    assert len(errors(play(session, upstream_error("one"), upstream_error("two")))) == 1
+
+
+def test_a_harmless_error_answers_the_event_of_an_sdk_that_it_names() -> None:
+    session = sdk_session()
+    code = "response_cancel_not_active"
+    assert not errors(play(session, upstream_error(code, harmless=True, event_id=None)))
+    assert errors(play(session, upstream_error(code, harmless=True, event_id="mine")))
+
+
+def test_at_the_client_endpoint_such_errors_are_throttled_and_harmless_ones_left_out() -> None:
+    session = ready_session()
+    assert not errors(play(session, upstream_error("response_cancel_not_active", harmless=True, event_id="mine")))
+    refused = [upstream_error("item_retrieve_invalid_item_id", event_id=f"mine-{number}") for number in range(4)]
+    assert len(errors(play(session, *refused))) == 1

@@ -60,4 +60,4 @@ def test_an_sdk_gets_a_native_error_for_a_locked_field(tmp_path: Path) -> None:
             connection.session.update(session={"type": "realtime", "instructions": "Tell me the key."})
             event = connection.recv()
             assert event.type == "error"
-            assert (event.error.type, event.error.code) == ("bridge_error", "invalid_message")
+            assert (event.error.type, event.error.code) == ("invalid_request_error", "invalid_event")

@@ -184,3 +184,12 @@ def test_the_update_is_named_as_the_dialect_has_it(dialect: Dialect, kind: str, 
     update = SessionConfig().build_update(dialect, {"kind": kind}, {})
     assert update["type"] == event_type
     assert SessionConfig().requested_kind({"kind": kind}) is SessionKind(kind)
+
+
+def test_the_speech_of_an_sdk_is_transcribed_only_if_it_asks() -> None:
+    options = {"inputTranscription": False}
+    assert "transcription" not in SessionConfig().build_session(GA, options)["audio"]["input"]
+    requested = {"audio": {"input": {"transcription": {"model": "whisper-1"}}}}
+    session = SessionConfig().build_session(GA, options, requested)
+    assert session["audio"]["input"]["transcription"] == {"model": "whisper-1"}
+    assert "transcription" in SessionConfig().build_session(GA, {**options, "kind": "transcription"})["audio"]["input"]

@@ -1,12 +1,12 @@
 """A client at the native endpoint: to an unmodified SDK, the bridge looks like the Realtime API itself.
 
 The SDK receives native events only. Connecting opens the session; a session that was restored shows as one more
-`session.updated`. The bridge's own errors are native `error` events of type `bridge_error`.
+`session.updated`. What was open in a lost session is ended first (`lost_response.py`), and errors are the service's own
+(`native_errors.py`). What is no error isn't sent: logs and metrics say what was restored and what was dropped.
 """
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, assert_never
@@ -19,6 +19,7 @@ from bridge.driver.client import Frame
 from bridge.protocol.events.groups import SESSION_CREATED, SESSION_UPDATED
 from bridge.server.clients.connection import ClientSocket
 from bridge.server.clients.lost_response import closing_events
+from bridge.server.clients.native_errors import close_after, native_error
 from bridge.server.clients.native_messages import parse_native_frame
 
 if TYPE_CHECKING:
@@ -31,17 +32,7 @@ if TYPE_CHECKING:
     from bridge.transport.websocket import WebSocketLink
 
 
-#: Close codes for a session that can't be opened, as the service uses them. All other errors close with 1011.
-_CLOSE_CODES: Mapping[str, int] = {
-    "AUTHENTICATION_FAILED": 3000,
-    "ACCESS_DENIED": 3000,
-    "DIALECT_REFUSED": 4000,
-    "MODEL_NOT_AVAILABLE": 4004,
-    "QUOTA_EXHAUSTED": 1013,
-    "RATE_LIMITED": 1013,
-}
 _EXPIRED_CODE = 1001
-_INTERNAL = 1011
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +45,11 @@ class ClosingFrame(Frame):
 def session_options_from_query(query: Mapping[str, str], locked: LockedFields) -> dict[str, Any]:
     """Return the session options in the URL of an SDK: the model, and whether it only transcribes.
 
+    Its conversation is transcribed only if its `session.update` says so: transcription costs money.
+
     A locked model is ignored, not rejected, because every SDK sends one.
     """
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"inputTranscription": False}
     if query.get("model") and "model" not in locked:
         options["model"] = query["model"]
     if query.get("intent") == "transcription":
@@ -91,7 +84,7 @@ class NativeClient(ClientSocket):
         """Wait for the next event; the first is CreateSession. Raises ClientDisconnected; cancelling loses no frame."""
         if self._session_options is not None:
             options, self._session_options = self._session_options, None
-            return CreateSession(options)
+            return CreateSession(options, native=True)
         return await super().receive()
 
     def parse(self, frame: str | bytes) -> Event:
@@ -132,19 +125,18 @@ class NativeClient(ClientSocket):
             case "session_ready":
                 self._was_ready = True
             case "error":
-                return _error_frames(message)
-            case "audio_dropped":
-                text = (
-                    f"{message['ms']} ms of audio and {message['messages']} other messages were dropped"
-                    f" ({message['reason']})."
-                )
-                return [_native_error("audio_dropped", text)]
-            case "reconnected" if message.get("lost"):
-                text = f"The session was reopened. Not restored: {', '.join(map(str, message['lost']))}."
-                return [_native_error("session_not_restored", text)]
+                return self._error_frames(message)
             case "session_closed" if message.get("reason") == "expired":
                 return [ClosingFrame(b"session_expired", code=_EXPIRED_CODE)]
         return []
+
+    def _error_frames(self, message: Mapping[str, Any]) -> list[Frame]:
+        error = native_error(message)
+        if error is None:
+            return []
+        frames = [self._own_frame({"type": "error", "error": error})]
+        close = close_after(message, error)
+        return frames if close is None else [*frames, ClosingFrame(close[1].encode(), code=close[0])]
 
     async def send(self, frame: Frame) -> None:
         """Send one frame, or close the socket if it is a ClosingFrame. Raises ClientDisconnected."""
@@ -152,25 +144,3 @@ class NativeClient(ClientSocket):
             await self.close(frame.code, frame.data.decode())
         else:
             await self.send_text(frame.data)
-
-
-def _error_frames(message: Mapping[str, Any]) -> list[Frame]:
-    """Return the error, and the close if the error ends the session (it has `attempts`): an SDK can't ask again."""
-    code = str(message["code"])
-    detail = message.get("detail") or {}
-    frames: list[Frame] = [_native_error(code.lower(), str(message["message"]), detail)]
-    if "attempts" in detail:
-        frames.append(ClosingFrame(f"bridge_error.{code.lower()}".encode(), code=_CLOSE_CODES.get(code, _INTERNAL)))
-    return frames
-
-
-def _native_error(code: str, text: str, detail: Mapping[str, Any] | None = None) -> Frame:
-    """Return an `error` event, with the `event_id` and `param` that it is about where they are known."""
-    known = detail or {}
-    upstream = known.get("upstream") or {}
-    cause = {"param": upstream.get("param"), "event_id": upstream.get("event_id") or known.get("eventId")}
-    error: dict[str, Any] = {"type": "bridge_error", "code": code, "message": text, **cause}
-    if detail:
-        error["detail"] = dict(detail)
-    event = {"type": "error", "event_id": f"event_{uuid.uuid4().hex[:24]}", "error": error}
-    return Frame(msgspec.json.encode(event))

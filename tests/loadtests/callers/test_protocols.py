@@ -198,6 +198,10 @@ def test_fields_of_the_wrong_kind_break_nothing(odd: object) -> None:
             message("error", error={"type": "bridge_error", "code": "connection_lost"}),
             ErrorEvent("connection_lost", None),
         ),
+        (
+            message("error", error={"type": "server_error", "message": "No. (bridge: connection_lost)"}),
+            ErrorEvent("connection_lost", None),
+        ),
         (message("error", error={"type": "server_error"}), ErrorEvent("server_error", None)),
         (message("response.done", response={"status": "completed"}), AnswerDoneEvent()),
         (message("response.output_audio.delta", item_id="i", delta=BASE64), AnswerAudioEvent(20, "i")),

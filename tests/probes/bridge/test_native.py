@@ -31,11 +31,14 @@ if TYPE_CHECKING:
 
 URL = "ws://localhost:1/v1"
 CREATED = {"type": "session.created", "event_id": "e", "session": {"type": "realtime", "id": "s", "model": "m"}}
-UPDATED = {"type": "session.updated", "event_id": "e", "session": {"type": "realtime"}}
+UPDATED = {"type": "session.updated", "event_id": "e", "session": {"type": "realtime", "id": "s"}}
+OTHER_SESSION = {**UPDATED, "session": {"type": "realtime", "id": "another"}}
 COMMITTED = {"type": "input_audio_buffer.committed", "event_id": "e"}
 DELTA = {"type": "response.output_audio.delta", "event_id": "e", "delta": "AAAA"}
 DONE = {"type": "response.done", "event_id": "e", "response": {"status": "completed"}}
-ERROR = {"type": "error", "error": {"type": "invalid_request_error", "code": "invalid_json", "message": "No."}}
+NO = {"type": "invalid_request_error", "code": "invalid_json", "message": "No."}
+ERROR = {"type": "error", "error": NO}
+OWN_ERROR = {"type": "error", "error": {**NO, "event_id": "event_sherpa_bridge"}}
 
 #: The responses of a native endpoint by event; "" is for invalid events, "first" for what it sends first.
 GOOD: dict[str, tuple[Any, ...]] = {
@@ -97,7 +100,9 @@ async def test_a_door_that_says_the_least_passes(autojump_clock: trio.testing.Mo
         ("first", ("hello",), "session", "BRIDGE-NOT-A-BRIDGE"),
         ("first", ("close",), "session", "BRIDGE-HUNG-UP"),
         ("session.update", (), "session", "BRIDGE-NO-SESSION-READY"),
-        ("session.update", (ERROR,), "session", "BRIDGE-INVALID-JSON"),
+        ("session.update", (ERROR,), "session", "BRIDGE-UPSTREAM-ERROR"),
+        ("session.update", (OWN_ERROR,), "session", "BRIDGE-INVALID-JSON"),
+        ("input_audio_buffer.commit", (OTHER_SESSION, COMMITTED), "speech in", "BRIDGE-UPSTREAM-LOST"),
         ("input_audio_buffer.commit", (), "speech in", "BRIDGE-SPEECH-NOT-TAKEN"),
         ("response.create", (DONE,), "speech out", "BRIDGE-NO-SPEECH-OUT"),
         ("response.create", (DELTA,), "speech out", "BRIDGE-ANSWER-UNFINISHED"),
@@ -157,8 +162,8 @@ class Service:
     [
         ("good", []),
         ("echo", []),
-        ("invalid-key", [("session", "BRIDGE-KEY-REFUSED")]),
-        ("beta-refused", [("session", "BRIDGE-BETA-DISABLED")]),
+        ("invalid-key", [("session", "BRIDGE-AUTHENTICATION-FAILED")]),
+        ("beta-refused", [("session", "BRIDGE-DIALECT-REFUSED")]),
         ("update-refused", [("session", "BRIDGE-MIXED-SHAPES")]),
     ],
 )

@@ -13,6 +13,7 @@ from probes.problems.bridge_codes import BY_CLIENT_CODE
 from probes.runner.findings import CheckRow
 from probes.runner.redaction import Secrets
 from probes.targets.bridge import BridgeTarget, make_bridge_target
+from reports.redaction import Secret
 from tests.probes.bridge.faulty_bridge import config
 
 ROW = CheckRow("bridge", "session")
@@ -71,7 +72,12 @@ def test_what_the_service_said_is_found_in_the_detail(detail: Any, service: str)
         ({}, "BRIDGE-UNKNOWN-CODE"),
         ({"error": {"type": "bridge_error", "code": "quota_exhausted"}}, "BRIDGE-QUOTA-EXHAUSTED"),
         ({"error": {"type": "bridge_error", "code": "new"}}, "BRIDGE-UNKNOWN-CODE"),
-        ({"error": {"type": "invalid_request_error", "code": "invalid_api_key"}}, "BRIDGE-KEY-REFUSED"),
+        ({"error": {"type": "server_error", "message": "No. (bridge: rate_exceeded)"}}, "BRIDGE-RATE-EXCEEDED"),
+        ({"error": {"type": "server_error", "message": "No. (bridge: new)"}}, "BRIDGE-UNKNOWN-CODE"),
+        (
+            {"error": {"message": "No. (bridge: session_initialization_failed, upstream_unavailable)"}},
+            "BRIDGE-UPSTREAM-UNAVAILABLE",
+        ),
         ({"code": "CONNECTION_LOST", "detail": {"cause": "CONNECTION_LOST"}}, "BRIDGE-UPSTREAM-UNAVAILABLE"),
         ({"code": "CONNECTION_LOST"}, "BRIDGE-CONNECTION-LOST"),
         ({"code": "ACCESS_DENIED", "detail": {"cause": "QUOTA_EXHAUSTED"}}, "BRIDGE-ACCESS-DENIED"),
@@ -79,6 +85,35 @@ def test_what_the_service_said_is_found_in_the_detail(detail: Any, service: str)
 )
 def test_an_error_is_named_by_what_is_behind_it(error: dict[str, Any], code: str) -> None:
     assert bridge_error_finding(ROW, target(), {"type": "error", **error}).code == code
+
+
+@pytest.mark.parametrize(
+    ("error", "ready", "code"),
+    [
+        ({"type": "invalid_request_error", "code": "invalid_api_key"}, False, "BRIDGE-AUTHENTICATION-FAILED"),
+        ({"type": "invalid_request_error", "code": "model_not_found"}, False, "BRIDGE-MODEL-NOT-AVAILABLE"),
+        ({"type": "insufficient_quota", "code": "insufficient_quota"}, True, "BRIDGE-QUOTA-EXHAUSTED"),
+        ({"type": "server_error", "code": None}, False, "BRIDGE-UPSTREAM-UNAVAILABLE"),
+        ({"type": "server_error", "code": None}, True, "BRIDGE-UPSTREAM-ERROR"),
+        ({"type": "invalid_request_error", "code": "invalid_value"}, True, "BRIDGE-UPSTREAM-ERROR"),
+        ({"type": "x", "code": "invalid_value", "event_id": "event_of_somebody_else"}, True, "BRIDGE-UPSTREAM-ERROR"),
+        ({"type": "x", "code": "invalid_value", "event_id": "event_sherpa_3"}, True, "BRIDGE-INVALID-VALUE"),
+    ],
+)
+def test_an_error_that_the_bridge_passes_on_speaks_of_the_bridge_unless_the_probe_asked_for_it(
+    error: dict[str, Any], ready: bool, code: str
+) -> None:
+    finding = bridge_error_finding(ROW, target(), {"type": "error", "error": error}, ready=ready)
+    assert finding.code == code
+    assert finding.evidence[0].value == f"error {error['code'] or error['type']}"
+    assert any(e.label == "service" for e in finding.evidence) == (code != "BRIDGE-INVALID-VALUE")
+
+
+def test_a_refused_key_may_be_the_clients_own_token() -> None:
+    error = {"type": "error", "error": {"type": "invalid_request_error", "code": "invalid_api_key"}}
+    there = make_bridge_target("localhost:1", Secret("a-token-0123456789"), config(), secrets=Secrets(), environment={})
+    assert "use another token" in bridge_error_finding(ROW, there, error).fix
+    assert "another token" not in bridge_error_finding(ROW, target(), error).fix
 
 
 @pytest.mark.parametrize(
@@ -98,6 +133,7 @@ def test_an_error_is_named_by_what_is_behind_it(error: dict[str, Any], code: str
             False,
             "BRIDGE-SESSION-NOT-READY",
         ),
+        ({"type": "session.updated", "session": {"id": "another"}}, True, "BRIDGE-UPSTREAM-LOST"),
     ],
 )
 def test_a_message_that_ends_a_wait_says_why(message: dict[str, Any], ready: bool, code: str) -> None:

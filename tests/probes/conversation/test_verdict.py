@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bridge.client_protocol.errors import LOST_RESPONSE_MESSAGE
 from bridge.simulator.faults.scenarios import SCENARIOS
 from bridge.simulator.faults.session_faults import ReplyFault
 from bridge.simulator.settings import Settings
@@ -317,6 +318,38 @@ def test_a_bridges_native_error_is_reported_instead_of_the_dropped_audio_before_
         session.server("error", error={"type": "bridge_error", "code": code, "message": "m"})
     items = session.judge(ending=RefusedEnding(at=1, error={}, native=True), via="native")
     assert items.bad_outcomes() == [("ready", "BRIDGE-QUOTA-EXHAUSTED", "fail")]
+
+
+@pytest.mark.parametrize(
+    ("via", "event_id", "code"),
+    [
+        ("native", None, "BRIDGE-UPSTREAM-ERROR"),
+        ("native", "event_of_the_bridge", "BRIDGE-UPSTREAM-ERROR"),
+        ("native", "event_sherpa_2", "EVENTS-UNKNOWN-ITEM"),
+        ("service", None, "EVENTS-UNKNOWN-ITEM"),
+    ],
+)
+def test_an_error_through_a_bridge_speaks_of_the_bridge_unless_the_script_asked_for_it(
+    via: str, event_id: str | None, code: str
+) -> None:
+    error = {"type": "invalid_request_error", "code": "item_truncate_invalid_item_id", "message": "m"}
+    session = SessionBuilder().ready().question().server("error", error={**error, "event_id": event_id}).response()
+    assert session.judge(via=via).bad_outcomes() == [("events", code, "fail")]
+
+
+def test_another_session_behind_a_native_endpoint_is_a_reconnect() -> None:
+    session = SessionBuilder().ready().server("session.updated", session={**SESSION, "id": "sess_2"})
+    session.question().response()
+    assert session.judge(via="native").bad_outcomes() == [("end", "EVENTS-RECONNECTED", "warning")]
+
+
+def test_an_answer_that_was_lost_with_its_session_names_the_reconnect() -> None:
+    error = {"type": "server_error", "code": None, "message": LOST_RESPONSE_MESSAGE}
+    session = SessionBuilder().ready().question()
+    session.response(status="failed", status_details={"type": "failed", "error": error})
+    session.server("session.updated", session={**SESSION, "id": "sess_2"})
+    items = session.judge(ending=StoppedEnding(at=3), via="native")
+    assert items.bad_outcomes() == [("answer", "EVENTS-RECONNECTED", "fail")]
 
 
 def test_a_stopped_script_skips_the_end() -> None:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bridge.core.commands import Forward, SendMessage
+from bridge.client_protocol.errors import ClientCode
+from bridge.core.commands import EndResponse, Forward, SendMessage
 from bridge.core.events import BadMessage, ClientAudio, CreateSession
+from bridge.core.open_responses import OpenResponse
 from bridge.driver.client import ClientDisconnected, Frame
 from bridge.server.clients.frame_reader import ClientFrameReader
 from bridge.server.clients.native_client import ClosingFrame, NativeClient, session_options_from_query
@@ -38,9 +40,8 @@ def pair(locked: frozenset[str] = frozenset()) -> tuple[WebSocketLink, NativeCli
 def error(frame: Frame) -> dict[str, Any]:
     event: dict[str, Any] = json.loads(frame.data)
     assert event["type"] == "error"
-    assert event["event_id"].startswith("event_")
+    assert event["event_id"].startswith("event_bridge_")
     found: dict[str, Any] = event["error"]
-    assert found["type"] == "bridge_error"
     return found
 
 
@@ -48,7 +49,7 @@ async def test_connecting_creates_the_session() -> None:
     link, client = pair()
     await link.send_text('{"type":"input_audio_buffer.append","audio":"AQI="}')
     assert client.initial_frames() == []
-    assert await client.receive() == CreateSession({"model": "m"})
+    assert await client.receive() == CreateSession({"model": "m"}, native=True)
     assert await client.receive() == ClientAudio(b"\1\2")
 
 
@@ -66,7 +67,7 @@ async def test_connecting_creates_the_session() -> None:
 def test_only_model_and_intent_are_read_out_of_the_query(
     query: dict[str, str], locked: tuple[str, ...], options: dict[str, str]
 ) -> None:
-    assert session_options_from_query(query, frozenset(locked)) == options
+    assert session_options_from_query(query, frozenset(locked)) == {"inputTranscription": False, **options}
 
 
 async def test_binary_frames_and_locked_fields_are_rejected() -> None:
@@ -116,70 +117,116 @@ async def test_an_sdk_gets_no_bridge_messages(kind: str) -> None:
     assert client.render(SendMessage({"type": kind})) == []
 
 
-async def test_an_error_becomes_a_native_error() -> None:
+async def test_an_error_of_ours_has_the_terms_of_the_service() -> None:
     _, client = pair()
-    message = {"type": "error", "code": "RATE_LIMITED", "message": "Slow.", "detail": {"retryAfterMs": 5}}
+    message = {"type": "error", "code": "RATE_EXCEEDED", "message": "Slow.", "detail": {"retryAfterMs": 5}}
     [frame] = client.render(SendMessage(message))
     assert error(frame) == {
-        "type": "bridge_error",
-        "code": "rate_limited",
-        "message": "Slow.",
+        "type": "server_error",
+        "code": None,
+        "message": "Slow. (bridge: rate_exceeded)",
         "param": None,
         "event_id": None,
-        "detail": {"retryAfterMs": 5},
     }
 
 
-async def test_an_error_names_the_event_and_the_field_that_the_upstream_named() -> None:
+async def test_an_error_of_the_service_passes_as_it_is() -> None:
     _, client = pair()
-    upstream = {"code": "item_delete_invalid_item_id", "param": "item_id", "event_id": "mine-7"}
-    message = {"type": "error", "code": "UPSTREAM_ERROR", "message": "No.", "detail": {"upstream": upstream}}
+    upstream = {
+        "type": "invalid_request_error",
+        "code": "item_delete_invalid_item_id",
+        "message": "No item x.",
+        "param": "item_id",
+        "event_id": "mine-7",
+    }
+    message = {"type": "error", "code": "UPSTREAM_ERROR", "message": "Ours.", "detail": {"upstream": upstream}}
     [frame] = client.render(SendMessage(message))
-    assert (error(frame)["param"], error(frame)["event_id"]) == ("item_id", "mine-7")
+    assert error(frame) == upstream
 
 
 async def test_the_bridges_own_rejection_names_the_event_too() -> None:
     _, client = pair()
     message = {"type": "error", "code": "INVALID_MESSAGE", "message": "No.", "detail": {"eventId": "mine-7"}}
     [frame] = client.render(SendMessage(message))
-    assert (error(frame)["param"], error(frame)["event_id"]) == (None, "mine-7")
+    assert error(frame)["event_id"] == "mine-7"
+    assert (error(frame)["type"], error(frame)["code"]) == ("invalid_request_error", "invalid_event")
+
+
+async def test_a_frame_of_the_service_that_is_no_event_is_its_failure() -> None:
+    _, client = pair()
+    detail = {"upstream": {"type": "bridge_error", "code": "unreadable_frame"}}
+    message = {"type": "error", "code": "UPSTREAM_ERROR", "message": "No.", "detail": detail}
+    [frame] = client.render(SendMessage(message))
+    assert (error(frame)["type"], error(frame)["code"]) == ("server_error", None)
 
 
 @pytest.mark.parametrize(
-    ("code", "close"),
+    ("code", "close", "reason"),
     [
-        ("AUTHENTICATION_FAILED", 3000),
-        ("ACCESS_DENIED", 3000),
-        ("MODEL_NOT_AVAILABLE", 4004),
-        ("DIALECT_REFUSED", 4000),
-        ("QUOTA_EXHAUSTED", 1013),
-        ("CONNECTION_LOST", 1011),
+        ("AUTHENTICATION_FAILED", 3000, "invalid_request_error.invalid_api_key"),
+        ("ACCESS_DENIED", 3000, "invalid_request_error"),
+        ("MODEL_NOT_AVAILABLE", 4004, "invalid_request_error.model_not_found"),
+        ("DIALECT_REFUSED", 4000, "invalid_request_error.beta_api_shape_disabled"),
+        ("QUOTA_EXHAUSTED", 1013, "insufficient_quota.insufficient_quota"),
+        ("CONNECTION_LOST", 1011, "server_error"),
     ],
 )
-async def test_a_session_that_fails_closes_the_socket_after_the_error(
-    code: str, close: int, autojump_clock: MockClock
+async def test_a_session_that_cannot_be_had_ends_the_socket_behind_the_error(
+    code: str, close: int, reason: str, autojump_clock: MockClock
 ) -> None:
     link, client = pair()
     message = {"type": "error", "code": code, "message": "No.", "detail": {"attempts": 3}}
-    frames = client.render(SendMessage(message))
-    assert error(frames[0])["code"] == code.lower()
-    for frame in frames:
+    for frame in client.render(SendMessage(message)):
         await client.send(frame)
     await link.receive()
     with pytest.raises(LinkClosed) as ended:
         await link.receive()
-    assert (ended.value.code, ended.value.reason) == (close, f"bridge_error.{code.lower()}")
+    assert (ended.value.code, ended.value.reason) == (close, reason)
 
 
-async def test_dropped_audio_and_what_was_not_restored_are_reported() -> None:
+async def test_a_refusal_of_the_service_closes_as_the_service_does() -> None:
     _, client = pair()
-    dropped = {"type": "audio_dropped", "chunks": 2, "ms": 40, "messages": 1, "reason": "too_old"}
-    [frame] = client.render(SendMessage(dropped))
-    assert error(frame)["code"] == "audio_dropped"
-    assert "40 ms of audio and 1 other" in error(frame)["message"]
-    [frame] = client.render(SendMessage({"type": "reconnected", "lost": ["a half-spoken answer", "2 turns"]}))
-    assert error(frame)["code"] == "session_not_restored"
-    assert "a half-spoken answer, 2 turns" in error(frame)["message"]
+    upstream = {"type": "invalid_request_error", "code": "invalid_model", "message": "No.", "param": None}
+    detail = {"upstream": upstream, "attempts": 1}
+    message = {"type": "error", "code": "MODEL_NOT_AVAILABLE", "message": "No.", "detail": detail}
+    first, last = client.render(SendMessage(message))
+    assert error(first) == {**upstream, "event_id": None}
+    assert last == ClosingFrame(b"invalid_request_error.invalid_model", code=4004)
+
+
+#: What LiveKit ends at for good.
+FATAL = {"insufficient_quota", "credit_balance_exhausted", "invalid_api_key", "account_deactivated"}
+
+
+@pytest.mark.parametrize("code", [one for one in ClientCode if one not in ("AUTHENTICATION_FAILED", "QUOTA_EXHAUSTED")])
+async def test_no_error_that_passes_is_taken_for_the_end(code: str) -> None:
+    _, client = pair()
+    for frame in client.render(SendMessage({"type": "error", "code": code, "message": "No."})):
+        assert not {error(frame)["type"], error(frame)["code"]} & FATAL
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"type": "audio_dropped", "chunks": 2, "ms": 40, "messages": 1, "reason": "too_old"},
+        {"type": "reconnected", "lost": ["a half-spoken answer", "2 turns"]},
+        {"type": "error", "code": "SESSION_NOT_READY", "message": "Wait."},
+        {"type": "error", "code": "NO_SESSION_EXISTS", "message": "Wait."},
+        {"type": "error", "code": "UPSTREAM_ERROR", "message": "No.", "detail": {"responseId": "resp_1"}},
+    ],
+    ids=lambda message: str(message.get("code", message["type"])),
+)
+async def test_what_is_no_error_of_the_service_is_no_error_here(message: dict[str, Any]) -> None:
+    _, client = pair()
+    assert client.render(SendMessage(message)) == []
+
+
+async def test_a_lost_response_ends_in_native_events() -> None:
+    _, client = pair()
+    frames = client.render(EndResponse(OpenResponse({"id": "resp_1"}), "ga"))
+    [done] = [json.loads(frame.data) for frame in frames]
+    assert (done["type"], done["event_id"]) == ("response.done", "event_bridge_1")
+    assert (done["response"]["id"], done["response"]["status"]) == ("resp_1", "failed")
 
 
 async def test_an_expired_session_closes_as_the_service_does() -> None:
