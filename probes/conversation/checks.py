@@ -41,6 +41,8 @@ _GAP_SECONDS = 0.3
 #: A playback gap that listeners take for the end of the response.
 _LONG_GAP_SECONDS = 1.0
 _MAX_NAMED = 6
+#: Violations of other rules that are shown beside the first one.
+_MAX_OTHERS = 3
 _TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
 
 
@@ -176,8 +178,10 @@ def check_order(result: ConversationResult) -> SessionCheckResult:
     rules = Counter(name for _, name, _ in violations)
     summary = "the final text differs from its deltas" if rule == TEXT_RULE else result.shown(message, 300)
     listed = ", ".join(f"{name} x{count}" for name, count in rules.items())
+    others = {name: text for _, name, text in reversed(violations) if name not in (rule, TEXT_RULE)}
     evidence = (
         headline(summary),
+        *(evidence_of("also", result.shown(text, 300)) for text in list(others.values())[::-1][:_MAX_OTHERS]),
         evidence_of("rule", ORDER_RULES[rule]),
         evidence_of("violations", listed),
         evidence_of("first", result.time_of(index)),

@@ -21,8 +21,9 @@ REPEATED = Problem(
 OUT_OF_ORDER = Problem(
     "EVENTS-OUT-OF-ORDER",
     "Events arrived in an order that the protocol doesn't allow",
-    "Something on the way drops, delays or merges events, or the server emits them in another order.",
-    "Try without the proxy, gateway or bridge; if it persists, client code must not rely on the rule in this row",
+    "Something on the way drops, delays or merges events, or the server doesn't send them all, or in another order.",
+    "Try without the proxy, gateway or bridge; if it persists, client code must not wait for the events that this row "
+    "names",
 )
 MISSING = Problem(
     "EVENTS-MISSING",

@@ -143,6 +143,22 @@ _STEPS: Mapping[str, str] = {
     "conversation.item.done": "done",
     "conversation.item.deleted": "deleted",
 }
+_EVENTS: Mapping[str, str] = {step: event_type for event_type, step in _STEPS.items()}
+#: What an illegal step finds, in the order of events: it names the event that is missing before, or came already.
+_FOUND: Mapping[ItemState, str] = {
+    ItemState.NEW: "which no earlier event named",
+    ItemState.SPEAKING: "which is still being spoken",
+    ItemState.STOPPED: "which is not committed yet",
+    ItemState.DISCARDED: "whose speech was discarded",
+    ItemState.COMMITTED: "which was committed already",
+    ItemState.ANNOUNCED: "which response.output_item.added named already",
+    ItemState.OUT_OF_BAND: "which belongs to an out-of-band response",
+    ItemState.CREATED: "which was created already",
+    ItemState.ADDED: "which was added already",
+    ItemState.ABANDONED: "whose response ended before it was complete",
+    ItemState.DONE: "which was done already",
+    ItemState.DELETED: "which was deleted",
+}
 _EDITS: frozenset[str] = frozenset({"conversation.item.truncated", "conversation.item.retrieved"})
 _TRANSCRIPTION = "conversation.item.input_audio_transcription."
 _TRANSCRIPTION_ENDS: frozenset[str] = frozenset({"completed", "failed"})
@@ -150,6 +166,7 @@ _NOT_IN_CONVERSATION: frozenset[ItemState] = frozenset(
     {ItemState.SPEAKING, ItemState.STOPPED, ItemState.DISCARDED, ItemState.OUT_OF_BAND}
 )
 _NOT_THERE: frozenset[ItemState] = _NOT_IN_CONVERSATION | {ItemState.DELETED}
+_ROLES: frozenset[str | None] = frozenset({"user", "assistant", "system"})
 #: Items that speech events announced and that are not committed yet.
 _TURN_OPEN: frozenset[ItemState] = frozenset({ItemState.SPEAKING, ItemState.STOPPED})
 
@@ -217,7 +234,8 @@ class ItemOrder:
             elif item.state is ItemState.COMMITTED:
                 yield "committed-item-missing", f"{item_id} was committed and never added to the conversation"
             elif item.state in {ItemState.ADDED, ItemState.CREATED}:
-                yield "item-not-done", f"{item_id} was added and no conversation.item.done followed"
+                name = _named(item_id, item.role)
+                yield "item-not-done", f"conversation.item.done never came for {name}, which was added"
         for key, ended in self._transcriptions.items():
             if not ended:
                 yield "transcription-not-ended", f"the transcription of {key} began and neither completed nor failed"
@@ -244,8 +262,9 @@ class ItemOrder:
             return
         rule = _RULES_BY_STATE.get((step, state)) or _RULES_BY_STEP[step]
         if rule:
-            known = "unknown" if state is ItemState.NEW else f"{state.name.lower().replace('_', '-')} already"
-            yield rule, f"{item_id} is {known}"
+            without = rule == "item-done-before-added"
+            found = " without conversation.item.added" if without else f", {_FOUND[state]}"
+            yield rule, f"{_EVENTS[step]} came for {_named(item_id, role)}{found}"
 
     def _apply(self, step: str, item_id: str, role: str | None) -> bool:
         """Apply a step. False if the table does not allow it in the item's state."""
@@ -307,6 +326,11 @@ class ItemOrder:
         if self._transcriptions.get(key):
             yield "transcription-after-end", f"the transcription of {item_id} had ended when {step} came"
         self._transcriptions[key] = bool(self._transcriptions.get(key)) or step in _TRANSCRIPTION_ENDS
+
+
+def _named(item_id: str, role: str | None) -> str:
+    """Name an item as users know it: whose it is, then its id."""
+    return f"the {role}'s item {item_id}" if role in _ROLES else item_id
 
 
 def _progress(state: ItemState) -> int:

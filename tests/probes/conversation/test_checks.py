@@ -196,6 +196,25 @@ def test_an_item_left_open_at_the_end_violates_the_order() -> None:
     assert ("first", "at the end") in [(e.label, e.value) for e in items.row("order").evidence]
 
 
+def test_events_that_a_server_never_sends_are_named_with_the_item_that_they_were_for() -> None:
+    # As recorded from aimock 1.43, which sends one of the two events for each item.
+    session = text_session().response()
+    session.entries = [
+        entry
+        for entry in session.entries
+        if (entry.type, entry.event.get("item", {}).get("role"))
+        not in (("conversation.item.done", "user"), ("conversation.item.added", "assistant"))
+    ]
+    items = session.judge()
+    assert items.bad_outcomes() == [("order", "EVENTS-OUT-OF-ORDER", "fail")]
+    first, also, *_ = items.row("order").evidence
+    assert first.value == (
+        "conversation.item.done came for the assistant's item item_resp_1 without conversation.item.added"
+    )
+    assert also.value == "conversation.item.done never came for the user's item item_u, which was added"
+    assert "must not wait for the events" in items.row("order").fix
+
+
 def test_an_unconfirmed_event_is_reported() -> None:
     items = text_session().response().judge("long", ending=SilentEnding(at=30, owed="event", seconds=10))
     assert items.bad_outcomes() == [("answer", "EVENTS-UNANSWERED", "fail")]

@@ -200,4 +200,18 @@ def test_an_unknown_item_is_called_unknown_and_a_known_one_by_its_state() -> Non
     [(_, unknown)] = items.feed("conversation.item.deleted", event("conversation.item.deleted", item_id="i"))
     rules(items, item_event("added", "j"))
     [(_, known)] = items.feed("conversation.item.added", item_event("added", "j"))
-    assert (unknown, known) == ("i is unknown", "j is added already")
+    assert unknown == "conversation.item.deleted came for i, which no earlier event named"
+    assert known == "conversation.item.added came for the user's item j, which was added already"
+
+
+def test_an_event_that_never_came_is_named_with_the_item_that_it_was_for() -> None:
+    # As recorded from aimock 1.43: no conversation.item.done for the user's item, no ...added for the assistant's.
+    items = ItemOrder(Dialect.GA)
+    rules(items, item_event("added", "u"))
+    items.announce("a", out_of_band=False)
+    [(rule, message)] = items.feed("conversation.item.done", item_event("done", "a", role="assistant"))
+    assert rule == "item-done-before-added"
+    assert message == "conversation.item.done came for the assistant's item a without conversation.item.added"
+    assert list(items.finish()) == [
+        ("item-not-done", "conversation.item.done never came for the user's item u, which was added")
+    ]
