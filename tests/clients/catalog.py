@@ -36,7 +36,9 @@ class Client:
     tls: bool = False
     """Whether it connects over TLS only."""
     reconnects: bool = False
-    """Whether it opens a new session by itself where one is lost."""
+    """Whether it opens a new session by itself where one is lost; it reports an error then."""
+    silent: bool = False
+    """Whether it tells an application of a lost session only when it next sends something, by an error."""
     cannot: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Scenarios for which the library has no API, with what it lacks."""
 
@@ -70,5 +72,21 @@ class Client:
 _ALL = (
     Client(name="openai_python", title="OpenAI SDK for Python", package="openai[realtime]"),
     Client(name="openai_agents", title="OpenAI Agents SDK for Python", package="openai-agents"),
+    Client(
+        name="livekit",
+        title="LiveKit Agents",
+        package="livekit-plugins-openai",
+        reconnects=True,
+    ),
+    Client(name="pipecat", title="Pipecat", package="pipecat-ai[openai]", silent=True),
+    Client(
+        name="pydantic_ai",
+        title="Pydantic AI",
+        package="pydantic-ai-slim[openai-realtime]",
+        cannot=MappingProxyType(
+            {"session_update": "a session keeps the instructions and tools that it was opened with"}
+        ),
+    ),
+    Client(name="semantic_kernel", title="Semantic Kernel", package="semantic-kernel[realtime]"),
 )
 CLIENTS: Final[Mapping[str, Client]] = MappingProxyType({one.name: one for one in _ALL})

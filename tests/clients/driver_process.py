@@ -94,7 +94,7 @@ class DriverProcess:
 
     def account(self, since: int = 0) -> str:
         """Return the events and the end of the log, for the message of a failed test."""
-        lines = [json.dumps(event)[:300] for event in self.events[since:]]
+        lines = list(dict.fromkeys(json.dumps(event)[:300] for event in self.events[since:]))
         logged = self.log.read_text(errors="replace").splitlines()[-25:]
         return "\n".join(["events:", *lines, "log:", *logged])
 

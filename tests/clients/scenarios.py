@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 MODEL: Final = "gpt-realtime-2.1"
 #: What the simulator says to speech.
 _HEARD: Final = "seconds of speech"
+_QUESTION: Final = "What is the weather?"
 _LONG: Final = "This is a long answer. " * 20
 _words = count(1)
 
@@ -115,20 +116,20 @@ def barge_in(call: Call) -> None:
 def tool_call(call: Call) -> None:
     """The tool is called, and its output is answered."""
     call.open()
+    call.service.inject("reply:how=function")
     mark = call.mark()
-    call.driver.call("say", text="What is the weather?")
+    call.driver.call("say", text=_QUESTION)
     call.driver.wait(("tool",), mark)
     call.wait_for_turn("The tool answered", mark)
-    call.text_turn()
 
 
 def session_update(call: Call) -> None:
     """An update is taken, and the conversation goes on."""
     call.open()
     call.text_turn()
-    mark = call.mark()
+    before = call.service.confirmed_updates()
     call.driver.call("update", instructions="Speak like a pirate.")
-    call.driver.wait(("updated",), mark)
+    call.service.wait_until(lambda: call.service.confirmed_updates() > before, "the update is confirmed")
     call.text_turn()
 
 
@@ -198,7 +199,7 @@ def cut_behind_response_done(call: Call) -> None:
 
 def cut_while_the_user_speaks(call: Call) -> None:
     """The session is lost in the middle of the user's sentence."""
-    _cut(call, "drop:at=append,nth=25", _Act.SPEECH, answered=True)
+    _cut(call, "drop:at=speech", _Act.SPEECH, answered=True)
 
 
 class _Act(Enum):
@@ -219,15 +220,25 @@ def _cut(call: Call, fault: str, act: _Act, *, answered: bool = False) -> None:
     if call.service.is_bridge:
         call.wait_for_turn(text if answered else "", mark)
         call.driver.wait(("answer",), mark, id=number)
-        call.service.settle(opened=2)
         assert call.since(mark, "ended") == [], call.driver.account(mark)
     else:
-        call.driver.wait(("ended",), mark)
+        _notice_loss(call, mark)
         call.driver.wait(("answer", "failure"), mark, id=number)
-        call.driver.call("close")
-        call.open()
+        if not call.client.reconnects:
+            call.driver.call("close")
+            call.open()
+    call.service.settle(opened=2)
     call.text_turn()
     call.spoken_turn()
+
+
+def _notice_loss(call: Call, mark: int) -> None:
+    """Wait until a client that speaks to the service itself tells its application that the session was lost."""
+    call.service.wait_until(lambda: call.service.sessions()[0]["closed"], "the session ends")
+    if call.client.silent:
+        call.driver.send("say", text="Are you there?")
+    told_by_error = call.client.silent or call.client.reconnects
+    call.driver.wait(("error" if told_by_error else "ended",), mark)
 
 
 def _begin(call: Call, act: _Act) -> tuple[int, str]:
@@ -237,7 +248,8 @@ def _begin(call: Call, act: _Act) -> tuple[int, str]:
             word = call.new_word()
             return call.driver.send("say", text=f"Say {word}"), word
         case _Act.TOOL:
-            return call.driver.send("say", text="What is the weather?"), "The tool answered"
+            call.service.inject("reply:how=function")
+            return call.driver.send("say", text=_QUESTION), ""
         case _Act.SPEECH:
             return call.driver.send("speak", file=str(call.speech)), _HEARD
         case _:

@@ -107,6 +107,10 @@ class Service:
                 raise AssertionError(f"{what}: not within {WAIT_SECONDS:g} s\n{self.account()}")
             time.sleep(0.03)
 
+    def confirmed_updates(self) -> int:
+        """Return how many updates the service has confirmed."""
+        return sum(session["sent"].get("session.updated", 0) for session in self.sessions())
+
     def settle(self, opened: int) -> None:
         """Wait until so many sessions were opened, and the newest runs, is configured and owes no answer."""
 

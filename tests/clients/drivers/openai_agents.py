@@ -66,8 +66,6 @@ class OpenAIAgents(Driver):
     def _take_model_event(self, event: Any) -> None:
         if event.type in ("transcript_delta", "output_text_delta"):
             self.output(text=event.delta)
-        elif event.type == "raw_server_event" and event.data.get("type") == "session.updated":
-            self.report("updated")
 
     async def say(self, text: str) -> None:
         """Send a message; the SDK asks for the answer."""

@@ -43,10 +43,6 @@ class OpenAIPython(Driver):
 
     async def _take(self, event: Any) -> None:
         match event.type:
-            case "session.updated":
-                self.report("updated")
-            case "input_audio_buffer.speech_started":
-                self.report("speech")
             case "response.output_text.delta" | "response.output_audio_transcript.delta":
                 self.output(text=event.delta)
             case "response.output_audio.delta":

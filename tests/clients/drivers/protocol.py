@@ -19,7 +19,6 @@ tells an application, in neutral terms:
     turn          an answer is over: `text`, `audio_bytes` and `status` as far as the library tells them
     tool          the library called the tool
     interrupted   the library says that the user has interrupted the answer
-    updated       the library says that the service took an update
     error         the library reports an error; `text` is all it says of it
     ended         the library says that the session is over; `text` is the reason
 
@@ -60,8 +59,8 @@ class Driver(ABC):
     def __init__(self) -> None:
         self._out = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a library that prints does not disturb the protocol
-        self._text, self._audio_bytes, self._begun = "", 0, False
-        self._answers = 0
+        self._text, self._audio_bytes, self.begun = "", 0, False
+        self._answers = self._complaints = 0
         self.tasks = set[asyncio.Task[None]]()
 
     # What a library can do
@@ -90,13 +89,14 @@ class Driver(ABC):
 
     def report(self, event: str, **fields: Any) -> None:
         """Write one event."""
+        self._complaints += event in ("error", "ended")
         self._out.write(json.dumps({"event": event, **fields}, default=str) + "\n")
         self._out.flush()
 
     def output(self, text: str = "", audio: bytes = b"") -> None:
         """Take a piece of an answer."""
-        if not self._begun and (text or audio):
-            self._begun = True
+        if not self.begun and (text or audio):
+            self.begun = True
             self._answers += 1
             self.report("output")
         self._text += text
@@ -106,11 +106,11 @@ class Driver(ABC):
         """Report that an answer is over; `text` replaces what was collected."""
         said = self._text if text is None else text
         self.report("turn", status=status, text=said, audio_bytes=self._audio_bytes)
-        self._text, self._audio_bytes, self._begun = "", 0, False
+        self._text, self._audio_bytes, self.begun = "", 0, False
 
     def interrupted(self) -> None:
         """Report an interruption; what comes next belongs to another answer."""
-        self._text, self._audio_bytes, self._begun = "", 0, False
+        self._text, self._audio_bytes, self.begun = "", 0, False
         self.report("interrupted")
 
     def run_tool(self, arguments: object) -> str:
@@ -155,7 +155,7 @@ class Driver(ABC):
     async def _carry_out(self, command: Mapping[str, Any]) -> None:
         match command:
             case {"do": "open", "base_url": base_url, "key": key, "model": model}:
-                self._text, self._audio_bytes, self._begun = "", 0, False
+                self._text, self._audio_bytes, self.begun = "", 0, False
                 await self.open(base_url, key, model)
             case {"do": "say", "text": text}:
                 await self.say(text)
@@ -169,13 +169,13 @@ class Driver(ABC):
                 raise ValueError(f"unknown command {command}")
 
     async def _speak(self, pcm: bytes) -> None:
-        """Play audio at the pace of speech, then silence until an answer begins."""
+        """Play audio at the pace of speech, then silence until an answer begins or something fails."""
         clock = asyncio.get_running_loop()
-        due, answers = clock.time(), self._answers
+        due, before = clock.time(), (self._answers, self._complaints)
         pieces = [pcm[at : at + CHUNK_BYTES] for at in range(0, len(pcm), CHUNK_BYTES)]
         silence = bytes(CHUNK_BYTES)
         for number in range(len(pieces) + int(SILENCE_SECONDS * 1000 / CHUNK_MS)):
-            if number >= len(pieces) and self._answers > answers:
+            if number >= len(pieces) and (self._answers, self._complaints) != before:
                 return
             await self.send_audio(pieces[number] if number < len(pieces) else silence)
             due += CHUNK_MS / 1000
