@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.protocol.audio.wav import read_wav
 from bridge.protocol.dialects.detection import SessionKind
+from bridge.protocol.events.groups import ARGUMENTS_DELTAS
 from probes.voice.voice_client import VoiceOptions
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ _ALL = (
         time_limit=60,
         timeouts_allowed=4,
         responses=2,
-        expected_events=(*ITEM_EVENTS, "response.function_call_arguments.delta",
+        expected_events=(*ITEM_EVENTS, *ARGUMENTS_DELTAS,
             "response.function_call_arguments.done"),
         calls_function=True,
     ),
