@@ -190,8 +190,7 @@ _ALL = (
         time_limit=60,
         timeouts_allowed=4,
         responses=2,
-        expected_events=(*ITEM_EVENTS, *ARGUMENTS_DELTAS,
-            "response.function_call_arguments.done"),
+        expected_events=(*ITEM_EVENTS, *ARGUMENTS_DELTAS, "response.function_call_arguments.done"),
         calls_function=True,
     ),
     ConversationScript(

@@ -121,7 +121,7 @@ def test_a_refused_upgrade_has_status_request_id_and_delay() -> None:
 def test_azure_means_something_else_by_a_404() -> None:
     refused = HandshakeRefused(404, (), b"")
     assert failure_from_upgrade(refused, hide, azure=True).code == "MODEL_NOT_AVAILABLE"
-    assert failure_from_upgrade(refused, hide, azure=False).code == "UPSTREAM_ERROR"
+    assert failure_from_upgrade(refused, hide, azure=False).code == "SESSION_NOT_FOUND"
 
 
 def test_a_date_is_a_wait_too_and_nonsense_is_none() -> None:

@@ -64,7 +64,7 @@ PROBLEM_SCENARIOS: dict[tuple[str, str], tuple[str, ...]] = {
         "organization-limit",
         "usage-limit",
     ),
-    ("session", "UPSTREAM-ERROR"): ("handshake-404",),
+    ("session", "SESSION-NOT-FOUND"): ("handshake-404",),
     ("session", "UPSTREAM-UNAVAILABLE"): (
         "gateway-502",
         "redirected",
