@@ -67,6 +67,8 @@ class ErrorEvent:
     """When the bridge sent it, in Unix seconds; None if it has no timestamp."""
     reason: str = ""
     """The service's own name for it (`insufficient_quota`), if the bridge passes that on."""
+    answers_messages: bool = True
+    """It stands for what the caller sent, by itself or together with errors that were held back."""
     ends_session: bool = False
     """The error ends the session but not the socket. A client that wants a session asks again."""
     retryable: bool = True

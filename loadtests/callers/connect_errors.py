@@ -8,6 +8,8 @@ from typing import Any
 
 #: The start of each message about a refused upgrade; the report looks for it.
 UPGRADE_REFUSED_TEXT = "the WebSocket upgrade was answered with status"
+#: Nothing listens; the report looks for it, too.
+CONNECTION_REFUSED_TEXT = "connection refused: nothing listens at this address"
 _MAX_LENGTH = 200
 _SWITCHING = 101
 
@@ -33,7 +35,7 @@ def describe_error(error: BaseException, timeout: float) -> str:
     if isinstance(error, TimeoutError) or "timed out" in str(error) or not isinstance(error, Exception):
         return f"no response within {timeout:.0f} s"
     if isinstance(error, ConnectionRefusedError):
-        return "connection refused: nothing listens at this address"
+        return CONNECTION_REFUSED_TEXT
     if isinstance(error, socket.gaierror):
         return "unknown host name"
     if isinstance(error, ssl.SSLError) and "WRONG_VERSION" in str(error):

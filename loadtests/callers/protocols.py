@@ -14,6 +14,7 @@ import msgspec
 
 from bridge.client_protocol.client import AudioReceived, MessageReceived, NativeEventReceived, ProtocolClient
 from bridge.client_protocol.endpoints import CLIENT_PATH, NATIVE_PATH, websocket_url
+from bridge.client_protocol.errors import ClientCode
 from bridge.client_protocol.fields import parse_timestamp
 from bridge.client_protocol.messages import (
     CreateSessionMessage,
@@ -189,6 +190,7 @@ def _bridge_error(message: MessageReceived) -> ErrorEvent:
         str(message.fields.get("code")),
         parse_timestamp(message.fields.get("timestamp")),
         reason=_upstream_reason(message.detail),
+        answers_messages=message.fields.get("code") != ClientCode.UPSTREAM_ERROR or message.number("suppressed") > 0,
         ends_session=message.ends_session,
         retryable=message.fields.get("retryable") is not False,
         retry_after_seconds=_number(retry_after_ms) / 1000,

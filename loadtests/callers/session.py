@@ -83,6 +83,8 @@ class CallerSession:
         """Return the frames that are due now; empty if none are."""
         lifecycle = self.lifecycle
         lifecycle.check(now)
+        if self.bad_messages.went_unanswered(now):
+            self.recorder.add_count("unanswered_messages")
         if lifecycle.request_is_due(now):
             return self.start(now)
         if lifecycle.is_requested and (lifecycle.was_ready or self.behaviour.speaks_before_ready):
@@ -240,6 +242,8 @@ class CallerSession:
 
     def _error_received(self, event: events.ErrorEvent, now: float, wall: float) -> None:
         self.recorder.record_error(event.code, event.reason)
+        if event.answers_messages:
+            self.bad_messages.error_received()
         self.error_audit.record(wall if event.at is None else event.at, event.code, arrived=wall)
         if event.ends_session and event.retryable:
             self._request_again(now, event.retry_after_seconds)

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from loadtests.results import problems
-from loadtests.results.report import brief_finding, make_finding
+from loadtests.results.findings import brief_finding, make_finding
 from loadtests.results.report_metrics import METRIC_PREFIX
 from reports.model import EXIT_OK, Evidence, Finding, Series, Severity, Table, TableRow
 from reports.render.numbers import format_duration, metric_label

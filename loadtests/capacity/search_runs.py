@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from loadtests.capacity.capacity_report import Trial, search_findings, trials_series, trials_table
 from loadtests.capacity.search import CapacitySearch, SearchStage
 from loadtests.results import problems
-from loadtests.results.report import describe_target, make_finding, report_without_run
+from loadtests.results.findings import make_finding
+from loadtests.results.report import describe_target, report_without_run
 from loadtests.run.run import RunEnvironment, RunRequest, check_request, open_environment, run_once, with_stack_name
 from loadtests.run.stack import StackError
 from loadtests.scenarios.plan import PlanError, make_plan

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 
 import gevent
 
+from loadtests.callers.connect_errors import CONNECTION_REFUSED_TEXT
+from loadtests.control.listening import is_listening
 from loadtests.control.simulator import ControlError
 from loadtests.results.audio_audit import finish_audit
-from loadtests.results.report import FinishedRun, make_report, run_exit_code
-from loadtests.results.resources import on_run_clock, record_memory_growth
+from loadtests.results.findings import FinishedRun
+from loadtests.results.report import make_report, run_exit_code
+from loadtests.results.resources import ended_on_run_clock, on_run_clock, record_memory_growth
 from loadtests.run.ipc import RESOURCES, ChannelError
 from loadtests.scenarios.behaviour import TargetEndpoint
+from loadtests.scenarios.table import Deploy
 from reports.render import json as as_json
 from reports.render.terminal import page as terminal
 
@@ -46,6 +50,8 @@ def finish_run(
         _restore_service(aggregator, control)
     if channel is not None:
         _collect_resources(aggregator, channel, seconds)
+    if any(CONNECTION_REFUSED_TEXT in text for text in aggregator.failures):
+        aggregator.is_gone = not is_listening(aggregator.plan.url)
     report = make_report(FinishedRun(aggregator=aggregator, seconds=seconds))
     code = run_exit_code(aggregator, report)
     if report_path is not None:
@@ -91,8 +97,11 @@ def _restore_service(aggregator: RunAggregator, control: ControlClient) -> None:
 
 def _collect_resources(aggregator: RunAggregator, channel: RunChannel, seconds: float) -> None:
     try:
-        aggregator.resources = on_run_clock(channel.request(RESOURCES), aggregator.started_at)
+        exported = channel.request(RESOURCES)
     except ChannelError as error:
         aggregator.errors.append(str(error))
         return
+    aggregator.resources = on_run_clock(exported, aggregator.started_at)
+    if not any(isinstance(action, Deploy) for phase in aggregator.plan.phases for action in phase.actions):
+        aggregator.ended = ended_on_run_clock(exported, aggregator.started_at)
     record_memory_growth(aggregator, seconds)

@@ -54,6 +54,8 @@ _COUNTS = (
     ("dropped_ms", "audio that the bridge reported as dropped"),
     ("errors", "error messages received, except those counted in told_to_wait"),
     ("told_to_wait", "errors SESSION_NOT_READY and NO_SESSION_EXISTS: the bridge buffers what was sent"),
+    ("upstream_errors", "errors among them that pass on what the service reported"),
+    ("unanswered_messages", "times that a caller sent invalid messages and got no error for 5 s"),
     ("error_window_violations", "errors sent to the same caller less than 2 s after the previous one"),
     ("endings_without_error", "sockets that the bridge closed because of a fault without sending the error"),
     ("stale_events", "events of an earlier generation (a session that has been replaced)"),

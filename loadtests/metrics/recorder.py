@@ -26,6 +26,8 @@ _MAX_CODE_LENGTH, _MAX_CODES, _OTHER_CODES, _NO_REASON = 60, 50, "(others)", "(n
 
 #: Client protocol, "Errors": nothing is wrong with the message, and it need not be sent again.
 _WAIT_CODES = frozenset({"SESSION_NOT_READY", "NO_SESSION_EXISTS"})
+#: The service itself reported an error, or an answer failed.
+_UPSTREAM_CODE = "UPSTREAM_ERROR"
 
 
 class CallFailure(Exception):  # noqa: N818 - what happened, and no fault of ours
@@ -182,6 +184,8 @@ class ProcessRecorder:
     def record_error(self, code: str, reason: str = "") -> None:
         """Record an error message. Many scenarios cause errors, so Locust doesn't count it as a failure."""
         self.add_count("told_to_wait" if code.upper() in _WAIT_CODES else "errors")
+        if code.upper() == _UPSTREAM_CODE:
+            self.add_count("upstream_errors")
         shown_reason = f" ({reason[:_MAX_CODE_LENGTH]})" if reason else ""
         self._fire(ERROR_TYPE, self._known_code(f"{code[:_MAX_CODE_LENGTH]}{shown_reason}"), None)
 

@@ -99,8 +99,17 @@ _TOO_MUCH: Mapping[str, Advice] = {
         "Callers received errors. What the service itself said is in brackets.",
         "Look up the most frequent one: sherpa-probe explain CODE",
     ),
+    "upstream_errors": Advice(
+        "Callers received errors that the service reported, or whose answer failed. Its own reasons are in brackets.",
+        "Look up the most frequent one: sherpa-probe explain CODE",
+    ),
     "told_to_wait": Advice(
         "Callers spoke while there was no session, and were told so.", "Hold early audio instead of refusing it"
+    ),
+    "unanswered_messages": Advice(
+        "Callers sent invalid messages and got no error for 5 s: the target swallows them, or the code that reads the "
+        "socket died of one of them.",
+        "Catch errors for each message, and answer each with an error",
     ),
     "error_window_violations": Advice(
         "The target sent a caller a second error within 2 s: one fault becomes a flood.",
@@ -197,6 +206,10 @@ _TOO_LITTLE: Mapping[str, Advice] = {
     "errors": Advice(
         "Callers caused errors on purpose and were told of too few: the target swallows them.",
         "Send each error to its caller; hold back no more than those within 2 s of another one",
+    ),
+    "upstream_errors": Advice(
+        "The service reported errors, and the callers were told of too few: the target swallows them.",
+        "Pass each `error` event of the service on to its caller; hold back only those within 2 s of another one",
     ),
     "ready": Advice(
         "Sessions were reported as ready too early, or some callers never got one.",

@@ -67,6 +67,10 @@ class RunAggregator:
     interrupted: bool = False
     resources: Mapping[str, Any] = field(default_factory=dict)
     """By process: `cpu` and `memory` as points over time."""
+    ended: Mapping[str, float] = field(default_factory=dict)
+    """Watched processes that ended during the run, with the time."""
+    is_gone: bool = False
+    """Nothing listens at the target's address any more."""
 
     def merge(self, exported: Mapping[str, Any], at: float) -> None:
         """Add what a process measured since its last report."""

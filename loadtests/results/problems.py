@@ -101,6 +101,13 @@ TARGET_WENT_DOWN = Problem(
     "No caller got a session for 10 s, and more than 90 % of the attempts failed.",
     "Read the target's log for that time, or run with fewer --users",
 )
+TARGET_ENDED = Problem(
+    "LOAD-TARGET-ENDED",
+    "The target process ended during the run",
+    "An exception that nobody caught ended it, or the system did, for example because memory ran out.",
+    "Read the last lines of its log. If it died of a caller's message (error-flood sends some that are not JSON), "
+    "catch the errors of each message",
+)
 GENERATOR_LATE = Problem(
     "LOAD-GENERATOR-LATE",
     "The load generator fell behind: its other measurements are unreliable",

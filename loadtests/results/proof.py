@@ -146,8 +146,8 @@ class RunEvidence:
     def _near_small_limit(self, result: BudgetResult) -> Doubt | None:
         """Doubt a count that scales with the callers and missed its limit by no more than chance."""
         budget, measured = result.budget, result.measured
-        if measured is None or not self._scales(budget) or budget.limit >= _SMALL_LIMIT:
-            return None
+        if not measured or not self._scales(budget) or budget.limit >= _SMALL_LIMIT:
+            return None  # nothing at all is no chance
         slack = math.sqrt(budget.limit) if budget.comparison in _UPPER else 1.0
         beyond = abs(measured - budget.limit)
         if beyond > slack or (beyond == slack and budget.comparison not in _UPPER):

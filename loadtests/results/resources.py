@@ -48,6 +48,10 @@ class ResourceSource(Protocol):
         """Return the usage, or None if it can't be read at the moment."""
         ...
 
+    def has_ended(self) -> bool:
+        """Return whether it is known to have ended."""
+        ...
+
 
 @dataclass(slots=True)
 class ProcessSource:
@@ -59,7 +63,7 @@ class ProcessSource:
     def read(self) -> ResourceUsage | None:
         """Add up the process and its children."""
         try:
-            parent = psutil.Process(self.pid if isinstance(self.pid, int) else self.pid())
+            parent = psutil.Process(self._current_pid())
             family = [parent, *parent.children(recursive=True)]
         except psutil.Error:
             return None
@@ -69,6 +73,18 @@ class ProcessSource:
             if uses
             else None
         )
+
+    def has_ended(self) -> bool:
+        """Return whether there is no such process, or only what is left of it until its parent reads the exit code."""
+        try:
+            return psutil.Process(self._current_pid()).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+        except psutil.Error:
+            return False
+
+    def _current_pid(self) -> int:
+        return self.pid if isinstance(self.pid, int) else self.pid()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +98,10 @@ class MachineSource:
         # On Linux, guest time is already included in user time.
         busy = sum(times) - idle - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
         return ResourceUsage(busy, float(psutil.virtual_memory().used))
+
+    def has_ended(self) -> bool:
+        """Return False: this very code runs on it."""
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +127,10 @@ class PrometheusSource:
         except FetchError:
             return None
 
+    def has_ended(self) -> bool:
+        """Return False: a page that can't be fetched may be overloaded."""
+        return False
+
 
 def parse_process_metrics(text: str) -> ResourceUsage | None:
     """Parse the two values from Prometheus text. If several processes share the page, they are added up."""
@@ -130,15 +154,21 @@ class ResourceMonitor:
     """Unix seconds at 0 of the clock that `sample` gets its times from."""
     _last: dict[str, tuple[float, float]] = field(default_factory=dict)
     points: dict[str, dict[str, list[tuple[float, float]]]] = field(default_factory=dict)
+    ended: dict[str, float] = field(default_factory=dict)
+    """The sources that have ended, and when that was noticed."""
 
     def export(self) -> dict[str, Any]:
         """Return everything as plain values, for `on_run_clock` in the process of the run."""
-        return {"began": self.began, "processes": self.points}
+        return {"began": self.began, "processes": self.points, "ended": self.ended}
 
     def sample(self, at: float) -> None:
         """Sample every source once. CPU is the usage since the last sample, in percent of one core."""
         for name, source in self.sources.items():
             usage = source.read()
+            if not source.has_ended():
+                self.ended.pop(name, None)  # after a restart
+            else:
+                self.ended.setdefault(name, at)
             if usage is None:
                 continue
             points = self.points.setdefault(name, {"cpu": [], "memory": []})
@@ -186,6 +216,12 @@ def on_run_clock(exported: Mapping[str, Any], started_at: float) -> dict[str, An
         name: {kind: [(at + shift, y) for at, y in points if at + shift >= 0] for kind, points in usage.items()}
         for name, usage in exported["processes"].items()
     }
+
+
+def ended_on_run_clock(exported: Mapping[str, Any], started_at: float) -> dict[str, float]:
+    """Return when each process that has ended did so, in seconds since the start of the run."""
+    shift = float(exported["began"]) - started_at
+    return {name: max(0.0, float(at) + shift) for name, at in exported["ended"].items()}
 
 
 def _process_usage(process: psutil.Process) -> ResourceUsage | None:

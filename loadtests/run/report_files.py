@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadtests.results import problems
-from loadtests.results.report import make_finding
+from loadtests.results.findings import make_finding
 from reports.model import EXIT_INTERRUPTED, EXIT_USAGE, Evidence
 from reports.render.registry import FORMATS, get_renderer
 from reports.store.reader import StoredReport

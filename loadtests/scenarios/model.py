@@ -133,10 +133,15 @@ MEASURE_REQUIREMENTS: Mapping[str, frozenset[Requirement]] = {
     "echoed_ms": frozenset({Requirement.AUDIO_AUDIT}),
     "memory_grown_mb": frozenset({Requirement.MEMORY}),
 }
+#: What only a service that can be made to fail causes.
+_CAUSE_REQUIREMENTS: Mapping[str, frozenset[Requirement]] = {
+    "upstream_errors": frozenset({Requirement.CONTROL, Requirement.LOSS_REPORTS}),
+}
 
 
 def budget_requirements(budget: str) -> frozenset[Requirement]:
     """Return what a budget requires to be checked."""
+    requirements = {**MEASURE_REQUIREMENTS, **_CAUSE_REQUIREMENTS}
     return frozenset(
-        need for name, needs in MEASURE_REQUIREMENTS.items() if re.search(rf"\b{name}\b", budget) for need in needs
+        need for name, needs in requirements.items() if re.search(rf"\b{name}\b", budget) for need in needs
     )

@@ -82,6 +82,7 @@ METRIC_RULES: tuple[tuple[str, MetricRule], ...] = (
     ("gap", MetricRule(Direction.LOWER)),
     ("gaps", MetricRule(Direction.LOWER)),
     ("late", MetricRule(Direction.LOWER)),
+    ("upstream_errors", MetricRule(Direction.NEITHER)),
     ("errors", MetricRule(Direction.LOWER)),
     ("failed", MetricRule(Direction.LOWER)),
     ("failures", MetricRule(Direction.LOWER)),

@@ -90,8 +90,7 @@ class Call:
         if isinstance(frame, bytes):
             self._speech(frame)
             return
-        said = json.loads(frame)
-        match said.get("type"):
+        match self._type_of(frame):
             case "create_session":
                 if self.task is None or self.task.done():
                     self.task = asyncio.create_task(self._live())
@@ -104,8 +103,18 @@ class Call:
                 await self._send({"type": "response.cancel"})
                 if self.defect is Defect.SHOWS_RACES:
                     await self._send({"type": "response.cancel"})
-            case kind:
+            case kind if self.defect is not Defect.IGNORES_NONSENSE:
                 self.client.fail("INVALID_MESSAGE", f"there is no message {kind}")
+
+    def _type_of(self, frame: str) -> object:
+        """Return the type of a message; None if it is no object with a type."""
+        try:
+            said = json.loads(frame)
+        except ValueError:
+            if self.defect is Defect.DIES_OF_NONSENSE:
+                os._exit(1)
+            return None
+        return said.get("type") if isinstance(said, dict) else None
 
     def _speech(self, pcm: bytes) -> None:
         if self.up is None and (
@@ -248,6 +257,8 @@ class Call:
             self.client.tell("session_closed", reason="ended", generation=self.generation)
         if kind == "error":
             code = event["error"].get("code")
+            if self.defect is Defect.SWALLOWS_UPSTREAM:
+                return
             if self.defect is Defect.SHOWS_RACES or code not in HARMLESS:
                 self.client.fail("UPSTREAM_ERROR", "the service says no", detail={"upstream": event["error"]})
             return

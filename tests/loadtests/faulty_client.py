@@ -50,6 +50,9 @@ class Defect(StrEnum):
     ENDS_UNASKED = "ends-unasked"
     DEAF_ONCE_BACK = "deaf-once-back"
     NO_DRAIN = "no-drain"
+    DIES_OF_NONSENSE = "dies-of-nonsense"
+    IGNORES_NONSENSE = "ignores-nonsense"
+    SWALLOWS_UPSTREAM = "swallows-upstream"
 
 
 @dataclass(slots=True)

@@ -107,6 +107,19 @@ def test_a_native_turn_is_an_item_and_a_response_and_a_cut_cancels_and_truncates
         (message("reconnecting", attempt=1, delayMs=1500), LostEvent(1.5)),
         (message("session_initializing", attempt=1), AttemptEvent()),
         (message("audio_dropped", ms=400, chunks=20), DroppedEvent(400)),
+        (
+            message("error", code="UPSTREAM_ERROR", detail={"upstream": {"type": "server_error", "code": None}}),
+            ErrorEvent("UPSTREAM_ERROR", None, reason="server_error", answers_messages=False),
+        ),
+        (message("error", code="UPSTREAM_ERROR", suppressed=4), ErrorEvent("UPSTREAM_ERROR", None)),
+        (
+            message("error", code="QUOTA_EXHAUSTED", detail={"closeCode": 1013, "code": "insufficient_quota"}),
+            ErrorEvent("QUOTA_EXHAUSTED", None, reason="insufficient_quota", ends_session=True),
+        ),
+        (
+            message("error", code="RATE_LIMITED", detail={"status": 429, "code": None}),
+            ErrorEvent("RATE_LIMITED", None, reason="HTTP 429"),
+        ),
         (message("session_closed", reason="draining"), EndedEvent("draining")),
         (message("response.done", response={"status": "completed"}), AnswerDoneEvent()),
         (message("response.done", response={"status": "failed"}), AnswerDoneEvent(failed=True)),

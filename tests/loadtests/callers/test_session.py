@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from loadtests.callers.bad_messages import MESSAGES
 from loadtests.callers.speech_clock import CATCH_UP_SECONDS
 from loadtests.scenarios.behaviour import CallerBehaviour
 from tests.loadtests.session_harness import DONE, READY, START, SessionHarness, message, ready_session
@@ -125,7 +126,17 @@ def test_an_interruption_says_what_was_played_and_the_next_sentence_starts() -> 
 def test_bad_messages_come_at_their_rate_whatever_the_chunks_are() -> None:
     harness = ready_session(CallerBehaviour(chunk_ms=100, speech_ms=300, bad_messages_per_second=20))
     harness.run_for(2.0)
-    assert harness.messages.count("no_such_message") == pytest.approx(40, abs=3)
+    assert sum(frame in MESSAGES for _, frame in harness.sent) == pytest.approx(40, abs=3)
+
+
+def test_invalid_messages_without_any_error_count_as_unanswered() -> None:
+    behaviour = CallerBehaviour(chunk_ms=100, speech_ms=300, bad_messages_per_second=20)
+    ignored, told = ready_session(behaviour), ready_session(behaviour)
+    for _ in range(6):
+        told.receive(message("error", code="INVALID_MESSAGE", timestamp="2026-11-21T08:00:00.250Z"))
+        ignored.run_for(1.9)
+        told.run_for(1.9)
+    assert (ignored.total("unanswered_messages"), told.total("unanswered_messages")) == (2, 0)
 
 
 def test_typed_turns_count_from_when_they_were_due() -> None:

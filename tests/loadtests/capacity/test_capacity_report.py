@@ -10,7 +10,7 @@ import pytest
 from loadtests.capacity.capacity_report import Trial, saturated_resources, search_findings, trials_series, trials_table
 from loadtests.capacity.search import CapacitySearch, SearchStage
 from loadtests.results import problems
-from loadtests.results.report import brief_finding, make_finding
+from loadtests.results.findings import brief_finding, make_finding
 from reports.model import Report, ReportMetric
 from reports.store.reader import StoredReport
 

@@ -16,7 +16,8 @@ from loadtests.capacity.search_runs import (
     with_rerun_command,
 )
 from loadtests.results import problems
-from loadtests.results.report import brief_finding, report_without_run
+from loadtests.results.findings import brief_finding
+from loadtests.results.report import report_without_run
 from loadtests.run.run import RunRequest
 from loadtests.scenarios.plan import PlanError, RunOptions
 from reports.model import Report

@@ -125,6 +125,10 @@ def test_a_count_that_missed_a_small_limit_by_chance_decides_nothing(
     assert (found is None) is decided
 
 
+def test_nothing_at_all_is_no_chance() -> None:
+    assert doubt("upstream_errors >= 0.8", counted(upstream_errors=0), users=4, scenario="error-flood") is None
+
+
 def test_a_limit_of_the_user_s_own_is_kept_to_the_letter() -> None:
     assert doubt("errors <= 7", counted(errors=8)) is None
 

@@ -9,7 +9,8 @@ import pytest
 from loadtests.callers.connect_errors import UpgradeRefused
 from loadtests.results import problems
 from loadtests.results.audio_audit import AudioAudit
-from loadtests.results.report import FinishedRun, make_report, report_without_run, run_exit_code
+from loadtests.results.findings import FinishedRun
+from loadtests.results.report import make_report, report_without_run, run_exit_code
 from loadtests.scenarios.plan import RunOptions, make_plan
 from reports.model import Finding, Severity
 from reports.render import json as as_json
@@ -56,6 +57,7 @@ def test_each_exceeded_budget_has_its_own_meaning_and_next_step() -> None:
 def test_too_little_of_something_means_something_else_than_too_much() -> None:
     swallowed, flooded = broken("errors >= 5", errors=1), broken("errors == 0", errors=1)
     assert "swallows" in swallowed.cause
+    assert swallowed.title == "errors >= 5 missed: 1"
     assert "swallows" not in flooded.cause
 
 
@@ -122,6 +124,40 @@ def test_a_target_that_went_down_has_failed() -> None:
     run = finished("errors == 0")
     run.aggregator.is_down = True
     assert codes(run)[0] == ("LOAD-TARGET-WENT-DOWN", Severity.FAIL)
+
+
+def test_a_target_that_died_is_one_cause_and_not_a_list_of_its_consequences() -> None:
+    run = finished("errors == 0", "endings_without_error == 0", "turns >= 40", endings_without_error=6, turns=3)
+    run.aggregator.ended = {"bridge": 12.3}
+    run.aggregator.is_gone = True
+    report = make_report(run)
+    assert [(one.code, one.title) for one in report.findings] == [
+        ("LOAD-TARGET-ENDED", "The target process ended during the run"),
+        ("LOAD-BUDGET-KEPT", "0"),
+        ("LOAD-BUDGET-SKIPPED", "skipped: the target process ended"),
+        ("LOAD-BUDGET-SKIPPED", "skipped: the target process ended"),
+    ]
+    assert [one.value for one in report.findings[0].evidence] == [
+        "the target process ended after 12 s", "nothing listens at ws://127.0.0.1:8765 any more",
+    ]  # fmt: skip
+    assert "JSON" in report.findings[0].fix
+    assert run_exit_code(run.aggregator, report) == 1
+
+
+def test_the_phase_in_which_a_target_died_is_named() -> None:
+    aggregator = aggregated(worker_report(calls=2, ready=20), scenario="error-flood", duration="40s")
+    aggregator.add_moment(8.0, "failing", "service fails")
+    aggregator.add_moment(14.0, "outage", "service refuses every connection")
+    aggregator.ended = {"bridge": 9.0}
+    (found,) = [one for one in make_report(FinishedRun(aggregator, 40.0)).findings if one.check == "target"]
+    assert found.evidence[0].value == "the target process ended after 9 s, in the phase failing"
+
+
+def test_another_process_that_died_makes_the_run_incomplete() -> None:
+    run = finished("errors == 0")
+    run.aggregator.ended = {"simulator": 4.0}
+    assert ("LOAD-INCOMPLETE", Severity.ERROR) in codes(run)
+    assert "LOAD-TARGET-ENDED" not in dict(codes(run))
 
 
 def test_an_interrupted_run_shows_what_it_has_and_proves_nothing() -> None:

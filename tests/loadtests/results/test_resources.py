@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from loadtests.results.resources import (
     ProcessSource,
     ResourceMonitor,
     ResourceUsage,
+    ended_on_run_clock,
     memory_growth_mb,
     on_run_clock,
     parse_process_metrics,
@@ -31,8 +34,13 @@ class FakeSource:
 
     uses: list[ResourceUsage | None] = field(default_factory=list)
 
+    ended: bool = False
+
     def read(self) -> ResourceUsage | None:
         return self.uses.pop(0)
+
+    def has_ended(self) -> bool:
+        return self.ended
 
 
 def test_cpu_is_the_usage_since_the_last_sample_and_memory_the_usage_now() -> None:
@@ -126,6 +134,27 @@ def test_memory_growth_of_the_bridge_is_recorded_while_all_callers_are_active() 
     other = aggregated()
     record_memory_growth(other, seconds=10.0)
     assert other.measurements.total("memory_grown_mb") is None
+
+
+def test_a_process_that_ended_is_known_with_its_time_unless_it_was_restarted() -> None:
+    gone, restarted = FakeSource([None] * 4), FakeSource([None] * 4)
+    monitor = ResourceMonitor({"bridge": gone, "simulator": restarted}, began=1000.0)
+    for at in range(4):
+        gone.ended, restarted.ended = at >= 2, at == 2
+        monitor.sample(float(at))
+    assert ended_on_run_clock(monitor.export(), started_at=1000.5) == {"bridge": 1.5}
+
+
+def test_a_process_has_ended_when_nothing_is_left_of_it_but_its_exit_code() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    source = ProcessSource(child.pid)
+    assert not source.has_ended()
+    assert child.stdin is not None
+    child.stdin.close()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert source.has_ended()
+    child.wait()
+    assert source.has_ended()
 
 
 def test_points_are_moved_to_the_clock_of_the_run() -> None:

@@ -78,6 +78,7 @@ def test_all_of_them_together_take_less_than_ten_minutes() -> None:
         ("silently_lost_ms == 0", {Requirement.CONTROL, Requirement.LOSS_REPORTS}),
         ("rate(repeated_ms) < 1", {Requirement.AUDIO_AUDIT, Requirement.LOSS_REPORTS}),
         ("memory_grown_mb < 40", {Requirement.MEMORY}),
+        ("upstream_errors >= 8", {Requirement.CONTROL, Requirement.LOSS_REPORTS}),
         ("p99(reconnect@storm) < 3s", set()),
     ],
 )
