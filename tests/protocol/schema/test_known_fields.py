@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -12,9 +13,8 @@ from tests.protocol.schema.samples import events_by_path
 EVENTS = events_by_path()
 
 
-@pytest.mark.parametrize("path", EVENTS)
-def test_every_field_of_the_schemas_is_known(path: str) -> None:
-    assert find_unknown_field(EVENTS[path]) is None
+def test_every_field_of_the_schemas_is_known() -> None:
+    assert {path: find_unknown_field(event) for path, event in EVENTS.items()} == dict.fromkeys(EVENTS)
 
 
 def _objects(value: object) -> list[dict[str, Any]]:
@@ -26,29 +26,20 @@ def _objects(value: object) -> list[dict[str, Any]]:
     return []
 
 
-@pytest.mark.parametrize("path", [path for path in EVENTS if not path.endswith("tools.type=mcp")])
-def test_a_field_in_other_letters_is_unknown_at_every_place(path: str) -> None:
-    number = len(_objects(EVENTS[path]))
-    for at in range(number):
-        event = events_by_path_copy(path)
-        _objects(event)[at]["Voice"] = "x"
-        found = find_unknown_field(event)
-        assert found is not None
-        assert found.endswith("Voice")
+def _free(path: str) -> bool:
+    """Whether the path ends where the API takes any object."""
+    return path.endswith("tools.type=mcp")
 
 
-def events_by_path_copy(path: str) -> dict[str, Any]:
-    def copied(value: Any) -> Any:
-        match value:
-            case dict():
-                return {name: copied(inner) for name, inner in value.items()}
-            case list():
-                return [copied(inner) for inner in value]
-        return value
-
-    event = copied(EVENTS[path])
-    assert isinstance(event, dict)
-    return event
+def test_a_field_in_other_letters_is_unknown_at_every_place() -> None:
+    checked = 0
+    for path in EVENTS:
+        for at in range(0 if _free(path) else len(_objects(EVENTS[path]))):
+            event = copy.deepcopy(EVENTS[path])
+            _objects(event)[at]["Voice"] = "x"
+            assert str(find_unknown_field(event)).endswith("Voice"), path
+            checked += 1
+    assert checked > len(EVENTS)
 
 
 @pytest.mark.parametrize(
