@@ -71,7 +71,14 @@ class Client:
 
 _ALL = (
     Client(name="openai_python", title="OpenAI SDK for Python", package="openai[realtime]"),
+    Client(name="openai_node", title="OpenAI SDK for Node.js", package="openai", registry="npm", tls=True),
     Client(name="openai_agents", title="OpenAI Agents SDK for Python", package="openai-agents"),
+    Client(
+        name="openai_agents_node",
+        title="OpenAI Agents SDK for TypeScript",
+        package="@openai/agents",
+        registry="npm",
+    ),
     Client(
         name="livekit",
         title="LiveKit Agents",
