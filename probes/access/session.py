@@ -5,6 +5,7 @@ The first frame decides: the public service accepts every upgrade with 101 and s
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,10 +19,11 @@ from bridge.transport.link import HandshakeRefused, LinkClosed
 from bridge.upstream.dial.dial import DialFailed
 from probes.access.advice import advise, with_support_hint
 from probes.access.context import close_link, error_object, seconds_until
-from probes.access.upgrade import dial_with, secret_refused, uses_secret
+from probes.access.upgrade import credentials, dial_with, secret_refused, uses_secret
 from probes.problems import service
 from probes.runner.event_ids import own_event_id
 from probes.runner.findings import CheckRow, evidence_of, headline
+from probes.runner.idle_cut import cut_when_quiet, idle_cut_finding, may_be_idle_cut
 from reports.model import Severity
 
 if TYPE_CHECKING:
@@ -86,12 +88,13 @@ async def _with_the_key(context: AccessContext, refused: Finding) -> Finding | N
 
 
 async def _first_frame(context: AccessContext) -> Finding:
-    link = _link(context)
+    link, began = _link(context), trio.current_time()
     try:
         frame = await link.receive()
         event = _event(frame)
     except LinkClosed as closed:
-        return _closed(SESSION, context, closed, "closed before the first frame")
+        finding = _closed(SESSION, context, closed, "closed before the first frame")
+        return await _by_idle_timeout(SESSION, context, closed, began) or finding
     if event is None:
         return _not_an_event(context, frame)
     if event.get("type") == "error":
@@ -117,17 +120,31 @@ async def confirm_config(context: AccessContext) -> Finding:
     """Send a configuration, wait for the server to confirm it, and compare."""
     update = TEST_CONFIGS[context.dialect]
     event = {"type": "session.update", "event_id": _EVENT_ID, "session": update}
+    last = trio.current_time()
     try:
         await _link(context).send_text(msgspec.json.encode(event))
         while True:
             answer = _event(await _link(context).receive()) or {}
+            last = trio.current_time()
             match answer.get("type"):
                 case "session.updated":
                     return await _expired_at_once(context) or _compared(update, answer.get("session"))
                 case "error" if error_object(answer).get("event_id") in (None, _EVENT_ID):
                     return _update_refused(context, error_object(answer))
     except LinkClosed as closed:
-        return _closed(CONFIRM, context, closed, "closed before the configuration was confirmed")
+        finding = _closed(CONFIRM, context, closed, "closed before the configuration was confirmed")
+        return await _by_idle_timeout(CONFIRM, context, closed, last) or finding
+
+
+async def _by_idle_timeout(
+    row: CheckRow, context: AccessContext, closed: LinkClosed, last_frame_at: float
+) -> Finding | None:
+    """Return the finding that a proxy's idle time-out closed the connection, if a second connection shows that."""
+    quiet = trio.current_time() - last_frame_at
+    if not may_be_idle_cut(quiet, closed.code, by_peer=closed.by_peer):
+        return None
+    limit = await cut_when_quiet(partial(dial_with, context, credentials(context)), quiet)
+    return idle_cut_finding(row, limit, *_upgrade_headers(context), *context.proxy_evidence()) if limit else None
 
 
 async def _expired_at_once(context: AccessContext) -> Finding | None:

@@ -12,7 +12,7 @@ import trio
 
 from bridge.transport.link import LinkClosed
 from probes.bridge.context import BridgeContext, SessionStopped
-from probes.bridge.refusals import connection_closed, session_stopped
+from probes.bridge.lost_connection import closed_finding, stopped_finding
 from probes.runner.checks import Check
 from probes.runner.findings import CheckRow
 
@@ -51,11 +51,12 @@ def bridge_check(
         except trio.TooSlowError:
             return on_timeout(context)
         except SessionStopped as stopped:
-            return session_stopped(
-                CheckRow("bridge", name), context.target, stopped.message, ready="ready" in context.marks
-            )
+            context.stopped = True
+            return await stopped_finding(CheckRow("bridge", name), context, stopped.message)
         except LinkClosed as closed:
             context.closed = True
-            return connection_closed(CheckRow("bridge", name), context.target, closed)
+            if context.stopped:  # an earlier check has reported why
+                return CheckRow("bridge", name).skipped("the socket is closed")
+            return await closed_finding(CheckRow("bridge", name), context, closed)
 
     return Check(name=name, run=bounded, on_timeout=on_timeout, skip_reason=skip_reason, needs=needs, timed=timed)

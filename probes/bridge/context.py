@@ -72,6 +72,12 @@ class BridgeContext:
     """Whether the bridge responded to plain HTTP, so that a missing response to the upgrade isn't a silent server."""
     closed: bool = False
     """Whether the connection is closed; the remaining checks are then skipped."""
+    stopped: bool = False
+    """Whether a message has said why the session ended. A close that follows is no further problem."""
+    last_frame_at: float = field(default_factory=trio.current_time)
+    """When the last frame was sent or received."""
+    quiet_seconds: float = 0.0
+    """How long no frame was sent or received before the connection closed."""
     moments: list[Moment] = field(default_factory=list)
     marks: dict[str, float] = field(default_factory=dict)
     """Times of `connected`, `create`, `ready`, `spoken` (end of the turn) and `audio` (first audio received)."""
@@ -134,6 +140,7 @@ class BridgeContext:
             frame = await self.require_link().receive()
         except LinkClosed as closed:
             self.closed = True
+            self.quiet_seconds = trio.current_time() - self.last_frame_at
             self.add_moment("server", "closed", f"{closed.code or ''} {closed.reason}".strip())
             raise
         parsed = parse_frame(self.client, frame)
@@ -253,6 +260,7 @@ class BridgeContext:
 
     def add_moment(self, who: str, what: str, detail: str = "") -> None:
         """Add an entry to the timeline; a run of audio messages becomes one entry."""
+        self.last_frame_at = trio.current_time()
         moment = Moment(at=trio.current_time() - self.began, who=who, what=self.excerpt(what, 80), detail=detail)
         last = self.moments[-1] if self.moments else None
         if last and what in _FOLDED and (last.who, last.what) == (who, what):

@@ -13,9 +13,12 @@ import trio
 from bridge.client_protocol.errors import ERROR_WINDOW_SECONDS
 from bridge.transport.link import LinkClosed
 from probes.bridge.context import SessionStopped
+from probes.bridge.lost_connection import idle_limit
 from probes.bridge.session import send_ping
 from probes.problems import bridge
 from probes.runner.findings import CheckRow, headline
+from probes.runner.idle_cut import idle_cut_finding
+from probes.runner.network_checks import proxy_evidence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,12 +54,14 @@ async def send_bad_messages(context: BridgeContext) -> Finding:
     try:
         return await _provoke(context)
     except LinkClosed as closed:
-        return closed_by_error(context, closed)
+        return await closed_by_error(context, closed)
 
 
-def closed_by_error(context: BridgeContext, closed: LinkClosed) -> Finding:
-    """Report that the bridge closed the socket because of an invalid message."""
+async def closed_by_error(context: BridgeContext, closed: LinkClosed) -> Finding:
+    """Report that the socket closed: because of an invalid message, or by a proxy, for what was not sent after it."""
     context.closed = True
+    if (limit := await idle_limit(context, closed)) > 0:
+        return idle_cut_finding(ERRORS, limit, *proxy_evidence(context.target))
     return ERRORS.problem(bridge.ERROR_FATAL, headline(context.excerpt(f"the bridge closed the socket: {closed}", 200)))
 
 

@@ -88,7 +88,7 @@ async def send_bad_message(context: BridgeContext) -> Finding:
     try:
         return await _provoke(context)
     except LinkClosed as closed:
-        return closed_by_error(context, closed)
+        return await closed_by_error(context, closed)
 
 
 async def _provoke(context: BridgeContext) -> Finding:

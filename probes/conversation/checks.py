@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bridge.client_protocol.errors import LOST_RESPONSE_MESSAGE
 from bridge.protocol.dialects.detection import Dialect, translate_event_type
 from bridge.protocol.ordering.checker import ORDER_RULES
 from bridge.protocol.refusals.lookup import refusal_for_error
+from probes.bridge.lost_connection import loss_in, not_reconnected
 from probes.conversation.facts import COMPLETED, HARMLESS_ERRORS
 from probes.conversation.metrics import playback_gaps
 from probes.conversation.ordering import TEXT_RULE
 from probes.conversation.result import ConversationResult, SessionCheckResult
 from probes.conversation.scripts import AUDIO_RESPONSE_EVENTS, TEXT_RESPONSE_EVENTS
 from probes.problems import events as problems
-from probes.recording.capture import FinishedEnding, SilentEnding
+from probes.recording.capture import ClosedEnding, FinishedEnding, SilentEnding
 from probes.runner.findings import CheckRow, evidence_of, headline
 from reports.model import Severity
 
@@ -119,6 +121,10 @@ def error_finding(
     if result.is_of_bridge(error):
         ready = result.facts.ready_at is not None and error.index > result.facts.ready_index
         message = {"type": "error", "error": error.fields} if error.native else error.fields
+        closed = result.ending
+        if ready and isinstance(closed, ClosedEnding) and closed.by_peer and (lost := loss_in(message)) is not None:
+            finding = not_reconnected(CheckRow("bridge", row.check), result.secrets, lost, closed.code, closed.reason)
+            return replace(finding, probe=row.probe)
         return result.wording.bridge_error(row, message, ready=ready)
     return result.wording.refused(
         row, refusal_for_error(error.fields), *error_evidence(result, lead, error.fields), *more

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from bridge.protocol.dialects.detection import Dialect, SessionKind
 from bridge.transport.link import HandshakeRefused
 from bridge.upstream.dial.errors import DialFailed
@@ -19,17 +21,19 @@ from probes.conversation.result import ConversationResult
 from probes.conversation.scripts import SCRIPTS
 from probes.conversation.verdict import CONNECT, END, judge_session
 from probes.problems import events as problems
-from probes.recording.capture import Capture, CaptureError, CaptureHeader, format_capture
+from probes.recording.capture import Capture, CaptureError, CaptureHeader, ClosedEnding, format_capture
 from probes.runner.findings import CheckRow, headline
+from probes.runner.idle_cut import cut_when_quiet, may_be_idle_cut
 from probes.runner.usage import UsageError
 from reports.model import Evidence
 from reports.provenance import current_time, installed_version
 from reports.store.writer import CannotWriteError, reserve_file
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterator
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
     from pathlib import Path
 
+    from bridge.upstream.dial.handshake import UpgradedConnection
     from probes.conversation.scripts import ConversationScript
     from probes.conversation.wording import Wording
     from probes.runner.findings import ProbeItem
@@ -61,6 +65,8 @@ class ScriptRun:
     show_content: bool = False
     speed: float = 1.0
     """How many times faster than real time audio is sent; for tests."""
+    connect_again: Callable[[], Awaitable[UpgradedConnection]] | None = None
+    """Opens a second connection, to find out whether a proxy's idle time-out ended the first one."""
 
 
 def find_script(name: str) -> ConversationScript:
@@ -107,6 +113,8 @@ async def _play(run: ScriptRun) -> Capture | Finding:
     at = run.client.connected_at
     if at is None:
         return run.wording.timed_out(CONNECT, run.timeout)
+    if isinstance(ending, ClosedEnding):
+        ending = await _with_idle_limit(run, ending, recorder)
     header = CaptureHeader(
         tool=f"sherpa-probe {installed_version()}",
         started=started,
@@ -119,6 +127,15 @@ async def _play(run: ScriptRun) -> Capture | Finding:
         redaction=SECRETS_REDACTED if run.show_content else CONTENT_REDACTED,
     )
     return Capture(header=header, entries=recorder.entries, ending=ending)
+
+
+async def _with_idle_limit(run: ScriptRun, closed: ClosedEnding, recorder: Recorder) -> ClosedEnding:
+    """Add the idle time-out of a proxy to an ending that looks like one, if a second connection is cut as well."""
+    last = max((entry.at for entry in recorder.entries if entry.who != "probe"), default=0.0)
+    quiet = closed.at - max(last, (run.client.connected_at or 0.0) - recorder.started_at)
+    if run.connect_again is None or not may_be_idle_cut(quiet, closed.code, by_peer=closed.by_peer):
+        return closed
+    return structs.replace(closed, idle_limit=await cut_when_quiet(run.connect_again, quiet))
 
 
 def report_items(

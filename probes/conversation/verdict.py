@@ -33,6 +33,7 @@ from probes.recording.capture import (
     StoppedEnding,
 )
 from probes.runner.findings import CheckRow, evidence_of, headline
+from probes.runner.idle_cut import idle_cut_finding
 from probes.voice.voice_client import BROKEN_JSON
 from reports.model import Evidence, Severity
 
@@ -207,6 +208,8 @@ def _closed(row: CheckRow, result: ConversationResult, closed: ClosedEnding, whe
     if not closed.by_peer:
         summary = f"invalid frame, closed with {closed.code} {reason}".rstrip()
         return row.problem(service.PROTOCOL_BROKEN, headline(summary))
+    if closed.idle_limit:
+        return idle_cut_finding(row, closed.idle_limit)
     refusal = refusal_for_close(closed.code, closed.reason)
     summary = f"{when}: {'without a close frame' if closed.code in (None, 1006) else closed.code} {reason}".rstrip()
     return result.wording.refused(row, refusal, headline(summary))

@@ -57,6 +57,7 @@ def bridge_script_run(
         capture_path=capture,
         show_content=show_content,
         speed=speed,
+        connect_again=target.dial,
     )
 
 

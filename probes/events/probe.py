@@ -66,10 +66,10 @@ def service_script_run(
     speed: float = 1.0,
 ) -> ScriptRun:
     """Return the run of a script against a service. `connect` opens the WebSocket for a kind of session."""
-    client = NativeVoiceClient(connect, target.dialect)
+    client, played = NativeVoiceClient(connect, target.dialect), find_script(script)
     return ScriptRun(
         client=client,
-        script=find_script(script),
+        script=played,
         dialect=target.dialect,
         via="service",
         timeout=target.timeout,
@@ -79,6 +79,7 @@ def service_script_run(
         capture_path=capture,
         show_content=show_content,
         speed=speed,
+        connect_again=lambda: connect(played.options.kind),
     )
 
 

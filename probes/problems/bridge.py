@@ -70,8 +70,17 @@ NO_GREETING = Problem(
 HUNG_UP = Problem(
     "BRIDGE-HUNG-UP",
     "The bridge closes the socket in the middle of the session",
-    "A bug in the bridge ended the session, a limit was reached, or a proxy on the way closed the connection.",
+    "The bridge lost the service and doesn't reconnect, a bug in it ended the session, a limit was reached, or a proxy "
+    "on the way closed the connection.",
     "Check the bridge's log at this time; sherpa-probe explain CODE describes the close code",
+)
+NOT_RECONNECTED = Problem(
+    "BRIDGE-NOT-RECONNECTED",
+    "The bridge doesn't reconnect: it ends the call when it loses the service",
+    "The connection to the service dropped, and the bridge passed that on to its client instead of opening another "
+    "session. Every drop, and every session's end after 60 minutes, cuts off its caller.",
+    "Open another upstream session with the same configuration and history, and send again the speech that got no "
+    "answer; to test that: sherpa-load run reconnect-storm --target URL",
 )
 BROKEN_FRAMES = Problem(
     "BRIDGE-BROKEN-FRAMES",

@@ -133,7 +133,7 @@ FORWARD_UPGRADE = (
     "In nginx, in the location: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; "
     'proxy_set_header Connection "upgrade"; proxy_read_timeout 1h;\n'
     "In HAProxy, which forwards it in mode http: remove 'http-request del-header Upgrade', and add: timeout tunnel 1h\n"
-    "In Envoy, in the HTTP connection manager: upgrade_configs: [{upgrade_type: websocket}]; in the route: timeout: 0s"
+    "In Envoy, in the HTTP connection manager: upgrade_configs: [{upgrade_type: websocket}], stream_idle_timeout: 1h"
 )
 UPGRADE_STRIPPED = Problem(
     "ACCESS-UPGRADE-STRIPPED",
@@ -141,4 +141,14 @@ UPGRADE_STRIPPED = Problem(
     "It removes 'Upgrade: websocket' from the request, as nginx does by default, so the server sees an ordinary GET; "
     "or it refuses the upgrade itself, as Envoy does by default.",
     FORWARD_UPGRADE,
+)
+IDLE_CUT = Problem(
+    "ACCESS-IDLE-CUT",
+    "A proxy's idle time-out cuts quiet connections",
+    "It ends the TCP connection, without a Close frame, when nothing was sent for a while, such as in a pause of the "
+    "conversation. By default nginx does so after 60 s, and so do the load balancers of AWS.",
+    "In nginx, in the location: proxy_read_timeout 1h; proxy_send_timeout 1h;\n"
+    "In HAProxy: timeout tunnel 1h\n"
+    "In Envoy, in the HTTP connection manager: stream_idle_timeout: 1h\n"
+    "Where you can't change the proxy: send a WebSocket ping more often than that, from either side",
 )

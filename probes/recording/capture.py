@@ -107,6 +107,8 @@ class ClosedEnding(_Ending, frozen=True, kw_only=True, tag="closed"):
     code: int | None
     reason: str
     by_peer: bool
+    idle_limit: float = 0.0
+    """Seconds after which a second connection, on which nothing was sent, was cut in the same way; 0 if it wasn't."""
 
 
 class RefusedEnding(_Ending, frozen=True, kw_only=True, tag="refused"):

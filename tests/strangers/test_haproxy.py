@@ -20,3 +20,10 @@ def test_haproxy_forwards_an_upgrade_unless_a_rule_removes_it(haproxy: HaProxy, 
         found = probe("access", "--base-url", f"http://127.0.0.1:{port}/v1")
     assert found.wrong == [("upgrade", "ACCESS-UPGRADE-STRIPPED")]
     assert "remove 'http-request del-header Upgrade'" in found.at("upgrade")["fix"]
+
+
+def test_the_idle_timeout_of_haproxy_is_named(haproxy: HaProxy, bridge: int) -> None:
+    with haproxy(bridge, "", "1s") as port:
+        found = probe("bridge", "--url", f"ws://127.0.0.1:{port}")
+    assert found.wrong == [("errors", "BRIDGE-IDLE-CUT")]
+    assert "timeout tunnel 1h" in found.at("errors")["fix"]

@@ -37,3 +37,17 @@ def test_behind_an_nginx_that_strips_the_upgrade_the_proxy_is_named(litellm: int
     base = f"http://127.0.0.1:{nginx(litellm)}/v1"
     found = probe("access", "--base-url", base, key=LITELLM_KEY)
     assert found.wrong == [("upgrade", "ACCESS-UPGRADE-STRIPPED")]
+
+
+def test_it_does_not_reconnect_and_is_named_so(litellm: int) -> None:
+    url = f"ws://127.0.0.1:{litellm}/v1/realtime?model=lost"
+    words = ("--client-token-env", "CLIENT_TOKEN")
+    found = probe("bridge", "--url", url, *words, key=LITELLM_KEY)
+    assert found.wrong == [("speech out", "BRIDGE-NOT-RECONNECTED")]
+    through = probe("events", "--script", "manual", "--bridge", url, *words, key=LITELLM_KEY)
+    assert [code for _, code in through.wrong] == ["BRIDGE-NOT-RECONNECTED"]
+
+
+def test_where_nothing_goes_wrong_it_is_a_good_bridge(litellm: int) -> None:
+    url = f"ws://127.0.0.1:{litellm}/v1/realtime?model=echo"
+    assert probe("bridge", "--url", url, "--client-token-env", "CLIENT_TOKEN", key=LITELLM_KEY).wrong == []

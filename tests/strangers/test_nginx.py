@@ -44,3 +44,17 @@ def test_with_the_lines_of_the_finding_nginx_is_no_problem(nginx: Nginx, simulat
 def test_a_path_that_the_server_does_not_have_is_not_blamed_on_nginx(nginx: Nginx, simulator: int) -> None:
     base = f"http://127.0.0.1:{nginx(simulator, ADDED)}/v2"
     assert probe("events", "--script", "text", "--base-url", base).wrong == [("connect", "EVENTS-NO-REALTIME-ROUTE")]
+
+
+#: What a location for WebSockets needs, with a read time-out of a second.
+IMPATIENT = ADDED.replace("1h", "1s")
+
+
+def test_the_idle_timeout_of_nginx_is_named_by_each_probe(nginx: Nginx, simulator: int, bridge: int) -> None:
+    bridged = probe("bridge", "--url", f"ws://127.0.0.1:{nginx(bridge, IMPATIENT)}")
+    assert bridged.wrong == [("errors", "BRIDGE-IDLE-CUT")]
+    base = f"http://127.0.0.1:{nginx(simulator, IMPATIENT)}/v1"
+    access = probe("access", "--base-url", base, key="sk-scenario-slow-created")
+    assert access.wrong == [("session", "ACCESS-IDLE-CUT")]
+    events = probe("events", "--script", "manual", "--base-url", base, key="sk-scenario-stalls")
+    assert events.wrong == [("end", "EVENTS-IDLE-CUT")]

@@ -15,7 +15,7 @@ from bridge.transport.http import HttpRequest, HttpResponse, json_response
 from bridge.transport.http_server import WebSocketUpgrade, serve_tcp
 from probes.events.probe import events
 from reports.model import Finding, Severity
-from tests.probes.proxies import StrippingProxy
+from tests.probes.proxies import IdleCutProxy, StrippingProxy
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -180,3 +180,29 @@ async def test_a_403_for_a_bad_key_is_the_key_for_events_as_well(
     target = at(f"http://127.0.0.1:{await LiteLlm().serve(nursery)}/v1", key=key, timeout=0.5)
     found = [item async for item in events(target, script="text") if isinstance(item, Finding)]
     assert [f.code for f in found if f.severity is Severity.FAIL and f.check == "connect"] == ([code] if code else [])
+
+
+async def test_a_proxy_that_cuts_quiet_connections_is_named(at: At, check_access: CheckAccess, listen: Listen) -> None:
+    async with open_simulator() as simulator:
+        port = await listen(IdleCutProxy(simulator.port, 1.0).serve)
+        key = simulator.key_for("slow-created")
+        result = await check_access(at(f"http://127.0.0.1:{port}/v1", key=key, timeout=10.0))
+    assert result.bad() == [("session", "ACCESS-IDLE-CUT")]
+
+
+async def test_a_connection_that_breaks_after_a_pause_only_once_is_no_idle_timeout(
+    at: At, check_access: CheckAccess, nursery: trio.Nursery
+) -> None:
+    connections = 0
+
+    async def websocket(upgrade: WebSocketUpgrade) -> None:
+        nonlocal connections
+        connections += 1
+        link = await upgrade.accept()
+        await trio.sleep(1 if connections == 1 else 60)
+        await link.abort()
+
+    _, port = await nursery.start(partial(serve_tcp, http=LiteLlm().http, websocket=websocket))
+    result = await check_access(at(f"http://127.0.0.1:{port}/v1", key=KEY, timeout=10.0))
+    assert result.bad() == [("session", "ACCESS-DROPPED")]
+    assert connections == 2

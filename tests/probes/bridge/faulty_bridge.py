@@ -215,6 +215,13 @@ class _Client:
         if self.has("hangs-up"):
             await self.link.close(1011, "oops")
             return
+        if self.has("passes-a-loss-on"):
+            await self.error("CONNECTION_LOST", "The upstream connection closed with 1006.")
+            await self.link.close(1011)
+            return
+        if self.has("closes-with-its-upstream"):
+            await self.link.close(1011, "Upstream connection closed")
+            return
         if self.has("loses-its-upstream"):
             fields = {"attempt": 1, "maxAttempts": 5, "delayMs": 1000, "reason": "keepalive"}
             await self.tell("reconnecting", generation=self.generation, **fields)
@@ -276,6 +283,9 @@ class _Client:
                 return
             case "hangs-up-on-errors":
                 await self.link.close(1002, "bad message")
+            case "crashes-a-second-later":
+                await trio.sleep(1)
+                await self.link.abort()
             case "begins-anew-on-errors":
                 self.generation += 1
                 await self.nudge()

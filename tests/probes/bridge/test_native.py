@@ -39,6 +39,12 @@ DONE = {"type": "response.done", "event_id": "e", "response": {"status": "comple
 NO = {"type": "invalid_request_error", "code": "invalid_json", "message": "No."}
 ERROR = {"type": "error", "error": NO}
 OWN_ERROR = {"type": "error", "error": {**NO, "event_id": "event_sherpa_bridge"}}
+#: As recorded from LiteLLM's proxy 1.108 when its upstream connection was cut; close 1011 followed.
+LOST = {
+    "type": "error",
+    "error": {"type": "server_error", "message": "upstream websocket closed with code 1006: no close frame received"},
+}
+NO_QUOTA = {"type": "error", "error": {"type": "insufficient_quota", "code": "insufficient_quota", "message": "No."}}
 
 #: The responses of a native endpoint by event; "" is for invalid events, "first" for what it sends first.
 GOOD: dict[str, tuple[Any, ...]] = {
@@ -106,6 +112,10 @@ async def test_a_door_that_says_the_least_passes(autojump_clock: trio.testing.Mo
         ("input_audio_buffer.commit", (), "speech in", "BRIDGE-SPEECH-NOT-TAKEN"),
         ("response.create", (DONE,), "speech out", "BRIDGE-NO-SPEECH-OUT"),
         ("response.create", (DELTA,), "speech out", "BRIDGE-ANSWER-UNFINISHED"),
+        ("response.create", (DELTA, LOST, "close"), "speech out", "BRIDGE-NOT-RECONNECTED"),
+        ("response.create", (DELTA, LOST), "speech out", "BRIDGE-UPSTREAM-ERROR"),
+        ("response.create", (DELTA, NO_QUOTA, "close"), "speech out", "BRIDGE-QUOTA-EXHAUSTED"),
+        ("first", (LOST, "close"), "session", "BRIDGE-UPSTREAM-UNAVAILABLE"),
         ("", (), "errors", "BRIDGE-ERROR-SWALLOWED"),
         ("", ({"type": "error", "error": "bad"},), "errors", "BRIDGE-ERROR-MALFORMED"),
         ("", ({"type": "error", "error": {"type": "bridge_error"}},), "errors", "BRIDGE-ERROR-MALFORMED"),

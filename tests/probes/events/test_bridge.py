@@ -19,7 +19,7 @@ from probes.targets.bridge import make_bridge_target
 from probes.targets.simulated_bridge import open_simulated_bridge
 from reports.model import Finding, Severity
 from tests.probes.conversation.session_builder import NOWHERE, ReportItems, collect
-from tests.probes.proxies import StrippingProxy
+from tests.probes.proxies import IdleCutProxy, StrippingProxy
 
 if TYPE_CHECKING:
     from probes.targets.bridge import BridgeTarget
@@ -82,6 +82,16 @@ async def test_a_proxy_that_strips_the_upgrade_before_a_bridge_is_named(endpoint
         alone = [finding.code for finding in await findings_of(target)]
     assert [(check, code) for check, code, _ in through.bad_outcomes()] == [("connect", "BRIDGE-UPGRADE-STRIPPED")]
     assert alone == ["BRIDGE-UPGRADE-STRIPPED"]
+
+
+async def test_a_proxy_that_cuts_quiet_connections_before_a_bridge_is_named(nursery: trio.Nursery) -> None:
+    config = read_config(Flags(timeout=10), {"OPENAI_API_KEY": "sk-x"}, NOWHERE)
+    async with open_simulated_bridge("good", config, secrets=Secrets()) as running:
+        proxy = IdleCutProxy(running.endpoint.port, 1.0)
+        (listener, *_) = await nursery.start(partial(trio.serve_tcp, proxy.serve, 0, host="127.0.0.1"))
+        url = f"ws://127.0.0.1:{listener.socket.getsockname()[1]}"
+        found = await findings_of(make_bridge_target(url, None, config, secrets=Secrets(), environment={}))
+    assert [(finding.check, finding.code) for finding in found] == [("errors", "BRIDGE-IDLE-CUT")]
 
 
 async def findings_of(target: BridgeTarget) -> list[Finding]:

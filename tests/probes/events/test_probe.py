@@ -13,13 +13,14 @@ from bridge.simulator.embedded import open_simulator
 from bridge.simulator.settings import Settings
 from bridge.upstream.dial.dial import dial
 from probes.conversation.run import run_script
+from probes.events.offline import events_offline
 from probes.events.probe import events, service_script_run
 from probes.runner.redaction import Secrets
 from probes.runner.registry import PROBES
 from probes.targets.simulator import open_simulated_target
 from reports.model import Severity
 from tests.probes.conversation.session_builder import NOWHERE, collect, target_for
-from tests.probes.proxies import StrippingProxy
+from tests.probes.proxies import IdleCutProxy, StrippingProxy
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -76,6 +77,20 @@ async def test_a_proxy_that_strips_the_upgrade_is_named(nursery: trio.Nursery) -
         target = target_for(base_url=f"http://127.0.0.1:{listener.socket.getsockname()[1]}/v1")
         result = await collect(events(target, script="text"))
     assert result.bad_outcomes() == [("connect", "EVENTS-UPGRADE-STRIPPED", "fail")]
+
+
+async def test_a_proxy_that_cuts_quiet_connections_is_named_and_kept_in_the_capture(
+    nursery: trio.Nursery, tmp_path: Path
+) -> None:
+    async with open_simulator() as simulator:
+        proxy = IdleCutProxy(simulator.port, 1.0)
+        (listener, *_) = await nursery.start(partial(trio.serve_tcp, proxy.serve, 0, host="127.0.0.1"))
+        base = f"http://127.0.0.1:{listener.socket.getsockname()[1]}/v1"
+        target = target_for("stalls", base_url=base)
+        result = await collect(events(target, script="manual", capture=tmp_path / "capture"))
+    assert result.bad_outcomes() == [("end", "EVENTS-IDLE-CUT", "fail")]
+    offline = await collect(events_offline(tmp_path / "capture"))
+    assert offline.bad_outcomes() == result.bad_outcomes()
 
 
 async def test_azure_says_no_before_the_upgrade() -> None:
