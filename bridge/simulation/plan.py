@@ -192,7 +192,7 @@ def draw_speech(rng: random.Random) -> SpeakStep:
     return SpeakStep(
         ms=rng.choice((400, 800, 1200, 2400, 4800)),
         chunk_ms=rng.choice((60, 200, 200, 400, 400)),
-        silence_ms=rng.choice((400, 800)),
+        silence_ms=rng.choice((600, 800)),
         as_json=_likely(rng, 0.3),
     )
 

@@ -23,7 +23,7 @@ class CallerBehaviour:
     speech_ms: int = 1200
     """Length of each sentence."""
     pause_ms: int = 800
-    """Silence after a sentence, sent as chunks as from a microphone. Turn detection needs 200 ms of it."""
+    """Silence after a sentence, sent as chunks as from a microphone. Turn detection needs 500 ms of it."""
     answer_timeout_ms: int = 8000
     """How long to wait for the end of an answer before the next sentence or text turn."""
     turns: int = 0

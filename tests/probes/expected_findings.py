@@ -89,6 +89,7 @@ NOT_VISIBLE = frozenset(
         "fails-later",
         "far-away",
         "half-open",
+        "hesitant",
         "mute",
         "stalls",
     }

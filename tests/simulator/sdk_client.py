@@ -226,8 +226,8 @@ def connect_sdk_beta(
 
 
 def question() -> bytes:
-    """Return 2.9 s of real speech, and half a second of silence that ends the turn."""
-    return read_wav(_QUESTION).pcm + silence(500)
+    """Return 2.9 s of real speech, and 0.8 s of silence that ends the turn."""
+    return read_wav(_QUESTION).pcm + silence(800)
 
 
 def send_audio(connection: RealtimeConnection | BetaConnection, pcm: bytes) -> None:

@@ -102,7 +102,7 @@ class SimulatorHarness:
         """Send audio, in one piece."""
         return self.send("input_audio_buffer.append", audio=base64(pcm))
 
-    def say(self, ms: int = 600, quiet_ms: int = 400) -> list[Event]:
+    def say(self, ms: int = 600, quiet_ms: int = 700) -> list[Event]:
         """Speak and fall silent: a turn for the default turn detection."""
         return self.append(speech(ms) + silence(quiet_ms))
 

@@ -42,6 +42,7 @@ ERROR_CODES: Mapping[str, Refusal] = MappingProxyType(
         "organization_spend_limit_exceeded": access.ORGANIZATION_SPEND_LIMIT,
         "organization_usage_limit_exceeded": access.ORGANIZATION_USAGE_LIMIT,
         "rate_limit_exceeded": access.RATE_LIMITED,
+        "inference_rate_limit_exceeded": access.RATE_LIMITED,
         "model_not_found": access.MODEL_NOT_FOUND,
         "invalid_model": access.INVALID_MODEL,
         "OpperationNotSupported": access.TRANSCRIPTION_MODEL,
@@ -69,6 +70,11 @@ ERROR_CODES: Mapping[str, Refusal] = MappingProxyType(
         "item_retrieve_invalid_item_id": requests.UNKNOWN_ITEM,
         "item_delete_invalid_item_id": requests.UNKNOWN_ITEM,
         "item_truncate_invalid_item_id": requests.UNKNOWN_ITEM,
+        "item_create_invalid_previous_item_id": requests.UNKNOWN_ITEM,
+        "item_create_duplicate_item_id": requests.ITEM_EXISTS,
+        "unsupported_content_type": requests.NO_AUDIO_TO_TRUNCATE,
+        "conversation_too_long": requests.CONVERSATION_TOO_LONG,
+        "call_id_not_found": requests.UNKNOWN_CALL,
         "audio_unintelligible": requests.AUDIO_UNINTELLIGIBLE,
         "session_expired": connections.SESSION_EXPIRED,
         "server_error": connections.SERVER_ERROR,
@@ -176,6 +182,10 @@ _SPECIFIC_CAUSES: tuple[_SpecificCause, ...] = (
         refusal=requests.MIXED_SHAPES,
     ),
     _SpecificCause(code="missing_required_parameter", param=frozenset({"session.type"}), refusal=requests.MIXED_SHAPES),
+    # The code of this error has been seen as null, too.
+    _SpecificCause(
+        code=None, message="only model output audio messages can be truncated", refusal=requests.NO_AUDIO_TO_TRUNCATE
+    ),
     _SpecificCause(code=None, message="missing bearer or basic authentication", refusal=access.NO_KEY),
     _SpecificCause(code=None, message="incorrect api key", refusal=access.KEY_REFUSED),
     _SpecificCause(code=None, message="invalid model name passed", refusal=access.MODEL_NOT_FOUND),  # LiteLLM's proxy

@@ -193,6 +193,36 @@ UNKNOWN_ITEM = _event_refused(
     "Use ids from conversation.item.added of this session. After a reconnection, all ids are new",
     "public code: item_*_invalid_item_id",
 )
+ITEM_EXISTS = _event_refused(
+    "ITEM-EXISTS",
+    "The conversation already has an item with this id",
+    "The same item was created twice, for example by a client that restores a history that is still there.",
+    "Ignore it: the item is there, and nothing changed. Give other items ids of their own",
+    "public code, verified live in 2026-09: item_create_duplicate_item_id",
+)
+NO_AUDIO_TO_TRUNCATE = _event_refused(
+    "NO-AUDIO-TO-TRUNCATE",
+    "Only audio of the assistant can be truncated",
+    "The item is the user's, is written, or has no audio yet: the user interrupted before the first audio delta.",
+    "Truncate only after the first response.output_audio.delta of the item; until then, response.cancel is enough",
+    "public reports: unsupported_content_type",
+)
+CONVERSATION_TOO_LONG = _event_refused(
+    "CONVERSATION-TOO-LONG",
+    "The conversation is longer than the model can read",
+    "session.truncation is 'disabled', so the service refuses a response where it would otherwise leave out old items.",
+    "Delete old items with conversation.item.delete, or set truncation to 'auto' or to a retention_ratio",
+    "cost guide; public code: conversation_too_long",
+)
+UNKNOWN_CALL = Refusal(
+    slug="UNKNOWN-CALL",
+    title="There is no call with this id",
+    cause="The call has ended, or the call_id is wrong or belongs to another project.",
+    fix="While the call runs, use the id from the Location header of POST /v1/realtime/calls and a key of its project",
+    retryable=False,
+    fatal=True,
+    source="public code: REST 404 call_id_not_found",
+)
 AUDIO_UNINTELLIGIBLE = _event_refused(
     "AUDIO-UNINTELLIGIBLE",
     "This speech could not be transcribed",

@@ -2,12 +2,14 @@
 
 `requests.py` decides whether an update is valid, with one exception that depends on the session: a transcription model
 without turn detection (`find_conflict`).
-Defaults: recorded 2026-09 with `gpt-realtime-mini` and in a transcription session; beta from the OpenAPI of 2025-04.
+Defaults: recorded 2026-07 with `gpt-realtime` and `gpt-realtime-2.1`, 2026-09 with `gpt-realtime-mini` and in a
+transcription session; beta from the OpenAPI of 2025-04.
 """
 
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bridge.protocol.dialects.detection import Dialect, SessionKind
@@ -20,10 +22,13 @@ if TYPE_CHECKING:
 JsonObject: TypeAlias = dict[str, Any]
 
 DEFAULT_VOICE = "alloy"
+#: Models with another voice and a longer pause (recorded for gpt-realtime-2.1, inferred for the other two).
+_SECOND_GENERATION = frozenset({"gpt-realtime-2", "gpt-realtime-2.1", "gpt-realtime-2.1-mini"})
+_SECOND_GENERATION_VOICE = "marin"
+_SECOND_GENERATION_SILENCE_MS = 500
 DEFAULT_INSTRUCTIONS = "You are a voice assistant: answer in a few friendly, spoken sentences."
 PCM_FORMAT: Mapping[str, Any] = {"type": "audio/pcm", "rate": 24_000}
 
-#: 200 ms of silence were recorded; the text of the specification says 500.
 _VAD: Mapping[str, Any] = {
     "type": "server_vad",
     "threshold": 0.5,
@@ -38,6 +43,13 @@ _UNION_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "semantic_vad": {"type": "semantic_vad", "eagerness": "auto", **_ANSWERING},
     "audio/pcm": PCM_FORMAT,
 }
+#: What an object holds beside what the client sends, when it is switched on. An update of it keeps what it leaves out.
+_SWITCHED_ON: Mapping[str, Mapping[str, Any]] = {
+    "transcription": {"language": None, "prompt": None},  # recorded 2026-07
+    "input_audio_transcription": {"language": None, "prompt": None},  # recorded 2025-04, in the beta
+    "noise_reduction": {"strength": 1.0},  # documented in the SDK types
+}
+_SWITCHED_ON_IN_TRANSLATION = {"noise_reduction": _SWITCHED_ON["noise_reduction"]}
 #: Objects that an update replaces instead of merging: unions, and values that the client defines.
 _REPLACED = frozenset({"turn_detection", "format", "tracing", "truncation", "tool_choice", "voice", "prompt"})
 #: Turn detection fields that a session without responses does not have, and one that the beta does not have.
@@ -57,9 +69,11 @@ def merge_update(session: Mapping[str, Any], update: Mapping[str, Any]) -> JsonO
     """Return the session that `session.updated` shows. Objects are merged, lists and unions replaced.
 
     The arguments are not changed. Like the service, it completes a union member with its defaults:
-    `{"type": "server_vad"}` comes back in full.
+    `{"type": "server_vad"}` comes back in full. Empty instructions bring back the default ones (recorded 2026-07).
     """
-    merged = _merged(session, update, _absent_in(session))
+    merged = _merged(session, update, _completion_of(session))
+    if merged.get("instructions") == "":
+        merged["instructions"] = DEFAULT_INSTRUCTIONS
     if not _takes_turn_detection(merged):
         merged["audio"]["input"]["turn_detection"] = None
     return merged
@@ -84,27 +98,53 @@ def _takes_turn_detection(session: Mapping[str, Any]) -> bool:
     return transcription.get("model") not in NO_VAD_MODELS
 
 
+@dataclass(frozen=True, slots=True)
+class _Completion:
+    """With what a session completes the objects of an update."""
+
+    unions: Mapping[str, Mapping[str, Any]]
+    """The fields of a union member, by its `type`."""
+    switched_on: Mapping[str, Mapping[str, Any]]
+    """The fields of an object that was null before, by its name."""
+
+
+def _completion_of(session: Mapping[str, Any]) -> _Completion:
+    server_vad = {**_UNION_DEFAULTS["server_vad"], "silence_duration_ms": _silence_ms(session.get("model"))}
+    unions = {
+        kind: {name: value for name, value in fields.items() if name not in _absent_in(session)}
+        for kind, fields in {**_UNION_DEFAULTS, "server_vad": server_vad}.items()
+    }
+    translates = session.get("type") == "translation"
+    return _Completion(unions, _SWITCHED_ON_IN_TRANSLATION if translates else _SWITCHED_ON)
+
+
 def _absent_in(session: Mapping[str, Any]) -> frozenset[str]:
     if session.get("object") == "realtime.transcription_session":
         return _NOT_IN_TRANSCRIPTION
     return frozenset() if "audio" in session else _NOT_IN_BETA
 
 
-def _merged(old: Mapping[str, Any], new: Mapping[str, Any], absent: frozenset[str]) -> JsonObject:
+def _silence_ms(model: str | None) -> int:
+    return _SECOND_GENERATION_SILENCE_MS if model in _SECOND_GENERATION else int(_VAD["silence_duration_ms"])
+
+
+def _voice(model: str | None) -> str:
+    return _SECOND_GENERATION_VOICE if model in _SECOND_GENERATION else DEFAULT_VOICE
+
+
+def _merged(old: Mapping[str, Any], new: Mapping[str, Any], completion: _Completion) -> JsonObject:
     merged = copy.deepcopy(dict(old))
     for name, value in new.items():
-        merged[name] = _merged_field(name, merged.get(name), value, absent)
+        merged[name] = _merged_field(name, merged.get(name), value, completion)
     return merged
 
 
-def _merged_field(name: str, old: object, new: object, absent: frozenset[str]) -> object:
+def _merged_field(name: str, old: object, new: object, completion: _Completion) -> object:
     if not isinstance(new, dict):
         return copy.deepcopy(new)
     if name in _REPLACED:
-        known = _UNION_DEFAULTS.get(str(new.get("type")), {})
-        filled = {field: value for field, value in known.items() if field not in absent}
-        return copy.deepcopy({**filled, **new})
-    return _merged(old if isinstance(old, dict) else {}, new, absent)
+        return copy.deepcopy({**completion.unions.get(str(new.get("type")), {}), **new})
+    return _merged(old if isinstance(old, dict) else completion.switched_on.get(name, {}), new, completion)
 
 
 def _ga_conversation(model: str | None) -> JsonObject:
@@ -125,9 +165,9 @@ def _ga_conversation(model: str | None) -> JsonObject:
                 "format": PCM_FORMAT,
                 "transcription": None,
                 "noise_reduction": None,
-                "turn_detection": _UNION_DEFAULTS["server_vad"],
+                "turn_detection": {**_UNION_DEFAULTS["server_vad"], "silence_duration_ms": _silence_ms(model)},
             },
-            "output": {"format": PCM_FORMAT, "voice": DEFAULT_VOICE, "speed": 1.0},
+            "output": {"format": PCM_FORMAT, "voice": _voice(model), "speed": 1.0},
         },
         "include": None,
     }
@@ -149,13 +189,13 @@ def _beta_conversation(model: str | None) -> JsonObject:
         "model": model,
         "modalities": ["audio", "text"],
         "instructions": DEFAULT_INSTRUCTIONS,
-        "voice": DEFAULT_VOICE,
+        "voice": _voice(model),
         "speed": 1.0,
         "input_audio_format": "pcm16",
         "output_audio_format": "pcm16",
         "input_audio_transcription": None,
         "input_audio_noise_reduction": None,
-        "turn_detection": {**_VAD, **_ANSWERING},
+        "turn_detection": {**_VAD, "silence_duration_ms": _silence_ms(model), **_ANSWERING},
         "tools": [],
         "tool_choice": "auto",
         "temperature": 0.8,

@@ -33,6 +33,7 @@ _HTTP_ONLY: Mapping[str, ServiceError] = {
     "unsupported_country_region_territory": _http_error(
         "unsupported_country_region_territory", "Country, region, or territory not supported", "request_forbidden"
     ),
+    "call_id_not_found": _http_error("call_id_not_found", "No call was found with this id."),
     "key_restricted": _http_error(
         None, "You have insufficient permissions for this operation. Missing scopes: model.request."
     ),

@@ -81,6 +81,13 @@ SERVICE_ERRORS: Mapping[str, ServiceError] = {
     "server_error": _error(None, "The server had an error while processing your request.", 1011, "server_error"),
 }
 
+#: Errors that come only in a failed `response.done` (LiveKit).
+RESPONSE_ERRORS: Mapping[str, ServiceError] = {
+    "inference_rate_limit_exceeded": _error(
+        "inference_rate_limit_exceeded", "The rate limit for inference was exceeded. Please try again later.", None
+    ),
+}
+
 #: The HTTP status of the same error over REST, and in an Azure handshake.
 REST_STATUS: Mapping[str, int] = {
     "invalid_api_key": 401,

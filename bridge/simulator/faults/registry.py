@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from bridge.simulator.errors.http_errors import GATEWAY_PAGE, HTTP_ERRORS
-from bridge.simulator.errors.service_errors import SERVICE_ERRORS
+from bridge.simulator.errors.service_errors import RESPONSE_ERRORS, SERVICE_ERRORS
 from bridge.simulator.faults.actions import MOMENTS
 from bridge.simulator.faults.base import ApiEndpoint, BadHandshake, Fault
 from bridge.simulator.faults.session_faults import (
@@ -17,6 +17,7 @@ from bridge.simulator.faults.session_faults import (
     DescribedFault,
     ExpireFault,
     HandshakeFault,
+    HesitateFault,
     HttpFault,
     PaceFault,
     RefuseFault,
@@ -44,8 +45,9 @@ if TYPE_CHECKING:
 
 _ALL: tuple[type[Fault], ...] = (
     RefuseFault, HttpFault, HandshakeFault, CreateFault, ConfirmFault, ReplyFault, SayFault, PaceFault,
-    DescribedFault, TranscriptionFault, StormFault, ExpireFault, CloseFault, DropFault, ResetFault, HalfOpenFault,
-    GarbageFault, InvalidUtf8Fault, LatencyFault, BandwidthFault, StallFault, DuplicateFault, TruncateFault,
+    DescribedFault, TranscriptionFault, HesitateFault, StormFault, ExpireFault, CloseFault, DropFault, ResetFault,
+    HalfOpenFault, GarbageFault, InvalidUtf8Fault, LatencyFault, BandwidthFault, StallFault, DuplicateFault,
+    TruncateFault,
 )  # fmt: skip
 FAULTS: Mapping[str, type[Fault]] = {fault.name: fault for fault in _ALL}
 
@@ -53,7 +55,7 @@ FAULTS: Mapping[str, type[Fault]] = {fault.name: fault for fault in _ALL}
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "at": MOMENTS,
     "refuse.code": tuple(SERVICE_ERRORS),
-    "reply.code": ("", *SERVICE_ERRORS),
+    "reply.code": ("", *RESPONSE_ERRORS, *SERVICE_ERRORS),
     "http.says": ("", GATEWAY_PAGE, *HTTP_ERRORS),
     "handshake.how": tuple(BadHandshake),
     "confirm.how": ("never", "refuse"),

@@ -15,6 +15,7 @@ from bridge.simulator.faults.session_faults import (
     CreateFault,
     ExpireFault,
     HandshakeFault,
+    HesitateFault,
     HttpFault,
     RefuseFault,
     ReplyFault,
@@ -81,7 +82,10 @@ _ALL = (
     SimulatorScenario(
         "rate-limited",
         "rate limit: minting returns 429 with retry-after, and responses fail",
-        (RefuseFault("rate_limit_exceeded", on="mint", retry_after=20), ReplyFault("fail", code="rate_limit_exceeded")),
+        (
+            RefuseFault("rate_limit_exceeded", on="mint", retry_after=20),
+            ReplyFault("fail", code="inference_rate_limit_exceeded"),
+        ),
     ),
     SimulatorScenario("no-access", "no access to the Realtime API (403)", (HttpFault(403, on="mint+socket"),)),
     SimulatorScenario(
@@ -206,6 +210,12 @@ _ALL = (
         "input transcription fails",
         (TranscriptionFault("fail"),),
         takes_effect="when speech is transcribed",
+    ),
+    SimulatorScenario(
+        "hesitant",
+        "semantic_vad waits its longest time after each sentence: 8, 4 or 2 s",
+        (HesitateFault(),),
+        takes_effect="under semantic_vad",
     ),
     SimulatorScenario(
         "echo", "responses repeat the audio of the user's turn", (ReplyFault("echo"),), takes_effect=_FIRST_RESPONSE

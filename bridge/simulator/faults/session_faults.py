@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from bridge.simulator.errors.http_errors import azure_error, error_for_status
-from bridge.simulator.errors.service_errors import REST_STATUS, SERVICE_ERRORS
+from bridge.simulator.errors.service_errors import RESPONSE_ERRORS, REST_STATUS, SERVICE_ERRORS
 from bridge.simulator.faults.base import ApiEndpoint, BadHandshake, ClientAttempt, Fault, HttpRefusal
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class ReplyFault(Fault):
 
     def change_behaviour(self, behaviour: SessionBehaviour, attempt_number: int) -> SessionBehaviour:
         """Set what responses do after the first `after`. An unknown `code` leaves the error as it is."""
-        failure = SERVICE_ERRORS.get(self.code, behaviour.failure)
+        failure = RESPONSE_ERRORS.get(self.code) or SERVICE_ERRORS.get(self.code, behaviour.failure)
         how = next(known for known in ("fail", "silence", "echo", "function") if known == self.how)
         return replace(behaviour, reply=how, fail_after=self.after, failure=failure)
 
@@ -201,6 +201,18 @@ class TranscriptionFault(Fault):
     def change_behaviour(self, behaviour: SessionBehaviour, attempt_number: int) -> SessionBehaviour:
         """Let transcriptions fail if `how` is `fail`, and never arrive otherwise."""
         return replace(behaviour, transcription="fail" if self.how == "fail" else "never")
+
+
+@dataclass(frozen=True, slots=True)
+class HesitateFault(Fault):
+    """Make `semantic_vad` wait its longest time after each sentence."""
+
+    name: ClassVar[str] = "hesitate"
+    summary: ClassVar[str] = "semantic_vad is never sure that a sentence is over: it waits 8, 4 or 2 s, by eagerness"
+
+    def change_behaviour(self, behaviour: SessionBehaviour, attempt_number: int) -> SessionBehaviour:
+        """Return the changed behaviour."""
+        return replace(behaviour, hesitant=True)
 
 
 @dataclass(frozen=True, slots=True)

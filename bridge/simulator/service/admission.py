@@ -52,6 +52,11 @@ class UpgradeRequest:
     """Whether it asks for the beta dialect, by header or by subprotocol."""
 
     @property
+    def joins_call(self) -> bool:
+        """Whether it asks for an existing WebRTC or SIP call. The simulator has none."""
+        return bool(self.query.get("call_id"))
+
+    @property
     def is_azure(self) -> bool:
         """Whether it came to an Azure URL, where refusals are sent over HTTP."""
         return self.route.startswith("azure")
@@ -101,7 +106,7 @@ def admit(
     `secret` is the record of the client secret, if the credential is one. Returns the setup of the session, or the
     first error found.
     """
-    refusal = _credential_refusal(request, secret) or _dialect_refusal(request, mode) or _call_refusal(request)
+    refusal = _credential_refusal(request, secret) or _dialect_refusal(request, mode)
     if refusal is not None:
         return refusal
     dialect = Dialect.BETA if mode == "beta" or (mode == "both" and request.wants_beta) else Dialect.GA
@@ -143,26 +148,6 @@ def _dialect_refusal(request: UpgradeRequest, mode: DialectMode) -> ServiceError
         if mode == "ga" and request.wants_beta and not request.is_azure
         else None
     )
-
-
-def _call_refusal(request: UpgradeRequest) -> ServiceError | None:
-    """A call is joined by its `call_id` alone (SDK sources); the simulator has no calls."""
-    if not request.query.get("call_id"):
-        return None
-    if request.query.get("model") or request.query.get("intent"):
-        message = "You must provide exactly one of 'model', 'intent' and 'call_id'."
-        return replace(_NO_CALL, code="invalid_parameter", message=message)
-    return _NO_CALL
-
-
-#: The service's error for an unknown call has not been recorded.
-_NO_CALL = ServiceError(
-    type="invalid_request_error",
-    code="invalid_value",
-    message="There is no such call: this simulator has no media.",
-    close_code=4000,
-    param="call_id",
-)
 
 
 def _bound_refusal(kind: SessionKind, model: str, secret: SecretRecord) -> ServiceError | None:

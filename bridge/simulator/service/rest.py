@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from bridge.protocol.schema.requests import MINT_SCHEMAS
 from bridge.protocol.schema.sessions import default_session, find_conflict, merge_update
 from bridge.protocol.schema.types import Const, Integer, Object
 from bridge.protocol.schema.validators import InvalidField, validate
-from bridge.simulator.errors.http_errors import gateway_page
+from bridge.simulator.errors.http_errors import HTTP_ERRORS, gateway_page
 from bridge.simulator.errors.service_errors import REST_STATUS, SERVICE_ERRORS, ServiceError
 from bridge.simulator.service.models import OTHER_MODELS, mint_refusal, offered_models
 from bridge.simulator.service.secrets import SecretRecord, SecretStore
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 _EXPIRES_AFTER = Object({"anchor": Const("created_at"), "seconds": Integer(10, 7200)})
 _DEFAULT_LIFETIME, _BETA_LIFETIME = 600, 60
 _KINDS = {"realtime": SessionKind.CONVERSATION, "transcription": SessionKind.TRANSCRIPTION}
+#: What can be done to a running call, also below `/openai/v1` on Azure, but not at its classic paths (pydantic-ai).
+_CALL_CONTROL = re.compile(r"/v1/realtime/calls/[^/]+/(?:accept|hangup|refer|reject)")
 _CREATED = 1_756_339_200  # 2025-08-28, the day of general availability
 
 
@@ -60,6 +63,8 @@ class RestApi:
             return handler(call)
         if request.method == "GET" and path.startswith("/v1/models/"):
             return self._model(call, path.removeprefix("/v1/models/"))
+        if request.method == "POST" and _CALL_CONTROL.fullmatch(path):
+            return self.error(404, HTTP_ERRORS["call_id_not_found"])
         message = f"Invalid URL ({request.method} {request.path[:200]})"
         return self.error(404, ServiceError(type="invalid_request_error", code=None, message=message))
 
@@ -95,6 +100,10 @@ class RestApi:
             return self.error(refusal.status, refusal.error, refusal.headers)
         headers, body = gateway_page(refusal.status)
         return HttpResponse(refusal.status, (*headers, *refusal.headers), body)
+
+    def unknown_call(self) -> HttpResponse:
+        """Answer an upgrade for a call that does not exist: before the 101, without a body (user report)."""
+        return HttpResponse(404, self.common_headers())
 
     def _invalid(self, field: InvalidField) -> HttpResponse:
         error = ServiceError(type="invalid_request_error", code=field.code, message=field.message, param=field.param)

@@ -146,6 +146,7 @@ class Simulator(SimulatorState):
         key = secret.key if secret else requested.credential or ""
         choice = self.choice_for(key)
         setup = self._admit(requested, choice.scenario, secret) if choice else _invalid_key(key)
+        key_is_valid = setup not in _CREDENTIAL_ERRORS
         choice = choice or ScenarioChoice(SCENARIOS["good"])
         number = self.count_attempt(key, ApiEndpoint.SOCKET)
         attempt = ClientAttempt(endpoint=ApiEndpoint.SOCKET, number=number, is_azure=requested.is_azure)
@@ -157,6 +158,8 @@ class Simulator(SimulatorState):
                 await _break_handshake(upgrade, refusal)
             case None, ServiceError() if requested.is_azure:
                 await upgrade.reject(self._azure_refusal(requested, setup))
+            case None, _ if requested.joins_call and key_is_valid:
+                await upgrade.reject(self._rest.unknown_call())
             case None, _:
                 behaviour = apply_faults(choice.faults, self._behaviour(requested), number)
                 await self._run_session(upgrade, setup, behaviour, choice, key=key)

@@ -58,5 +58,7 @@ class SessionBehaviour:
     """Whether `conversation.created` follows `session.created` (documented, but never recorded from OpenAI)."""
     reply_text: str = ""
     """The text of every response; empty for the default sentences of `reply_text.py`."""
+    hesitant: bool = False
+    """Whether `semantic_vad` always takes a sentence for one that goes on, and waits its longest time."""
     obfuscation: bool = True
     """Whether text deltas have the padding field `obfuscation`, as on the live service."""

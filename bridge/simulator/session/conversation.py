@@ -13,18 +13,25 @@ class ConversationItem:
     id: str
     type: str = "message"
     role: str | None = None
-    status: str = "completed"
+    status: str | None = "completed"
+    """None for kinds of items that have no status, unless the client gave them one."""
     content: list[dict[str, Any]] = field(default_factory=list)
     fields: dict[str, Any] = field(default_factory=dict)
-    """The fields of a function call or of its output: `call_id`, `name`, `arguments`, `output`."""
+    """The other fields: those of a call and its output, the `phase` of a message, everything of MCP items."""
     audio_ms: float = 0.0
     """The duration of its audio in ms. The audio itself is not kept."""
     truncated: bool = False
     """Whether the client has truncated the item. What is streamed after that is not added to it."""
+    is_silence: bool = False
+    """Whether an idle time-out committed it: audio in which nobody speaks."""
 
     def as_json(self, *, beta: bool) -> dict[str, Any]:
-        """Return the item as it appears in events."""
-        plain: dict[str, Any] = {"id": self.id, "object": "realtime.item", "type": self.type, "status": self.status}
+        """Return the item as it appears in events. In GA, items have no `object` (recorded 2026-07)."""
+        plain: dict[str, Any] = {"id": self.id, "type": self.type}
+        if beta:
+            plain["object"] = "realtime.item"
+        if self.status is not None:
+            plain["status"] = self.status
         if self.type == "message":
             plain["role"] = self.role
             plain["content"] = [_beta_part(part) if beta else dict(part) for part in self.content]

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 MIN_COMMIT_MS = 100.0
 #: How much audio a session that echoes keeps: one minute.
 MAX_ECHO_BYTES = ms_to_bytes(60_000)
-#: The silence that ends a turn under `semantic_vad`, by eagerness. It stands in for understanding the words.
-_EAGERNESS_MS = {"low": 1000, "medium": 600, "high": 300, "auto": 600}
+#: The silence that ends a turn under `semantic_vad`, by eagerness. It stands in for understanding the words: the first
+#: number for a sentence that is over, the second for one that may go on, after which the service waits no longer (SDK).
+_EAGERNESS_MS = {"low": (1_000, 8_000), "medium": (600, 4_000), "high": (300, 2_000), "auto": (600, 4_000)}
 
 _DECODERS = {"g711_ulaw": ulaw_to_pcm24k, "g711_alaw": alaw_to_pcm24k}
 
@@ -84,9 +85,18 @@ class InputAudio:
         if settings is None:
             self._vad, self._speaking_item = None, None
         elif self._vad is None:
-            self._vad = EnergyVad(*_vad_settings(settings), start_ms=bytes_to_ms(self._total))
+            self._vad = EnergyVad(*self._vad_settings(settings), start_ms=bytes_to_ms(self._total))
         else:
-            self._vad.configure(*_vad_settings(settings))
+            self._vad.configure(*self._vad_settings(settings))
+
+    def _vad_settings(self, settings: Mapping[str, Any]) -> tuple[float, int, int]:
+        """Return threshold, prefix padding and silence duration of turn detection; semantic detection has defaults."""
+        if settings.get("type") == "semantic_vad":
+            sure, unsure = _EAGERNESS_MS[settings.get("eagerness", "auto")]
+            silence = unsure if self._state.behaviour.hesitant else sure
+        else:
+            silence = settings.get("silence_duration_ms", 200)
+        return settings.get("threshold", 0.5), settings.get("prefix_padding_ms", 300), silence
 
     def _on_speech_event(self, event: SpeechStarted | SpeechStopped) -> None:
         state = self._state
@@ -130,7 +140,7 @@ class InputAudio:
         self._commit(item_id, self._total, detected=False)
 
     def commit_silence(self, idle_ms: int) -> None:
-        """Commit a turn of silence, as an idle time-out does: everything since the last response."""
+        """Commit what came since the last response, in which nobody spoke, as an idle time-out does."""
         item_id, end = self._state.new_id("item"), round(bytes_to_ms(self._total))
         self._state.send(
             "input_audio_buffer.timeout_triggered",
@@ -138,11 +148,11 @@ class InputAudio:
             audio_end_ms=end,
             item_id=item_id,
         )
-        self._commit(item_id, self._total, detected=True)
+        self._commit(item_id, self._total, detected=True, is_silence=True)
 
-    def _commit(self, item_id: str, end: int, *, detected: bool) -> None:
+    def _commit(self, item_id: str, end: int, *, detected: bool, is_silence: bool = False) -> None:
         state = self._state
-        item = ConversationItem(id=item_id, role="user", audio_ms=bytes_to_ms(end - self._start))
+        item = ConversationItem(id=item_id, role="user", audio_ms=bytes_to_ms(end - self._start), is_silence=is_silence)
         item.content.append({"type": "input_audio", "transcript": None})
         after = self._total - end
         self.last_turn_audio = bytes(self._kept[: len(self._kept) - after])
@@ -202,13 +212,6 @@ def decode_audio(audio: object, encoding: str, param: str) -> bytes | InvalidFie
         message = f"Invalid '{param}'. PCM16 has two bytes a sample; this has an odd number."
         return InvalidField("invalid_value", message, param)
     return raw
-
-
-def _vad_settings(settings: Mapping[str, Any]) -> tuple[float, int, int]:
-    """Return threshold, prefix padding and silence duration of turn detection; semantic detection has defaults."""
-    semantic = settings.get("type") == "semantic_vad"
-    silence = _EAGERNESS_MS[settings.get("eagerness", "auto")] if semantic else settings.get("silence_duration_ms", 200)
-    return settings.get("threshold", 0.5), settings.get("prefix_padding_ms", 300), silence
 
 
 def creates_response(state: SessionState) -> bool:

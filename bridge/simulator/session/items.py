@@ -19,8 +19,13 @@ if TYPE_CHECKING:
 
 #: What `ConversationItem` has fields for. Anything else in an item is kept as the client wrote it.
 _ITEM_FIELDS = frozenset({"id", "object", "type", "status"})
+#: Items that have a status even if the client gives them none. The output of a call has none (recorded 2026-07).
+_WITH_STATUS = frozenset({"message", "function_call"})
 _MESSAGE_FIELDS = _ITEM_FIELDS | {"role", "content"}
 _POSITION = Integer(0)
+_DOING = {"delete": "deleting", "retrieve": "retrieving", "truncate": "truncating"}
+#: The wording and the code are those of user reports; in some of them the code is null.
+_NO_AUDIO = InvalidField("unsupported_content_type", "Only model output audio messages can be truncated", None)
 
 
 def add_item(state: SessionState, item: ConversationItem, after: str | None = None) -> None:
@@ -44,11 +49,11 @@ def create(state: SessionState, event: Mapping[str, Any]) -> None:
         return state.reject(invalid.code, invalid.message, invalid.param)
     after = event.get("previous_item_id")
     if after not in (None, "root") and state.conversation.get(after) is None:
-        message = f"Error creating item: the previous item with id '{after}' does not exist."
-        return state.reject("item_create_invalid_previous_item_id", message, "previous_item_id")
+        message = f"Error adding item: the previous item with id '{after}' does not exist."
+        return state.reject("item_create_invalid_previous_item_id", message)
     if state.conversation.get(given.get("id")) is not None:
-        message = f"Error creating item: an item with id '{given['id']}' exists already."
-        return state.reject("item_create_duplicate_item_id", message, "item.id")
+        message = f"Error adding item: an item with id '{given['id']}' already exists."
+        return state.reject("item_create_duplicate_item_id", message)
     if given["type"] == "function_call_output" and not state.conversation.has_call(given.get("call_id")):
         message = f"Tool call ID '{given.get('call_id')}' not found in conversation."
         return state.reject("invalid_tool_call_id", message, "item.call_id")
@@ -75,7 +80,7 @@ def build_item(state: SessionState, given: Mapping[str, Any]) -> ConversationIte
     return ConversationItem(
         id=str(given.get("id") or state.new_id("item")),
         type=str(given["type"]),
-        status=given.get("status", "completed"),
+        status=given.get("status", "completed" if given["type"] in _WITH_STATUS else None),
         role=given["role"] if message else None,
         content=[_ga_part(part) for part in given["content"]] if message else [],
         fields={key: value for key, value in given.items() if key not in known},
@@ -106,7 +111,10 @@ def retrieve(state: SessionState, event: Mapping[str, Any]) -> None:
 
 
 def truncate(state: SessionState, event: Mapping[str, Any]) -> None:
-    """Handle `conversation.item.truncate`: cut the audio that the user did not hear, and remove the transcript."""
+    """Handle `conversation.item.truncate`: cut the audio that the user did not hear, and remove the transcript.
+
+    An item that has audio can be cut at 0 ms; one that has none yet is refused (openai-agents-python #4457, LiveKit).
+    """
     item = _find_item(state, event, "truncate")
     if item is None:
         return None
@@ -128,8 +136,8 @@ def _truncation_error(item: ConversationItem, event: Mapping[str, Any]) -> Inval
         if invalid is not None:
             return invalid
     end, index = event["audio_end_ms"], event["content_index"]
-    if item.role != "assistant" or not any(part["type"] == "output_audio" for part in item.content):
-        return InvalidField("invalid_value", "Only an assistant message with audio can be truncated.", "item_id")
+    if item.role != "assistant" or not (item.audio_ms or item.truncated):
+        return _NO_AUDIO
     if index >= len(item.content) or item.content[index]["type"] != "output_audio":
         return InvalidField("invalid_value", f"The item has no audio content at index {index}.", "content_index")
     if end > item.audio_ms:
@@ -146,6 +154,6 @@ def _find_item(state: SessionState, event: Mapping[str, Any], verb: str) -> Conv
         return None
     item = state.conversation.get(item_id)
     if item is None:
-        message = f"Error with item {verb}: the item with id '{item_id}' does not exist."
+        message = f"Error {_DOING[verb]} item: the item with id '{item_id}' does not exist."
         state.reject(f"item_{verb}_invalid_item_id", message, "item_id")
     return item

@@ -58,6 +58,8 @@ def _sentence(latest: ConversationItem | None) -> str:
         return f"Hello. {_CLOSING}"
     if latest.type == "function_call_output":
         return f"The tool answered: {str(latest.fields.get('output', ''))[:200]}. {_CLOSING}"
+    if latest.is_silence:
+        return f"Are you still there? {_CLOSING}"
     if latest.audio_ms and latest.role == "user":
         return f"I heard {latest.audio_ms / 1000:.1f} seconds of speech. {_CLOSING}"
     if latest.text:

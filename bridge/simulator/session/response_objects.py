@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 from bridge.simulator.session.updates import configured_voice, output_encoding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from bridge.simulator.session.conversation import ConversationItem
     from bridge.simulator.session.state import SessionState
 
-#: Tokens of audio: one for 100 ms of input, one for 50 ms of output (pricing guide).
-_INPUT_TOKENS_PER_MS, _OUTPUT_TOKENS_PER_MS = 1 / 100, 1 / 50
+#: Audio tokens: one for each full 100 ms of input (recorded: 27 for 2,796 ms), one for 50 ms of output (pricing guide).
+_MS_PER_INPUT_TOKEN, _MS_PER_OUTPUT_TOKEN = 100, 50
 _CHARACTERS_PER_TOKEN = 4
+#: How much a response thinks, by `reasoning.effort`. The number of tokens is made up.
+_REASONING_TOKENS = {"minimal": 16, "low": 64, "medium": 256, "high": 1_024, "xhigh": 2_048}
 
 
 @dataclass(slots=True)
@@ -25,20 +27,29 @@ class TokenUsage:
     input_text: int = 0
     input_audio: int = 0
     output_text: int = 0
+    """Tokens of text, those of reasoning included."""
     output_audio: int = 0
+    reasoning: int = 0
 
-    def count_input(self, items: list[ConversationItem]) -> None:
+    def count_input(self, items: Sequence[ConversationItem]) -> None:
         """Count the items that the response reads as input."""
         for item in items:
-            written = (str(item.fields.get(name) or "") for name in ("arguments", "output"))
-            self.input_text += estimate_text_tokens(item.text) + sum(map(estimate_text_tokens, written))
-            self.input_audio += round(item.audio_ms * _INPUT_TOKENS_PER_MS)
+            self.input_text += text_tokens_of(item)
+            self.input_audio += input_audio_tokens(item.audio_ms)
+
+    def count_reasoning(self, effort: object) -> None:
+        """Count what a response thinks before it answers; nothing without an effort, or with `none`."""
+        tokens = _REASONING_TOKENS.get(str(effort), 0)
+        self.reasoning += tokens
+        self.output_text += tokens
 
     def as_json(self, *, beta: bool) -> dict[str, Any]:
         """Return the `usage` object of `response.done`. Only GA has image tokens and the details of cached tokens."""
         total_in, total_out = self.input_text + self.input_audio, self.output_text + self.output_audio
         cached = {"text_tokens": 0, "audio_tokens": 0, "image_tokens": 0}
         ga_only = {} if beta else {"image_tokens": 0, "cached_tokens_details": cached}
+        # Only a response that has thought has the field (recorded 2026-07; not in the OpenAPI description).
+        thought = {"reasoning_tokens": self.reasoning} if self.reasoning else {}
         return {
             "total_tokens": total_in + total_out,
             "input_tokens": total_in,
@@ -49,7 +60,7 @@ class TokenUsage:
                 "cached_tokens": 0,
                 **ga_only,
             },
-            "output_token_details": {"text_tokens": self.output_text, "audio_tokens": self.output_audio},
+            "output_token_details": {"text_tokens": self.output_text, "audio_tokens": self.output_audio, **thought},
         }
 
 
@@ -65,9 +76,20 @@ def estimate_text_tokens(text: str) -> int:
     return -(-len(text) // _CHARACTERS_PER_TOKEN)
 
 
+def input_audio_tokens(ms: float) -> int:
+    """The number of tokens of this much input audio."""
+    return int(ms // _MS_PER_INPUT_TOKEN)
+
+
 def output_audio_tokens(ms: float) -> int:
     """The number of tokens of this much output audio."""
-    return round(ms * _OUTPUT_TOKENS_PER_MS)
+    return round(ms / _MS_PER_OUTPUT_TOKEN)
+
+
+def text_tokens_of(item: ConversationItem) -> int:
+    """The number of text tokens of an item: its texts and transcripts, or the arguments or output of a call."""
+    written = (str(item.fields.get(name) or "") for name in ("arguments", "output"))
+    return estimate_text_tokens(item.text) + sum(map(estimate_text_tokens, written))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,8 +111,16 @@ class RunningResponse:
     usage: TokenUsage = field(default_factory=TokenUsage)
     status: str = "in_progress"
     status_details: dict[str, Any] | None = None
+    audio_from: float | None = None
+    """When its first audio was sent, in session time."""
+    audio_ms: float = 0.0
+    """How much audio was sent."""
     hit_token_limit: bool = False
     """Whether the response has reached `max_output_tokens`."""
+
+    def playback_left(self, now: float) -> float:
+        """How many seconds a client still plays after now, if it plays at once what it gets."""
+        return 0.0 if self.audio_from is None else max(0.0, self.audio_from + self.audio_ms / 1000 - now)
 
     def can_afford(self, tokens: int) -> bool:
         """Whether this many more tokens are within `max_output_tokens`. If not, the response is incomplete."""

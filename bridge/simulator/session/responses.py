@@ -13,6 +13,7 @@ from bridge.protocol.schema.sessions import merge_update
 from bridge.protocol.schema.validators import validate
 from bridge.simulator.session import streaming
 from bridge.simulator.session.behaviour import RATE_LIMITS_SECONDS, RESPONSE_CREATED_SECONDS
+from bridge.simulator.session.context_window import ContextWindow
 from bridge.simulator.session.items import build_item, find_audio_error
 from bridge.simulator.session.response_objects import RunningResponse, rate_limits_list
 
@@ -31,11 +32,15 @@ _NOT_SETTINGS = frozenset({"conversation", "input", "metadata"})
 class SessionResponses:
     """The responses of one session."""
 
-    def __init__(self, state: SessionState, *, echo: Callable[[], bytes], on_idle: Callable[[], None]) -> None:
-        """`echo` returns the audio to respond with if the session echoes; `on_idle` is called when a response ends."""
+    def __init__(self, state: SessionState, *, echo: Callable[[], bytes], on_idle: Callable[[float], None]) -> None:
+        """`echo` returns the audio to respond with if the session echoes.
+
+        `on_idle` is called when a response ends, with the seconds for which the client still plays its audio.
+        """
         self._state = state
         self._echo, self._on_idle = echo, on_idle
         self.active: RunningResponse | None = None
+        self._window = ContextWindow(state)
         self._running: dict[str, tuple[RunningResponse, Generator[float, None, None], ScheduledCall | None]] = {}
         self._response_count = 0
 
@@ -71,32 +76,35 @@ class SessionResponses:
         Turn detection starts responses with this method, too.
         """
         state = self._state
+        context = self._context(given.get("input"))
+        if context is None:
+            return state.reject("conversation_too_long", "Conversation is too long to create a Response.")
         self._response_count += 1
         behaviour = state.behaviour
         failing = self._response_count > behaviour.fail_after
         if behaviour.reply == "silence" and failing:
-            return
-        context = self._context(given.get("input"))
+            return None
         # A `null` means the same as no value: the session's setting applies.
         settings = {name: value for name, value in given.items() if name not in _NOT_SETTINGS and value is not None}
         settings = merge_update(state.config, settings)
         response = RunningResponse(id=state.new_id("resp"), in_conversation=in_conversation, settings=settings)
         response.metadata = given.get("metadata")
         response.usage.count_input(context)
+        response.usage.count_reasoning((settings.get("reasoning") or {}).get("effort"))
         if in_conversation:
             self.active = response
         steps = self._steps(response, context, fails=behaviour.reply == "fail" and failing)
         self._running[response.id] = (response, steps, None)
-        self._run_step(response, state.now)
+        return self._run_step(response, state.now)
 
-    def _context(self, given: Sequence[Mapping[str, Any]] | None) -> list[ConversationItem]:
+    def _context(self, given: Sequence[Mapping[str, Any]] | None) -> list[ConversationItem] | None:
         """Return the items that the response reads: its own input, even if empty, or else the conversation (OpenAPI).
 
-        References to items that do not exist are left out.
+        References to items that do not exist are left out. None if the conversation is too long.
         """
         conversation = self._state.conversation
         if given is None:
-            return conversation.items
+            return self._window.fit(conversation.items)
         found = (
             conversation.get(one["id"]) if one["type"] == "item_reference" else build_item(self._state, one)
             for one in given
@@ -177,4 +185,4 @@ class SessionResponses:
             state.call_later(
                 state.paced(RATE_LIMITS_SECONDS), lambda: state.send("rate_limits.updated", rate_limits=limits)
             )
-        self._on_idle()
+        self._on_idle(0.0 if status == "cancelled" else response.playback_left(state.now))

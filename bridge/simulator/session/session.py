@@ -272,15 +272,16 @@ class SimulatedSession:
         items.add_item(state, item)
         start_transcription(state, item)
         if detected and creates_response(state) and self._responses.active is None:
+            state.client_event_id = None  # an error would not be about the append that ended the turn
             self._responses.start({})
 
-    def _schedule_idle_timeout(self) -> None:
-        """Start `idle_timeout_ms` at the end of a response. Speech or a new response restarts it."""
+    def _schedule_idle_timeout(self, playback_seconds: float) -> None:
+        """Start `idle_timeout_ms` once the audio of a response was played. Speech or a new response restarts it."""
         idle_ms = self._idle_ms()
         if idle_ms and not self._audio.speaking:
             self._idle_number += 1
             number = self._idle_number
-            self._state.call_later(idle_ms / 1000, lambda: self._on_idle_timeout(number, idle_ms))
+            self._state.call_later(playback_seconds + idle_ms / 1000, lambda: self._on_idle_timeout(number, idle_ms))
 
     def _idle_ms(self) -> int:
         """The configured `idle_timeout_ms`; 0 if there is none."""

@@ -171,6 +171,8 @@ def _speech(state: SessionState, response: RunningResponse, text: str, pcm: byte
         chunk = pcm[start : start + size]
         audio = binascii.b2a_base64(encoder(chunk), newline=False).decode("ascii")
         state.send("response.output_audio.delta", **message.part.location(), delta=audio)
+        response.audio_from = state.now if response.audio_from is None else response.audio_from
+        response.audio_ms += ms
         if not message.item.truncated:
             message.item.audio_ms += ms
         response.usage.output_audio += output_audio_tokens(ms)
@@ -199,7 +201,7 @@ def _call(state: SessionState, response: RunningResponse, name: str, arguments: 
         if not response.can_afford(estimate_text_tokens(piece)):
             break
         response.usage.output_text += estimate_text_tokens(piece)
-        state.send("response.function_call_arguments.delta", **location, delta=piece)
+        state.send("response.function_call_arguments.delta", **location, delta=piece, **obfuscation_field(state, piece))
         fields["arguments"] += piece
         yield state.paced(_TEXT_DELTA_SECONDS)
     close(_status(response))

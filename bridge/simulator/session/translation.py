@@ -1,4 +1,7 @@
-"""A translation session: audio in; audio and two transcripts out while there is speech. No turns, no responses."""
+"""A translation session: audio in; audio and two transcripts out while there is speech. No turns, no responses.
+
+Its clock is the audio itself: frames of 200 ms, contiguous however much time passes between them (OpenAPI).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.protocol.audio.pcm import BYTES_PER_MS, loudness
 from bridge.simulator.session.input_audio import decode_append
+from bridge.simulator.session.updates import transcription_model
 from bridge.simulator.session.voice import synthesize
 
 if TYPE_CHECKING:
@@ -15,7 +19,7 @@ if TYPE_CHECKING:
     from bridge.simulator.session.state import SessionState
 
 
-#: The chunk size in ms that OpenAI's guide recommends. The simulator translates in chunks of this size.
+#: The length of a frame in ms. Shorter pieces wait for the rest of their frame (OpenAPI).
 CHUNK_MS = 200
 #: A chunk with a higher mean amplitude than this is speech.
 _AUDIBLE = 500
@@ -47,9 +51,12 @@ class Translation:
         while len(self._pending) >= size:
             chunk = bytes(self._pending[:size])
             del self._pending[:size]
-            self._elapsed_ms += CHUNK_MS
-            if loudness(chunk) > _AUDIBLE:
-                self._translate(size)
+            self._translate_frame(chunk)
+
+    def _translate_frame(self, chunk: bytes) -> None:
+        self._elapsed_ms += CHUNK_MS
+        if loudness(chunk) > _AUDIBLE:
+            self._translate(len(chunk))
 
     def _translate(self, size: int) -> None:
         words = _TEXT.split()
@@ -58,7 +65,8 @@ class Translation:
         start = self._chunk_count * size % max(1, len(voice) - size)
         self._chunk_count += 1
         elapsed = {"elapsed_ms": self._elapsed_ms}
-        self._state.send("session.input_transcript.delta", delta="(speech) ", **elapsed)
+        if transcription_model(self._state) is not None:
+            self._state.send("session.input_transcript.delta", delta="(speech) ", **elapsed)
         self._state.send("session.output_transcript.delta", delta=word, **elapsed)
         start -= start % 2
         audio = binascii.b2a_base64(voice[start : start + size], newline=False).decode("ascii")
@@ -66,6 +74,9 @@ class Translation:
         self._state.send("session.output_audio.delta", delta=audio, **audio_format, **elapsed)
 
     def close(self, _event: Mapping[str, Any]) -> None:
-        """Handle `session.close`, the only graceful end of a session in the protocol."""
+        """Handle `session.close`: translate what is pending, confirm, and close. It is the protocol's graceful end."""
+        if self._pending:
+            self._translate_frame(bytes(self._pending).ljust(CHUNK_MS * BYTES_PER_MS, b"\0"))
+            self._pending.clear()
         self._state.send("session.closed")
         self._state.close(1000, "")

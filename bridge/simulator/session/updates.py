@@ -38,7 +38,8 @@ def update_session(state: SessionState, event: Mapping[str, Any]) -> None:
         invalid = InvalidField("unknown_parameter", "Unknown parameter: 'session.modalities'.", "session.modalities")
     if invalid is not None:
         return state.reject(invalid.code, invalid.message, invalid.param)
-    state.config = merge_update(state.config, session)
+    # The model is fixed when the session opens; an update that names another one applies without it (aimock, live).
+    state.config = merge_update(state.config, {name: value for name, value in session.items() if name != "model"})
     if behaviour.confirm == "yes":
         send_updated(state)
     return None
@@ -52,9 +53,6 @@ def send_updated(state: SessionState) -> None:
 
 def _unchangeable(state: SessionState, session: Mapping[str, Any]) -> InvalidField | None:
     """Return the error for a setting that this session can no longer change; None if there is none."""
-    model = session.get("model")
-    if model is not None and model != state.setup.model and state.setup.kind is SessionKind.CONVERSATION:
-        return InvalidField("invalid_parameter", "The model of a session cannot be changed.", "session.model")
     path = "session.voice" if state.is_beta else "session.audio.output.voice"
     voice = session.get("voice") if state.is_beta else (_nested(session, "audio", "output") or {}).get("voice")
     if state.has_spoken and voice is not None and voice != configured_voice(state):

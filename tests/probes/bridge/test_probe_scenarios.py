@@ -49,6 +49,7 @@ HEALTHY = (
     "flaky-session",
     "failed-transcription",
     "fails-later",
+    "hesitant",
 )
 #: Scenarios that lead to the same code at both endpoints, by row and code.
 PROBLEM_SCENARIOS: dict[tuple[str, str], tuple[str, ...]] = {

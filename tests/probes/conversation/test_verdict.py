@@ -42,6 +42,7 @@ EXPECTED: dict[str, ExpectedOutcome] = {
     "good": PASSES,
     "echo": PASSES,
     "far-away": PASSES,
+    "hesitant": PASSES,
     "slow-created": PASSES,
     # Minting is not part of this probe.
     **dict.fromkeys(("mint-quota", "mint-500", "mint-503", "mint-404", "slow-down"), PASSES),

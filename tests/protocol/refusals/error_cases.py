@@ -47,6 +47,11 @@ def _item(verb: str, **more: int) -> SessionProvocation:
     return _say({"type": f"conversation.item.{verb}", "item_id": "item_of_another_session", **more})
 
 
+def _message(text: str = "Hello", **more: str) -> Event:
+    part = {"type": "input_text", "text": text}
+    return {"type": "conversation.item.create", "item": {"type": "message", "role": "user", "content": [part], **more}}
+
+
 _LISTEN = _update(audio={"input": {"transcription": {"model": "whisper-1"}, "turn_detection": None}})
 _VAD_WITHOUT = {"transcription": {"model": "gpt-live-transcribe"}, "turn_detection": {"type": "server_vad"}}
 _UNHEARING = {"type": "session.update", "session": {"type": "transcription", "audio": {"input": _VAD_WITHOUT}}}
@@ -122,7 +127,7 @@ _REFUSED_AT_THE_UPGRADE: tuple[SimulatedCase, ...] = (
         "rate_limit_exceeded", "RATE-LIMITED", SessionProvocation(scenario="session-limited"), "behind the 101"
     ),
     SimulatedCase(
-        "rate_limit_exceeded",
+        "inference_rate_limit_exceeded",
         "RATE-LIMITED",
         SessionProvocation(scenario="rate-limited", steps=(_CREATE,)),
         "in a response",
@@ -170,10 +175,17 @@ _REFUSED_IN_A_SESSION: tuple[SimulatedCase, ...] = (
     SimulatedCase("conversation_already_has_active_response", "RESPONSE-ACTIVE", _say(_CREATE, _CREATE)),
     SimulatedCase("response_cancel_not_active", "NOTHING-TO-CANCEL", _say({"type": "response.cancel"})),
     SimulatedCase("cannot_update_voice", "VOICE-FIXED", _say(_CREATE, Until("response.done"),
-        _speaking(voice="marin"))),
+        _speaking(voice="cedar"))),
     SimulatedCase("item_retrieve_invalid_item_id", "UNKNOWN-ITEM", _item("retrieve")),
     SimulatedCase("item_delete_invalid_item_id", "UNKNOWN-ITEM", _item("delete")),
     SimulatedCase("item_truncate_invalid_item_id", "UNKNOWN-ITEM", _item("truncate", content_index=0, audio_end_ms=1)),
+    SimulatedCase("item_create_invalid_previous_item_id", "UNKNOWN-ITEM",
+        _say({**_message(), "previous_item_id": "gone"})),
+    SimulatedCase("item_create_duplicate_item_id", "ITEM-EXISTS", _say(_message(id="one"), _message(id="one"))),
+    SimulatedCase("unsupported_content_type", "NO-AUDIO-TO-TRUNCATE", _say(_message(id="one"),
+        {"type": "conversation.item.truncate", "item_id": "one", "content_index": 0, "audio_end_ms": 0})),
+    SimulatedCase("conversation_too_long", "CONVERSATION-TOO-LONG", _say(_update(truncation="disabled"),
+        _message("word " * 80_000), _CREATE)),
     SimulatedCase("audio_unintelligible", "AUDIO-UNINTELLIGIBLE",
         SessionProvocation(scenario="failed-transcription", steps=(_LISTEN, _append(200),
             {"type": "input_audio_buffer.commit"}))),
@@ -213,6 +225,7 @@ _REFUSED_OVER_HTTP: tuple[SimulatedCase, ...] = (
     SimulatedCase("invalid_api_key", "KEY-REFUSED", RestProvocation(path="/v1/realtime/calls", body=b"v=0",
         key="ek_old", exchange=HttpExchange.SDP),
         "bad secret with an SDP offer"),
+    SimulatedCase("call_id_not_found", "UNKNOWN-CALL", RestProvocation(path="/v1/realtime/calls/rtc_1/hangup")),
     SimulatedCase("insufficient_quota", "NO-QUOTA", RestProvocation(path="/v1/realtime/calls", body=b"v=0", key=KEY,
         exchange=HttpExchange.SDP,
         scenario="mint-quota"), "no credit with an SDP offer"),

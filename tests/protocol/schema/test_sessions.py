@@ -34,18 +34,22 @@ def test_a_default_session_gives_its_dialect_and_kind_away(key: tuple[Dialect, S
     assert (found.dialect, found.kind) == key
 
 
-def test_defaults_are_those_that_were_recorded() -> None:
-    session = default_session(*GA, MODEL)
-    assert session["model"] == MODEL
+@pytest.mark.parametrize(
+    ("model", "voice", "silence_ms"),
+    [("gpt-realtime", "alloy", 200), ("gpt-realtime-mini", "alloy", 200), (MODEL, "marin", 500)],
+)
+def test_defaults_are_those_that_were_recorded(model: str, voice: str, silence_ms: int) -> None:
+    session = default_session(*GA, model)
+    assert session["model"] == model
     assert session["output_modalities"] == ["audio"]
     assert (session["max_output_tokens"], session["truncation"]) == ("inf", "auto")
-    assert session["audio"]["output"]["voice"] == "alloy"
+    assert session["audio"]["output"]["voice"] == voice
     assert heard(session)["format"] == {"type": "audio/pcm", "rate": 24_000}
     assert heard(session)["turn_detection"] == {
         "type": "server_vad",
         "threshold": 0.5,
         "prefix_padding_ms": 300,
-        "silence_duration_ms": 200,
+        "silence_duration_ms": silence_ms,
         "idle_timeout_ms": None,
         "create_response": True,
         "interrupt_response": True,
@@ -105,6 +109,29 @@ def test_noise_reduction_keeps_the_strength_that_an_update_leaves_out() -> None:
     )
     again = merge_update(once, {"audio": {"input": {"noise_reduction": {"type": "far_field"}}}})
     assert heard(again)["noise_reduction"] == {"type": "far_field", "strength": 0.3}
+
+
+def test_noise_reduction_is_as_strong_as_can_be_each_time_it_is_switched_on() -> None:
+    noise: dict[str, Any] = {"audio": {"input": {"noise_reduction": {"type": "near_field"}}}}
+    once = merge_update(default_session(*GA, MODEL), noise)
+    assert heard(once)["noise_reduction"] == {"type": "near_field", "strength": 1.0}
+    weak = merge_update(once, {"audio": {"input": {"noise_reduction": {"strength": 0.2}}}})
+    off = merge_update(weak, {"audio": {"input": {"noise_reduction": None}}})
+    assert heard(merge_update(off, noise)) == heard(once)
+
+
+def test_transcription_is_shown_with_the_language_and_prompt_that_it_does_not_have() -> None:
+    shown = {"model": "gpt-realtime-whisper", "language": None, "prompt": None}
+    update = {"audio": {"input": {"transcription": {"model": "gpt-realtime-whisper"}}}}
+    assert heard(merge_update(default_session(*GA, MODEL), update))["transcription"] == shown
+    translation = default_session(Dialect.TRANSLATION, SessionKind.TRANSLATION, "gpt-realtime-translate")
+    assert heard(merge_update(translation, update))["transcription"] == {"model": "gpt-realtime-whisper"}
+
+
+def test_empty_instructions_bring_back_the_default_ones() -> None:
+    session = default_session(*GA, MODEL)
+    changed = merge_update(session, {"type": "realtime", "instructions": "Be brief."})
+    assert merge_update(changed, {"type": "realtime", "instructions": ""}) == session
 
 
 def test_turn_detection_is_replaced_and_completed_with_its_defaults() -> None:

@@ -203,17 +203,3 @@ def test_a_secret_keeps_its_session_in_the_other_dialect() -> None:
     opened = asked(GA, EK, secret=secret(**nested), mode="beta")
     assert isinstance(opened, SessionSetup)
     assert opened.config == {"instructions": "hum", "modalities": ["text"]}
-
-
-@pytest.mark.parametrize(
-    ("query", "code"),
-    [
-        ("call_id=rtc_1", "invalid_value"),
-        ("call_id=rtc_1&model=gpt-realtime-2.1", "invalid_parameter"),
-        ("call_id=rtc_1&intent=transcription", "invalid_parameter"),
-    ],
-)
-def test_a_call_id_is_unknown_and_excludes_other_parameters(query: str, code: str) -> None:
-    error = asked(f"/v1/realtime?{query}", BEARER)
-    assert isinstance(error, ServiceError)
-    assert (error.code, error.close_code) == (code, 4000)

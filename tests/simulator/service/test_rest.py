@@ -46,6 +46,15 @@ async def test_a_key_that_is_refused_everywhere_is_refused_at_every_address(path
     assert (await ask(path, b"{}", key=key))[0] == status
 
 
+@pytest.mark.parametrize("verb", ["accept", "hangup", "refer", "reject"])
+async def test_nothing_can_be_done_to_a_call_that_does_not_exist(verb: str) -> None:
+    for prefix in ("/v1", "/openai/v1"):
+        status, answer = await ask(f"{prefix}/realtime/calls/rtc_1/{verb}", b"{}", key="sk-12345678")
+        assert (status, answer["error"]["code"]) == (404, "call_id_not_found")
+    status, answer = await ask(f"/openai/realtime/calls/rtc_1/{verb}", b"{}", key="sk-12345678")
+    assert (status, answer["error"]["code"]) == (404, None)
+
+
 async def test_a_fault_of_the_models_is_one_of_each_model_too() -> None:
     assert (await ask("/v1/models/gpt-realtime-2.1"))[0] == 200
     simulator = Simulator()

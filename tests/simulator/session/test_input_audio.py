@@ -10,6 +10,7 @@ from bridge.protocol.audio.g711 import pcm24k_to_ulaw
 from bridge.protocol.audio.pcm import silence
 from bridge.protocol.dialects.detection import Dialect, SessionKind
 from bridge.protocol.events.limits import MAX_APPEND_BYTES
+from bridge.simulator.faults.scenarios import SCENARIOS
 from bridge.simulator.session.behaviour import SessionBehaviour
 from bridge.simulator.session.input_audio import MAX_ECHO_BYTES
 from tests.simulator.session_harness import SimulatorHarness, base64, error_of, speech
@@ -22,6 +23,10 @@ SPOKEN = [
     "conversation.item.added",
     "response.content_part.added",
 ]
+
+
+def nested(**audio_input: Any) -> dict[str, Any]:
+    return {"type": "realtime", "audio": {"input": audio_input}}
 
 
 def update(harness: SimulatorHarness, turn_detection: dict[str, Any] | None) -> None:
@@ -46,10 +51,10 @@ def test_a_detected_turn_is_announced_committed_added_and_answered() -> None:
 def test_all_events_of_a_turn_name_the_item_that_speech_started_announced() -> None:
     harness = SimulatorHarness()
     harness.append(silence(1_000))
-    harness.say(600, 400)
+    harness.say(600, 600)
     started, stopped, committed, added = (harness.one(name) for name in TURN[:4])
     assert started["item_id"] == stopped["item_id"] == committed["item_id"] == added["item"]["id"]
-    assert (started["audio_start_ms"], stopped["audio_end_ms"]) == (700, 1_800)
+    assert (started["audio_start_ms"], stopped["audio_end_ms"]) == (700, 2_100)
     assert added["item"]["content"] == [{"type": "input_audio", "transcript": None}]
     assert (committed["previous_item_id"], added["previous_item_id"]) == (None, None)
 
@@ -61,7 +66,7 @@ def test_audio_is_never_acknowledged() -> None:
 
 def test_two_turns_in_one_append_are_two_items() -> None:
     harness = SimulatorHarness()
-    harness.append(speech(400) + silence(400) + speech(400) + silence(400))
+    harness.append((speech(400) + silence(600)) * 2)
     first, second = harness.all("input_audio_buffer.committed")
     assert second["previous_item_id"] == first["item_id"] != second["item_id"]
 
@@ -69,9 +74,9 @@ def test_two_turns_in_one_append_are_two_items() -> None:
 def test_a_turn_holds_its_speech_and_not_the_silence_before_it() -> None:
     harness = SimulatorHarness()
     harness.append(silence(20_000))
-    harness.say(600, 400)
+    harness.say(600, 600)
     harness.until("response.done")
-    assert "I heard 1.1 seconds of speech." in harness.one("response.output_audio_transcript.done")["transcript"]
+    assert "I heard 1.4 seconds of speech." in harness.one("response.output_audio_transcript.done")["transcript"]
 
 
 def test_a_turn_without_an_answer_stops_after_the_item() -> None:
@@ -95,6 +100,15 @@ def test_semantic_detection_waits_by_its_eagerness(eagerness: str, ms: int) -> N
     harness = SimulatorHarness()
     update(harness, {"type": "semantic_vad", "eagerness": eagerness})
     harness.say(600, 1_000)
+    assert harness.one("input_audio_buffer.speech_stopped")["audio_end_ms"] == 600 + ms
+
+
+@pytest.mark.parametrize(("eagerness", "ms"), [("low", 8_000), ("medium", 4_000), ("high", 2_000), ("auto", 4_000)])
+def test_semantic_detection_that_is_never_sure_waits_its_longest_time(eagerness: str, ms: int) -> None:
+    harness = SimulatorHarness(faults=SCENARIOS["hesitant"].faults)
+    update(harness, {"type": "semantic_vad", "eagerness": eagerness})
+    assert harness.say(600, ms - 20)[-1]["type"] == "input_audio_buffer.speech_started"
+    harness.append(silence(20))
     assert harness.one("input_audio_buffer.speech_stopped")["audio_end_ms"] == 600 + ms
 
 
@@ -209,9 +223,10 @@ def test_telephone_audio_is_measured_at_its_own_rate() -> None:
     assert harness.received_audio[0] and len(harness.received_audio[0]) == len(silence(200))  # noqa: PT018 - one fact
 
 
-def idling(idle_ms: int = 5_000) -> SimulatorHarness:
-    harness = SimulatorHarness(behaviour=SessionBehaviour(pace=100))
-    update(harness, {"type": "server_vad", "idle_timeout_ms": idle_ms})
+def idling(pace: float = 1, **audio_input: Any) -> SimulatorHarness:
+    harness = SimulatorHarness(behaviour=SessionBehaviour(pace=pace))
+    detection = {"type": "server_vad", "idle_timeout_ms": 5_000}
+    harness.send("session.update", session=nested(turn_detection=detection, **audio_input))
     return harness
 
 
@@ -221,11 +236,36 @@ def test_silence_after_an_answer_is_committed_and_answered() -> None:
     harness.until("response.done")
     done_at, first = harness.now, len(harness.events)
     triggered = harness.until("input_audio_buffer.timeout_triggered")
-    assert harness.now == pytest.approx(done_at + 5)
+    assert harness.now == pytest.approx(done_at + 5, abs=0.1)
     harness.until("response.done")
     names = [name for name in harness.types_from(first) if name != "rate_limits.updated"]
     assert names[:5] == ["input_audio_buffer.timeout_triggered", *TURN[2:], "response.created"]
     assert harness.all("input_audio_buffer.committed")[1]["item_id"] == triggered["item_id"]
+
+
+def test_the_wait_for_silence_begins_when_a_fast_answer_has_been_played() -> None:
+    harness = idling(pace=20)
+    harness.say()
+    harness.until("response.output_audio.delta")
+    from_ = harness.now
+    harness.until("response.done")
+    played = len(harness.all("response.output_audio.delta")) * 0.1
+    harness.until("input_audio_buffer.timeout_triggered")
+    assert harness.now == pytest.approx(from_ + played + 5, abs=0.1)
+
+
+def test_the_item_of_an_idle_timeout_is_no_turn_its_transcript_is_empty() -> None:
+    harness = idling(transcription={"model": "gpt-4o-transcribe"})
+    harness.say()
+    harness.until("response.done")
+    harness.append(silence(5_000))
+    idle = harness.until("input_audio_buffer.timeout_triggered")["item_id"]
+    completed = harness.until("conversation.item.input_audio_transcription.completed")
+    assert (completed["item_id"], completed["transcript"]) == (idle, "")
+    deltas = harness.all("conversation.item.input_audio_transcription.delta")
+    assert idle not in {event["item_id"] for event in deltas}
+    answer = harness.until("response.output_audio_transcript.done")["transcript"]
+    assert answer.startswith("Are you still there?")
 
 
 def test_silence_before_any_answer_is_nothing() -> None:
@@ -262,10 +302,10 @@ def test_a_transcription_session_detects_turns_and_answers_none() -> None:
 def test_a_session_that_echoes_answers_with_what_was_said() -> None:
     harness = SimulatorHarness(behaviour=SessionBehaviour(reply="echo"))
     harness.append(silence(1_000))
-    harness.say(400, 400)
+    harness.say(400, 600)
     harness.until("response.done")
     deltas = [event["delta"] for event in harness.all("response.output_audio.delta")]
-    audio = silence(300) + speech(400) + silence(200)
+    audio = silence(300) + speech(400) + silence(500)
     assert deltas == [base64(audio[start : start + 4_800]) for start in range(0, len(audio), 4_800)]
 
 

@@ -29,7 +29,7 @@ def test_a_created_item_is_added_and_done() -> None:
     added, done = create(SimulatorHarness(), MESSAGE)
     assert (added["type"], done["type"]) == ("conversation.item.added", "conversation.item.done")
     assert added["item"] == done["item"]
-    assert added["item"] == {"id": added["item"]["id"], "object": "realtime.item", "status": "completed", **MESSAGE}
+    assert added["item"] == {"id": added["item"]["id"], "status": "completed", **MESSAGE}
     assert added["previous_item_id"] is None
 
 
@@ -39,7 +39,16 @@ def test_a_created_item_is_announced_once_in_the_beta_dialect() -> None:
         SimulatorHarness(dialect=Dialect.BETA), {"type": "message", "role": "assistant", "content": [part]}
     )
     assert created["type"] == "conversation.item.created"
+    assert created["item"]["object"] == "realtime.item"
     assert created["item"]["content"] == [part]
+
+
+def test_the_output_of_a_call_has_no_status_unless_the_client_gave_it_one() -> None:
+    harness = SimulatorHarness()
+    create(harness, {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"})
+    output = {"type": "function_call_output", "call_id": "call_1", "output": "{}"}
+    assert create(harness, output)[0]["item"].keys() == {"id", *output}
+    assert create(harness, {**output, "status": "completed"})[0]["item"]["status"] == "completed"
 
 
 def test_an_item_is_added_last_first_or_after_another() -> None:
@@ -100,7 +109,7 @@ MCP_ITEMS: list[dict[str, Any]] = [
 def test_items_of_mcp_are_kept_as_they_are(item: dict[str, Any]) -> None:
     added, _ = create(SimulatorHarness(), item)
     assert {**added["item"], **item} == added["item"]
-    assert added["item"]["status"] == item.get("status", "completed")
+    assert added["item"].get("status") == item.get("status")
 
 
 @pytest.mark.parametrize(
@@ -126,16 +135,22 @@ def test_an_item_that_is_deleted_while_it_streams_is_not_done_afterwards() -> No
     assert harness.one("response.done")["response"]["status"] == "completed"
 
 
-CREATE_REFUSED: list[tuple[dict[str, Any], str, str]] = [
+CREATE_REFUSED: list[tuple[dict[str, Any], str, str | None]] = [
     ({}, "missing_required_parameter", "item"),
     ({"item": {}}, "missing_required_parameter", "item.type"),
     ({"item": {"type": "nonsense"}}, "invalid_value", "item.type"),
     ({"item": {**MESSAGE, "role": "nobody"}}, "invalid_value", "item.role"),
     ({"item": {**MESSAGE, "content": [{"type": "text", "text": "Hi"}]}}, "invalid_value", "item.content[0].type"),
     ({"item": {**MESSAGE, "extra": 1}}, "unknown_parameter", "item.extra"),
-    ({"item": MESSAGE, "previous_item_id": "gone"}, "item_create_invalid_previous_item_id", "previous_item_id"),
-    ({"item": MESSAGE, "previous_item_id": 5}, "item_create_invalid_previous_item_id", "previous_item_id"),
-    ({"item": {**MESSAGE, "id": "known"}}, "item_create_duplicate_item_id", "item.id"),
+    ({"item": MESSAGE, "previous_item_id": "gone"}, "item_create_invalid_previous_item_id", None),
+    ({"item": MESSAGE, "previous_item_id": 5}, "item_create_invalid_previous_item_id", None),
+    ({"item": {**MESSAGE, "id": "known"}}, "item_create_duplicate_item_id", None),
+    ({"item": {"type": "item_reference", "id": "known"}}, "invalid_value", "item.type"),
+    (
+        {"item": {"type": "function_call", "call_id": "c" * 33, "name": "f", "arguments": ""}},
+        "string_above_max_length",
+        "item.call_id",
+    ),
     (
         {"item": {"type": "function_call_output", "call_id": "call_1", "output": ""}},
         "invalid_tool_call_id",
@@ -145,7 +160,7 @@ CREATE_REFUSED: list[tuple[dict[str, Any], str, str]] = [
 
 
 @pytest.mark.parametrize(("fields", "code", "param"), CREATE_REFUSED)
-def test_a_bad_item_is_refused_and_not_added(fields: dict[str, Any], code: str, param: str) -> None:
+def test_a_bad_item_is_refused_and_not_added(fields: dict[str, Any], code: str, param: str | None) -> None:
     harness = SimulatorHarness()
     create(harness, {**MESSAGE, "id": "known"})
     answer = harness.send("conversation.item.create", event_id="mine", **fields)
@@ -248,10 +263,22 @@ def test_a_truncation_without_a_position_is_refused(fields: dict[str, Any], code
 def test_only_assistant_audio_can_be_truncated() -> None:
     harness = SimulatorHarness()
     create(harness, {**MESSAGE, "id": "known"})
-    assert error_of(truncate(harness, "known")) == ("invalid_value", "item_id")
+    assert error_of(truncate(harness, "known")) == ("unsupported_content_type", None)
     harness.send("response.create", response={"output_modalities": ["text"]})
     written = harness.until("response.output_item.done")["item"]["id"]
-    assert error_of(truncate(harness, written)) == ("invalid_value", "item_id")
+    assert error_of(truncate(harness, written)) == ("unsupported_content_type", None)
+
+
+def test_speech_can_be_cut_to_nothing_from_its_first_audio_on_and_not_before() -> None:
+    harness = SimulatorHarness()
+    harness.send("response.create")
+    item_id = harness.until("response.output_item.added")["item"]["id"]
+    harness.one("response.content_part.added")
+    assert harness.all("response.output_audio.delta") != []
+    assert truncate(harness, item_id, audio_end_ms=0)[0]["type"] == "conversation.item.truncated"
+    silent = {"type": "message", "id": "s", "role": "assistant", "content": [{"type": "output_audio"}]}
+    create(harness, silent)
+    assert error_of(truncate(harness, "s", audio_end_ms=0)) == ("unsupported_content_type", None)
 
 
 def test_an_item_that_is_deleted_while_it_streams_does_not_stop_its_response() -> None:

@@ -53,6 +53,28 @@ def test_a_faster_session_does_the_same_in_less_time() -> None:
     assert slow.at("response.done") - 0.005 == pytest.approx(10 * (fast.at("response.done") - 0.005))
 
 
+@pytest.mark.parametrize(("effort", "tokens"), [("minimal", 16), ("low", 64), ("xhigh", 2_048)])
+def test_what_a_response_thinks_is_part_of_its_text_tokens(effort: str, tokens: int) -> None:
+    plain, thinking = SimulatorHarness(), SimulatorHarness()
+    thinking.send("session.update", session={"type": "realtime", "reasoning": {"effort": effort}})
+    usages = []
+    for harness in (plain, thinking):
+        harness.type("Hello")
+        harness.send("response.create", response=TEXT)
+        usages.append(harness.until("response.done")["response"]["usage"])
+    before, after = (usage["output_token_details"] for usage in usages)
+    assert "reasoning_tokens" not in before
+    assert after == {**before, "text_tokens": before["text_tokens"] + tokens, "reasoning_tokens": tokens}
+    assert usages[1]["output_tokens"] == usages[0]["output_tokens"] + tokens
+
+
+@pytest.mark.parametrize("reasoning", [{"effort": "none"}, {}, None])
+def test_a_response_that_does_not_think_states_no_reasoning(reasoning: object) -> None:
+    harness = SimulatorHarness()
+    harness.send("response.create", response={**TEXT, "reasoning": reasoning})
+    assert "reasoning_tokens" not in harness.until("response.done")["response"]["usage"]["output_token_details"]
+
+
 def test_rate_limits_come_after_before_or_never() -> None:
     ends = {}
     for where in ("after", "before", "never"):
@@ -201,7 +223,7 @@ def test_a_response_speaks_with_its_own_voice_and_format() -> None:
     assert len(harness.until("response.output_audio.delta")["delta"]) == 1_068
     harness.until("response.done")
     harness.send("response.create")
-    assert harness.until("response.done")["response"]["audio"]["output"]["voice"] == "alloy"
+    assert harness.until("response.done")["response"]["audio"]["output"]["voice"] == "marin"
 
 
 @pytest.mark.parametrize(
@@ -264,7 +286,7 @@ def test_the_beta_dialect_has_its_own_names_and_shapes() -> None:
         "response.output_item.done",
         "response.done",
     ]
-    assert (done["modalities"], done["voice"], done["output_audio_format"]) == (["audio", "text"], "alloy", "pcm16")
+    assert (done["modalities"], done["voice"], done["output_audio_format"]) == (["audio", "text"], "marin", "pcm16")
     assert "audio" not in done
     assert done["output"][0]["content"][0]["type"] == "audio"
 

@@ -107,7 +107,7 @@ def test_speech_comes_in_real_time_and_is_the_voice_saying_the_transcript() -> N
     harness.until("response.done")
     transcript = harness.one("response.output_audio_transcript.done")["transcript"]
     audio = audio_of(harness)
-    assert audio == synthesize(transcript, "alloy")
+    assert audio == synthesize(transcript, "marin")
     assert harness.now - harness.at("response.output_audio.delta") == pytest.approx(len(audio) / 48_000)
 
 
@@ -119,7 +119,7 @@ def test_the_encoding_of_a_response_does_not_change_while_it_streams() -> None:
     harness.send("session.update", session={"output_audio_format": "pcm16"})
     harness.until("response.done")
     transcript = harness.one("response.audio_transcript.done")["transcript"]
-    pcm = synthesize(transcript, "alloy")
+    pcm = synthesize(transcript, "marin")
     assert audio_of(harness) == b"".join(pcm24k_to_alaw(pcm[at : at + 4_800]) for at in range(0, len(pcm), 4_800))
 
 

@@ -46,9 +46,30 @@ def test_the_deltas_make_the_transcript() -> None:
     deltas = harness.all(f"{NAME}.delta")
     assert done["transcript"] == "".join(event["delta"] for event in deltas)
     assert "1.0 seconds" in done["transcript"]
-    assert done["usage"] == {"type": "duration", "seconds": 1.0}
     assert len(deltas) > 3
     assert {event["item_id"] for event in [*deltas, done]} == {harness.one("input_audio_buffer.committed")["item_id"]}
+
+
+@pytest.mark.parametrize("model", ["whisper-1", "gpt-transcribe", "gpt-live-transcribe", "gpt-realtime-whisper"])
+def test_the_usage_of_these_models_is_whole_seconds(model: str) -> None:
+    harness = transcribing(model)
+    harness.run_until_idle()
+    assert harness.one(f"{NAME}.completed")["usage"] == {"type": "duration", "seconds": 1}
+
+
+@pytest.mark.parametrize("model", ["gpt-4o-transcribe", "gpt-4o-mini-transcribe", "gpt-4o-mini-transcribe-2025-12-15"])
+def test_the_usage_of_these_models_is_tokens(model: str) -> None:
+    harness = transcribing(model)
+    harness.run_until_idle()
+    done = harness.one(f"{NAME}.completed")
+    written = -(-len(done["transcript"]) // 4)
+    assert done["usage"] == {
+        "type": "tokens",
+        "total_tokens": 10 + written,
+        "input_tokens": 10,
+        "input_token_details": {"text_tokens": 0, "audio_tokens": 10},
+        "output_tokens": written,
+    }
 
 
 def test_the_recorded_times_are_kept() -> None:

@@ -27,7 +27,6 @@ REFUSED = [
     ({"type": "realtime", "modalities": ["text"]}, "unknown_parameter", "session.modalities"),
     ({"type": "realtime", "voice": "alloy"}, "unknown_parameter", "session.voice"),
     ({"type": "realtime", "output_modalities": ["text", "audio"]}, "invalid_value", "session.output_modalities"),
-    ({"type": "realtime", "model": "gpt-realtime"}, "invalid_parameter", "session.model"),
     (
         nested(format={"type": "audio/pcm", "rate": 16_000}),
         "integer_below_min_value",
@@ -65,7 +64,13 @@ def test_an_update_keeps_what_it_does_not_name() -> None:
     (updated,) = harness.send("session.update", session=nested(transcription={"model": "whisper-1"}))
     assert updated["session"]["instructions"] == "Be brief."
     assert updated["session"]["audio"]["input"]["turn_detection"]["type"] == "server_vad"
-    assert updated["session"]["audio"]["input"]["transcription"] == {"model": "whisper-1"}
+    assert updated["session"]["audio"]["input"]["transcription"]["model"] == "whisper-1"
+
+
+def test_another_model_in_an_update_is_ignored_and_the_rest_applies() -> None:
+    update = {"type": "realtime", "model": "gpt-realtime", "instructions": "Be brief."}
+    (updated,) = SimulatorHarness().send("session.update", session=update)
+    assert (updated["session"]["model"], updated["session"]["instructions"]) == ("gpt-realtime-2.1", "Be brief.")
 
 
 def test_events_about_a_session_do_not_change_afterwards() -> None:
@@ -88,7 +93,7 @@ def test_the_voice_is_fixed_once_the_assistant_has_spoken() -> None:
     update = {"type": "realtime", "instructions": "Be brief.", "audio": {"output": {"voice": "cedar"}}}
     answer = harness.send("session.update", session=update)
     assert error_of(answer) == ("cannot_update_voice", "session.audio.output.voice")
-    (updated,) = harness.send("session.update", session={"type": "realtime", "audio": {"output": {"voice": "alloy"}}})
+    (updated,) = harness.send("session.update", session={"type": "realtime", "audio": {"output": {"voice": "marin"}}})
     assert updated["session"]["instructions"] != "Be brief."
 
 
@@ -130,7 +135,7 @@ def test_a_beta_transcription_session_confirms_under_its_own_name() -> None:
     transcription = {"model": "whisper-1"}
     (updated,) = harness.send("transcription_session.update", session={"input_audio_transcription": transcription})
     assert updated["type"] == "transcription_session.updated"
-    assert updated["session"]["input_audio_transcription"] == transcription
+    assert updated["session"]["input_audio_transcription"] == {**transcription, "language": None, "prompt": None}
 
 
 def test_a_transcription_session_refuses_the_other_type() -> None:
