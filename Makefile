@@ -86,7 +86,8 @@ golden: $(VENV)/.dev
 	$(BIN)/python -m tests.golden.update
 
 load: $(VENV)/.dev
-	$(BIN)/python -m loadtests.run.run_all
+	mkdir -p .load
+	$(BIN)/sherpa-load suite --simulate --report html=.load/suite.html
 
 nightly: $(VENV)/.dev
 	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -q -m "not browser and not clients"

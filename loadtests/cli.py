@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+from loadtests.cli_options import DEPLOY, USERS, completing, scenario_names, with_target_options
 
-    from click.shell_completion import CompletionItem
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
     from loadtests.run.run import RunRequest
     from reports.store.reader import StoredReport
@@ -25,67 +25,8 @@ if TYPE_CHECKING:
 NAME = "sherpa-load"
 #: Signals that end a run gracefully, as Ctrl-C does.
 _ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-_PERMISSION = "--i-may-load-this-target"
 #: Shown on stderr, and never in a report: it may be the very report that the user asked for.
 _PLOTS_HINT = "Plots show when it started: add --report html=load.html\n"
-
-
-def _completing(arguments: Callable[[], Iterable[str]]) -> Any:
-    def complete(_: click.Context, __: click.Parameter, prefix: str) -> list[CompletionItem]:
-        from click.shell_completion import CompletionItem
-
-        return [CompletionItem(word) for word in arguments() if word.startswith(prefix)]
-
-    return complete
-
-
-def _scenarios() -> Iterable[str]:
-    from loadtests.scenarios.table import SCENARIOS
-
-    return SCENARIOS
-
-
-def _watched(_: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
-    """Parse the `NAME=PID` values. Raises click.BadParameter."""
-    pairs = [text.partition("=") for text in values]
-    for text, (name, _equals, pid) in zip(values, pairs, strict=True):
-        if not name or not pid.isdecimal():
-            raise click.BadParameter(f"{text!r} is not NAME=PID; for example: bridge=4711", param=parameter)
-    return tuple((name, int(pid)) for name, _equals, pid in pairs)
-
-
-#: Options of both commands; `_request` turns them into a `RunRequest`.
-_TARGET: tuple[Callable[[Any], Any], ...] = (
-    click.option("--target", metavar="URL", default="", help="The bridge to test: ws://HOST:PORT."),
-    click.option("--simulate", is_flag=True, help="Start a bridge and a simulator, and test those."),
-    click.option(
-        "--bridge-workers", metavar="N", type=click.IntRange(1, 64), default=1, help="Processes of that bridge."
-    ),
-    click.option("--endpoint", metavar="client|native", help="WebSocket endpoint of the bridge [default client]."),
-    click.option("--door", "former_endpoint", hidden=True),  # the former name of --endpoint
-    click.option("--chunk-ms", metavar="20|100", type=int, help="Length of a chunk of audio in ms."),
-    click.option("--model", metavar="NAME", help="The model that callers request."),
-    click.option("--spawn-rate", metavar="R", type=float, help="New callers per second."),
-    click.option("--duration", metavar="SPAN", help="Length of the run: 30s, 5m, 1h30m."),
-    click.option("--budget", "budgets", metavar="TEXT", multiple=True, help="A limit to check: 'lost_ms == 0'."),
-    click.option("--no-default-budgets", is_flag=True, help="Check only the budgets from --budget."),
-    click.option("--processes", metavar="N", type=click.IntRange(1, 256), help="Spread the callers over processes."),
-    click.option("--client-token-env", metavar="NAME", help="Variable with the bridge's client token."),
-    click.option("--origin", metavar="URL", help="Origin header to send [default none]."),
-    click.option("--control", metavar="URL", help="Control API of the simulator behind the target."),
-    click.option("--echo", is_flag=True, help="The service echoes: measure lost audio by its answers."),
-    click.option("--watch", metavar="NAME=PID", multiple=True, callback=_watched, help="A process to monitor."),
-    click.option("--report", "reports", metavar="FORMAT=PATH", multiple=True, help="Also write a report: html, ..."),
-    click.option("--json", "json_", is_flag=True, help="Print one JSON document on stdout."),
-    click.option(_PERMISSION, "permitted", is_flag=True, help="Allow public hosts, many callers, long runs."),
-    click.option("-v", "--verbose", is_flag=True, help="Show the actions with their times, and Locust's log."),
-)
-
-
-def _with_options(command: Callable[..., None]) -> Callable[..., None]:
-    for option in reversed(_TARGET):
-        command = option(command)
-    return command
 
 
 @click.group(
@@ -103,7 +44,7 @@ def cli(context: click.Context) -> None:
 
 
 @cli.command("list")
-@click.argument("scenarios", metavar="[SCENARIO]...", nargs=-1, shell_complete=_completing(_scenarios))
+@click.argument("scenarios", metavar="[SCENARIO]...", nargs=-1, shell_complete=completing(scenario_names))
 @click.option("--measures", "of_measures", is_flag=True, help="Show the measurements that budgets can use instead.")
 def list_(scenarios: tuple[str, ...], *, of_measures: bool) -> None:
     """Show the scenarios: what each does and what makes it fail. With SCENARIO, show its phases and budgets."""
@@ -116,15 +57,15 @@ def list_(scenarios: tuple[str, ...], *, of_measures: bool) -> None:
 
 
 @cli.command("run", short_help="Run a scenario and check its budgets.")
-@click.argument("scenario", shell_complete=_completing(_scenarios))
-@click.option("--users", metavar="N", type=int, help="Number of callers.")
-@click.option("--deploy-command", metavar="CMD", help="Command that redeploys the target (scenario `deploy`).")
+@click.argument("scenario", shell_complete=completing(scenario_names))
+@USERS
+@DEPLOY
 @click.option("--master", is_flag=True, help="Coordinate workers on other machines.")
 @click.option("--worker", is_flag=True, help="Run as a worker.")
 @click.option("--master-host", metavar="HOST", help="Address of the master, or to listen on.")
 @click.option("--master-port", metavar="PORT", type=click.IntRange(1, 65535), help="[default 5557]")
 @click.option("--expect-workers", metavar="N", type=click.IntRange(1), default=1, help="Workers to wait for.")
-@_with_options
+@with_target_options
 def run_(**values: Any) -> None:
     """Run SCENARIO and check its budgets.
 
@@ -146,12 +87,40 @@ def run_(**values: Any) -> None:
     _leave(stored, values)
 
 
+@cli.command(short_help="Run every scenario, one after another.")
+@click.argument("scenarios", metavar="[SCENARIO]...", nargs=-1, shell_complete=completing(scenario_names))
+@click.option("--quick", is_flag=True, help="Short runs with 5 callers, which prove less.")
+@USERS
+@DEPLOY
+@with_target_options
+def suite(**values: Any) -> None:
+    """Run every SCENARIO, one after another, and make one report with a table of them.
+
+    Without names, all scenarios are run that the target can be put through; the others are skipped. They take
+    10 minutes. -v also shows the budgets that passed.
+
+    \b
+    sherpa-load suite --simulate --report html=suite.html
+    sherpa-load suite --target ws://127.0.0.1:8765 --control http://127.0.0.1:8766/_sim
+    sherpa-load suite --simulate --quick conversation soak
+    """  # noqa: D301 - the same
+    from loadtests.run.progress import show_progress
+    from loadtests.run.suite import run_suite, suite_items
+    from loadtests.run.suite_report import condensed
+
+    request = _request(values, "", values["users"])
+    items = suite_items(request, values["scenarios"], os.environ, quick=values["quick"])
+    with _files(values["reports"]) as write_reports, show_progress(os.environ) as on_progress:
+        stored = write_reports(run_suite(items, os.environ, on_progress))
+    _leave(stored if values["verbose"] or values["json_"] else condensed(stored), values)
+
+
 @cli.command(short_help="Find how many callers a target can handle.")
-@click.option("--scenario", default="conversation", show_default=True, shell_complete=_completing(_scenarios))
+@click.option("--scenario", default="conversation", show_default=True, shell_complete=completing(scenario_names))
 @click.option("--start", metavar="N", type=click.IntRange(1), default=10, show_default=True, help="First trial.")
 @click.option("--most", metavar="N", type=click.IntRange(1), default=1000, show_default=True, help="Upper limit.")
 @click.option("--confirmations", metavar="N", type=click.IntRange(0, 9), default=1, show_default=True, hidden=True)
-@_with_options
+@with_target_options
 def capacity(**values: Any) -> None:
     """Find the largest number of callers that the target handles within the budgets.
 

@@ -35,6 +35,13 @@ PHASE_SKIPPED = Problem(
     "Put the simulator behind the target (sherpa-sim serve --control) and pass --control URL, or use --simulate",
     Severity.SKIPPED,
 )
+SCENARIO_SKIPPED = Problem(
+    "LOAD-SCENARIO-SKIPPED",
+    "The scenario was not run",
+    "It consists of what this target can't be put through: cut upstream sockets, a failing service, or a deploy.",
+    "Pass the option that the row names (--control URL or --deploy-command CMD), or use --simulate",
+    Severity.SKIPPED,
+)
 GENERATOR_OK = Problem(
     "LOAD-GENERATOR-OK",
     "The load generator kept up",

@@ -6,17 +6,25 @@
 from __future__ import annotations
 
 import math
-import re
-import shlex
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from loadtests.metrics.budgets import BudgetError, parse_budget
 from loadtests.metrics.measures import FIRST_PHASE
 from loadtests.scenarios.availability import required, runnable_phases, skipped_phases
 from loadtests.scenarios.behaviour import TargetEndpoint
+from loadtests.scenarios.options import (
+    DEFAULT_MODEL,
+    PlanError,
+    RunOptions,
+    check_command,
+    checked_url,
+    checked_users,
+    origin_header,
+    parse_duration,
+    suggestion,
+    token_header,
+)
 from loadtests.scenarios.safety import refusal_reason
 from loadtests.scenarios.table import SCENARIOS, Requirement, budget_requirements
 
@@ -27,41 +35,30 @@ if TYPE_CHECKING:
     from loadtests.scenarios.availability import SkippedPhase
     from loadtests.scenarios.table import CallerGroup, LoadScenario, ScenarioPhase
 
-DEFAULT_MODEL = "gpt-realtime-2.1"
-_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?")
-_SCHEMES = ("ws", "wss", "http", "https")
-_ORIGIN = re.compile(r"https?://[\w.\-\[\]:]+", re.ASCII)
+__all__ = [
+    "CHUNK_LENGTHS_MS",
+    "DEFAULT_MODEL",
+    "MissingRequirementError",
+    "PlanError",
+    "RunOptions",
+    "RunPlan",
+    "caller_groups",
+    "find_scenario",
+    "make_plan",
+    "parse_duration",
+    "suggestion",
+]
+
 CHUNK_LENGTHS_MS = (20, 100)
 
 
-class PlanError(ValueError):
-    """The run is not possible as requested; the message says why."""
+class MissingRequirementError(PlanError):
+    """The scenario needs something that no option provides."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """The user's options. The scenario supplies what is left out."""
-
-    scenario: str
-    url: str = ""
-    users: int | None = None
-    spawn_rate: float | None = None
-    duration: str | None = None
-    budgets: tuple[str, ...] = ()
-    default_budgets: bool = True
-    endpoint: str | None = None
-    chunk_ms: int | None = None
-    model: str = DEFAULT_MODEL
-    token_env: str | None = None
-    origin: str | None = None
-    """The `Origin` header of the callers; None sends none."""
-    control_url: str | None = None
-    deploy_command: str | None = None
-    echo: bool = False
-    """The service behind the target echoes what it receives."""
-    memory_known: bool = False
-    """The command that starts the run monitors the target's memory."""
-    permitted: bool = False
+    def __init__(self, scenario: str, requirement: Requirement) -> None:
+        missing, option = _REQUIREMENT_TEXTS[requirement]
+        super().__init__(f"{scenario} needs {missing}: pass {option}, or --simulate, which includes it")
+        self.option = option
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +97,8 @@ class RunPlan:
 def make_plan(options: RunOptions, environment: Mapping[str, str]) -> RunPlan:
     """Check the options and fill in defaults. Raises PlanError."""
     scenario = find_scenario(options.scenario)
-    url = _checked_url(options.url)
-    users = _at_least_one(options.users if options.users is not None else scenario.users)
+    url = checked_url(options.url)
+    users = checked_users(options.users if options.users is not None else scenario.users)
     seconds = _checked_seconds(options, scenario)
     spawn_rate = _checked_rate(options, scenario, users, seconds)
     for address in (url, *([options.control_url] if options.control_url else [])):
@@ -110,7 +107,7 @@ def make_plan(options: RunOptions, environment: Mapping[str, str]) -> RunPlan:
             raise PlanError(reason)
     if options.echo and options.control_url:
         raise PlanError("--echo and --control exclude each other: --control measures more")
-    _check_command(options.deploy_command)
+    check_command(options.deploy_command)
     available = _available(options)
     _check_requirements(scenario, available)
     skipped = {phase.name: phase for phase in skipped_phases(scenario, available)}
@@ -133,7 +130,7 @@ def make_plan(options: RunOptions, environment: Mapping[str, str]) -> RunPlan:
         phases=phases,
         skipped_budgets=tuple((text, _missing_options(needs)) for text, needs in missing.items() if needs),
         skipped_phases=tuple((one.name, one.description, _missing_options(one.missing)) for one in skipped.values()),
-        headers=(*_token(options.token_env, environment), *_origin(options.origin)),
+        headers=(*token_header(options.token_env, environment), *origin_header(options.origin)),
         control_url=options.control_url,
         deploy_command=options.deploy_command,
     )
@@ -153,50 +150,6 @@ def find_scenario(name: str) -> LoadScenario:
     if name not in SCENARIOS:
         raise PlanError(f"unknown scenario {name!r}{suggestion(name, SCENARIOS)}")
     return SCENARIOS[name]
-
-
-def suggestion(name: str, names: Iterable[str]) -> str:
-    """Return a similar name, or all known ones, as the end of a message."""
-    matches = get_close_matches(name, list(names), n=1)
-    return f": did you mean {matches[0]}?" if matches else f"; available: {', '.join(names)}"
-
-
-def parse_duration(text: str) -> float:
-    """Parse `90`, `30s`, `5m`, `1h30m` into seconds. Raises PlanError."""
-    match = _DURATION.fullmatch(text.strip().lower())
-    if match is None or not any(match.groups()):
-        raise PlanError(f"--duration: {text!r} is not a duration; for example: 30s, 5m or 1h30m")
-    hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    return hours * 3600 + minutes * 60 + seconds
-
-
-def _checked_url(url: str) -> str:
-    if not url:
-        raise PlanError("no target: pass --target URL or --simulate")
-    full_url = url if "://" in url else f"ws://{url}"
-    try:
-        parts = urlsplit(full_url)
-        is_valid = parts.scheme in _SCHEMES and parts.hostname and parts.port != 0
-    except ValueError:
-        is_valid = False
-    if not is_valid:
-        raise PlanError(
-            f"--target: {_without_secrets(url)!r} is not the address of a bridge; for example: ws://127.0.0.1:8765"
-        )
-    if parts.username or parts.password:
-        raise PlanError("--target: the URL contains a password; pass the token in a variable: --client-token-env NAME")
-    return full_url
-
-
-def _without_secrets(url: str) -> str:
-    """Remove anything that may be a secret."""
-    return re.sub(r"//[^/@]*@", "//...@", url.partition("?")[0])[:100]
-
-
-def _at_least_one(users: int) -> int:
-    if users < 1:
-        raise PlanError(f"--users: {users} is too small; the minimum is 1")
-    return users
 
 
 def _checked_seconds(options: RunOptions, scenario: LoadScenario) -> float:
@@ -251,8 +204,7 @@ _REQUIREMENT_TEXTS: Mapping[Requirement, tuple[str, str]] = {
 
 def _check_requirements(scenario: LoadScenario, available: frozenset[Requirement]) -> None:
     for requirement in sorted(required(scenario) - available):
-        missing, option = _REQUIREMENT_TEXTS[requirement]
-        raise PlanError(f"{scenario.name} needs {missing}: pass {option}, or --simulate, which includes it")
+        raise MissingRequirementError(scenario.name, requirement)
 
 
 def _missing_for(
@@ -276,15 +228,6 @@ def _check_phases(
 
 def _missing_options(missing: frozenset[Requirement]) -> str:
     return " and ".join(_REQUIREMENT_TEXTS[requirement][1] for requirement in sorted(missing))
-
-
-def _check_command(command: str | None) -> None:
-    try:
-        arguments = shlex.split(command) if command is not None else ["none"]
-    except ValueError as error:
-        raise PlanError(f"--deploy-command: it can't be parsed: {str(error).lower()}") from None
-    if not arguments:
-        raise PlanError("--deploy-command: it is empty")
 
 
 def _apply_options(group: CallerGroup, options: RunOptions) -> CallerGroup:
@@ -318,22 +261,3 @@ def _budget(text: str) -> Budget:
         return parse_budget(text)
     except BudgetError as error:
         raise PlanError(f"--budget: {error}") from None
-
-
-def _origin(origin: str | None) -> tuple[str, ...]:
-    if origin is None:
-        return ()
-    if not _ORIGIN.fullmatch(origin):
-        raise PlanError(f"--origin: {origin[:100]!r} is not an origin; for example: https://app.example.com")
-    return (f"Origin: {origin}",)
-
-
-def _token(token_env: str | None, environment: Mapping[str, str]) -> tuple[str, ...]:
-    if token_env is None:
-        return ()
-    token = environment.get(token_env, "").strip()
-    if not token:
-        raise PlanError(f"--client-token-env: the variable {token_env[:60]} is not set")
-    if not token.isprintable() or not token.isascii():
-        raise PlanError(f"--client-token-env: {token_env[:60]} is not a token: it contains invalid characters")
-    return (f"Authorization: Bearer {token}",)

@@ -45,6 +45,9 @@ def called(*words: str) -> int:
         (["run", "conversation", *HERE, "--client-token-env", "NO_SUCH"], "the variable NO_SUCH is not set"),
         (["run", "conversation", "--target", "wss://voice.example.com"], "looks like a public host"),
         (["capacity", *HERE, "--start", "20", "--most", "10"], "20 callers are more than --most 10"),
+        (["suite", *HERE, "convrsation"], "did you mean conversation?"),
+        (["suite", *HERE, "deploy"], "deploy needs a command that redeploys the target"),
+        (["suite"], "no target: pass --target URL or --simulate"),
         (["fly"], "No such command 'fly'"),
     ],
 )  # fmt: skip
@@ -83,7 +86,7 @@ def test_the_list_names_every_scenario(capsys: pytest.CaptureFixture[str]) -> No
     assert "reconnect-storm" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("words", [[], ["run"], ["capacity"]])
+@pytest.mark.parametrize("words", [[], ["run"], ["suite"], ["capacity"]])
 def test_help_comes_without_locust_gevent_or_trio(words: list[str]) -> None:
     program = (
         "import sys\nfrom loadtests.cli import cli\n"
