@@ -80,7 +80,7 @@ async def test_a_healthy_key_passes_every_row_without_a_warning(at: At) -> None:
         (check, Severity.PASS) for check in ("key", "realtime", "transcription", "translation", "retiring", "model")
     ]
     assert report.findings[1].title == "8 usable: gpt-realtime-2.1, gpt-realtime-2.1-mini, gpt-realtime-2, …"
-    assert {m.name: m.value for m in report.metrics}["models_realtime_total"] == 9
+    assert {m.name: m.value for m in report.metrics}["models_realtime_total"] == 8
 
 
 async def test_what_is_required_is_judged_one_by_one(at: At) -> None:
