@@ -81,7 +81,7 @@ def run_(**values: Any) -> None:
     request = _request(values, values["scenario"], values["users"])
     if values["worker"]:
         run_worker(request, os.environ)
-    with _files(values["reports"]) as write_reports, show_progress(os.environ) as on_progress:
+    with _files(values) as write_reports, show_progress(os.environ) as on_progress:
         stored = run(request, os.environ, on_progress)
         stored = write_reports(stored)
     _leave(stored, values)
@@ -110,7 +110,7 @@ def suite(**values: Any) -> None:
 
     request = _request(values, "", values["users"])
     items = suite_items(request, values["scenarios"], os.environ, quick=values["quick"])
-    with _files(values["reports"]) as write_reports, show_progress(os.environ) as on_progress:
+    with _files(values) as write_reports, show_progress(os.environ) as on_progress:
         stored = write_reports(run_suite(items, os.environ, on_progress))
     _leave(stored if values["verbose"] or values["json_"] else condensed(stored), values)
 
@@ -135,7 +135,7 @@ def capacity(**values: Any) -> None:
     from loadtests.run.progress import show_progress
 
     request = _request(values, values["scenario"], None)
-    with _files(values["reports"]) as write_reports, show_progress(os.environ) as on_progress:
+    with _files(values) as write_reports, show_progress(os.environ) as on_progress:
         stored = find_capacity(
             request,
             os.environ,
@@ -184,20 +184,25 @@ def _request(values: dict[str, Any], scenario: str, users: int | None) -> RunReq
     )
 
 
-def _files(reports: Sequence[str]) -> Any:
+def _files(values: dict[str, Any]) -> Any:
     from loadtests.run.report_files import reserve_report_files
+    from reports.store.writer import uses_stdout
 
-    return reserve_report_files(reports)
+    if values["json_"] and uses_stdout(values["reports"]):
+        raise click.UsageError("--json and a --report to stdout (-) exclude each other")
+    return reserve_report_files(values["reports"])
 
 
 def _leave(stored: StoredReport, values: dict[str, Any]) -> NoReturn:
     """Print a result and exit with its exit code."""
     from reports.console import write_text
     from reports.dispatch import TERMINAL, TerminalOptions, render_report
+    from reports.store.writer import uses_stdout
 
-    terminal_options = TerminalOptions(verbose=values["verbose"], timelines=values["verbose"])
+    stream = sys.stderr if uses_stdout(values["reports"]) else sys.stdout
+    terminal_options = TerminalOptions(verbose=values["verbose"], timelines=values["verbose"], stream=stream)
     write_text(
-        sys.stdout, render_report(stored, "json" if values["json_"] else TERMINAL, terminal_options, None, os.environ)
+        stream, render_report(stored, "json" if values["json_"] else TERMINAL, terminal_options, None, os.environ)
     )
     exceeded = any(finding.code == "LOAD-BUDGET-BROKEN" for finding in stored.report.findings)
     if exceeded and not values["json_"] and not any(text.startswith("html=") for text in values["reports"]):

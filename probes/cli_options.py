@@ -94,7 +94,7 @@ _RESULT: tuple[Callable[[Any], Any], ...] = (
         metavar="FORMAT=PATH",
         multiple=True,
         shell_complete=complete_from(_formats),
-        help="Also write a report file: json, junit, sarif, markdown, html, github or prom; repeatable.",
+        help="Also write a report: json, junit, sarif, markdown, html, github or prom; PATH - is stdout; repeatable.",
     ),
     _JSON,
     _STRICT,
@@ -175,9 +175,11 @@ def run_offline_and_exit(
 def show_and_exit(outcome: CommandResult, options: ProbeOptions) -> NoReturn:
     """Show a result and exit with its exit code."""
     from probes.runner.output import show_result
+    from reports.store.writer import uses_stdout
 
     show_result(
         outcome,
+        to_stderr=uses_stdout(options.reports),
         json=options.json,
         verbose=options.verbose,
         timelines=options.timelines,

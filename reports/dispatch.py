@@ -25,6 +25,8 @@ class TerminalOptions:
 
     verbose: bool = False
     timelines: bool = False
+    stream: TextIO | None = None
+    """Where it is written to if not to a file; None is stdout."""
 
 
 def render_report(
@@ -38,7 +40,7 @@ def render_report(
         return get_renderer(name)(stored.report, stored.exit_code)
     from reports.render.terminal.page import render  # noqa: PLC0415 - only what is used is paid for
 
-    stream = sys.stdout if output in (None, "-") else None
+    stream = (options.stream or sys.stdout) if output in (None, "-") else None
     return render(
         stored.report,
         stored.exit_code,

@@ -16,7 +16,7 @@ from loadtests.results.findings import make_finding
 from reports.model import EXIT_INTERRUPTED, EXIT_USAGE, Evidence
 from reports.render.registry import FORMATS, get_renderer
 from reports.store.reader import StoredReport
-from reports.store.writer import CannotWriteError, ReservedFile, reserve_file
+from reports.store.writer import CannotWriteError, ReservedFile, reserve_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,15 +28,17 @@ class ReportFileError(ValueError):
 
 @contextmanager
 def reserve_report_files(requested: Sequence[str]) -> Iterator[Callable[[StoredReport], StoredReport]]:
-    """Reserve a file for every `FORMAT=PATH`. Yields a function that writes them and returns the result to show.
+    """Reserve a file for every `FORMAT=PATH`; `-` is stdout.
 
-    Raises ReportFileError.
+    Yields a function that writes them and returns the result to show. Raises ReportFileError.
     """
     files: list[tuple[str, ReservedFile]] = []
     try:
         for text in requested:
             name, path = _parse(text)
-            files.append((name, reserve_file(path)))
+            if any(file.path == path for _, file in files):
+                raise ReportFileError(f"--report: {path} is given twice")
+            files.append((name, reserve_report(path)))
         yield lambda stored: _write_all(stored, files)
     except CannotWriteError as error:
         raise ReportFileError(f"--report: {error}") from None

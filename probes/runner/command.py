@@ -23,7 +23,7 @@ from probes.runner.usage import UsageError
 from reports.model import EXIT_INTERRUPTED, EXIT_USAGE, Finding, Report, Severity
 from reports.render.registry import FORMATS, get_renderer
 from reports.render.terminal_text import shorten
-from reports.store.writer import CannotWriteError, ReservedFile, reserve_file
+from reports.store.writer import CannotWriteError, ReservedFile, reserve_report, uses_stdout
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -131,6 +131,8 @@ def _finished(
     from probes.runner.runner import ProbeRun  # noqa: PLC0415 - late: wrong usage and --help don't need it
 
     run = ProbeRun(tool=tool, probe=probe, open_subject=open_subject, secrets=secrets, verbose=options.verbose)
+    if options.json and uses_stdout(options.reports):
+        raise UsageError("--json and a --report to stdout (-) exclude each other")
     with INTERRUPTS.raising():
         files = reserve_reports(options.reports)
     try:
@@ -205,14 +207,17 @@ def check_scenario(name: str | None) -> None:
 
 
 def reserve_reports(wanted: Sequence[str]) -> tuple[ReportFile, ...]:
-    """Reserve the file of every `FORMAT=PATH`. Raises UsageError, and leaves no files, if one can't be written."""
+    """Reserve the file of every `FORMAT=PATH`; `-` is stdout.
+
+    Raises UsageError, and leaves no files, if one can't be written.
+    """
     files: list[ReportFile] = []
     try:
         for text in wanted:
             format_name, path = parse_report(text)
-            if any(file.reserved.path == path.resolve() for file in files):
+            if any(file.reserved.path in (path, path.resolve()) for file in files):
                 raise UsageError(f"--report: {path} is given twice")  # noqa: TRY301 - the handler discards the files reserved so far
-            files.append(ReportFile(format_name, reserve_file(path)))
+            files.append(ReportFile(format_name, reserve_report(path)))
     except BaseException as error:  # an interrupt too
         for file in files:
             file.reserved.discard()

@@ -38,9 +38,19 @@ __all__ = [
 
 
 def show_result(
-    outcome: CommandResult, *, json: bool, verbose: bool, environment: Mapping[str, str], timelines: bool = False
+    outcome: CommandResult,
+    *,
+    json: bool,
+    verbose: bool,
+    environment: Mapping[str, str],
+    timelines: bool = False,
+    to_stderr: bool = False,
 ) -> None:
-    """Write the result to stdout. With `timelines` or `verbose`, include timelines and metrics."""
+    """Write the result to stdout. With `timelines` or `verbose`, include timelines and metrics.
+
+    With `to_stderr`, a report was written to stdout, and the page for people goes to stderr.
+    """
+    stream = sys.stderr if to_stderr else sys.stdout
     if json:
         from reports.render import json as as_json  # noqa: PLC0415 - imported only if used
 
@@ -51,12 +61,12 @@ def show_result(
         text = terminal.render(
             outcome.report,
             outcome.exit_code,
-            width=terminal_width(sys.stdout, environment),
-            colour=wants_colour(sys.stdout, environment),
+            width=terminal_width(stream, environment),
+            colour=wants_colour(stream, environment),
             verbose=verbose,
             timelines=timelines or verbose,
         )
-    write_text(sys.stdout, text)
+    write_text(stream, text)
 
 
 @contextmanager

@@ -8,10 +8,20 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reports.console import OutputError, write_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: The path of stdout in `--report FORMAT=-`.
+STDOUT = Path("-")
 
 
 class CannotWriteError(Exception):
@@ -24,10 +34,14 @@ class ReservedFile:
 
     path: Path
     draft: Path | None
-    """The draft that is renamed to `path`; None for a device or a pipe, which is written to directly."""
+    """The draft that is renamed to `path`; None for stdout, a device or a pipe, which are written to directly."""
+    is_stdout: bool = False
 
     def write(self, text: str) -> None:
         """Write the text. Raises CannotWriteError and leaves the old content of `path` unchanged."""
+        if self.is_stdout:
+            _write_to_stdout(text)
+            return
         try:
             if self.draft is None:
                 self.path.write_text(text, encoding="utf-8")
@@ -46,6 +60,23 @@ class ReservedFile:
         if self.draft is not None:
             with suppress(OSError):
                 self.draft.unlink(missing_ok=True)
+
+
+def reserve_report(path: Path) -> ReservedFile:
+    """Check that a report can be written at `path`, or to stdout for `-`. Raises CannotWriteError."""
+    return ReservedFile(path, None, is_stdout=True) if path == STDOUT else reserve_file(path)
+
+
+def uses_stdout(reports: Iterable[str]) -> bool:
+    """Return whether any of these `FORMAT=PATH` is written to stdout, so that the page for people must not be."""
+    return any(Path(text.partition("=")[2]) == STDOUT for text in reports)
+
+
+def _write_to_stdout(text: str) -> None:
+    try:
+        write_text(sys.stdout, text)
+    except OutputError as error:
+        raise CannotWriteError(str(error)) from None
 
 
 def reserve_file(path: Path) -> ReservedFile:

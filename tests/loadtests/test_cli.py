@@ -39,6 +39,7 @@ def called(*words: str) -> int:
         (["run", "conversation", *HERE, "--duration", "0"], "0 is too short"),
         (["run", "conversation", *HERE, "--budget", "p99(frist_audio) < 1s"], "did you mean first_audio?"),
         (["run", "conversation", *HERE, "--report", "htm=x"], "did you mean html?"),
+        (["run", "conversation", *HERE, "--report", "json=-", "--report", "html=-"], "- is given twice"),
         (["run", "conversation", *HERE, "--endpoint", "nativ"], "unknown endpoint 'nativ': did you mean native?"),
         (["run", "conversation", *HERE, "--door", "nativ"], "--endpoint: unknown endpoint 'nativ'"),
         (["run", "conversation", *HERE, "--watch", "bridge"], "is not NAME=PID"),
@@ -79,6 +80,17 @@ def test_a_report_is_written_of_a_target_that_is_not_there(tmp_path: Path, capsy
     assert called("run", "conversation", "--target", url, "--report", f"junit={tmp_path / 'j.xml'}") == 3
     assert "connection refused: nothing listens at this address" in capsys.readouterr().out
     assert "LOAD-TARGET-DOWN" in (tmp_path / "j.xml").read_text()
+
+
+def test_a_report_on_stdout_is_alone_there_and_the_page_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"ws://127.0.0.1:{listener.getsockname()[1]}"
+    assert called("run", "conversation", "--target", url, "--report", "json=-") == 3
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["exit_code"] == 3
+    assert "LOAD-TARGET-DOWN" in shown.err
+    assert called("run", "conversation", "--target", url, "--report", "html=-", "--json") == 2
+    assert "exclude each other" in json.loads(capsys.readouterr().out)["findings"][0]["title"]
 
 
 def test_the_list_names_every_scenario(capsys: pytest.CaptureFixture[str]) -> None:

@@ -87,6 +87,16 @@ def test_the_same_report_twice_is_wrong_usage(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_report_may_go_to_stdout_unless_the_result_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = command(tmp_path, access, simulate="invalid-key", reports=("json=-",))
+    assert json.loads(capsys.readouterr().out)["exit_code"] == outcome.exit_code == 1
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(UsageError, match="exclude each other"):
+        command(tmp_path, reports=("junit=-",), json=True)
+    with pytest.raises(UsageError, match="given twice"):
+        reserve_reports(("json=-", "html=-"))
+
+
 def test_a_path_may_hold_an_equals_sign() -> None:
     assert parse_report("json=a=b.json") == ("json", Path("a=b.json"))
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from reports.store.writer import CannotWriteError, reserve_file
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from reports.store.writer import CannotWriteError, reserve_file, reserve_report, uses_stdout
 
 
 def names(folder: Path) -> list[str]:
@@ -21,6 +18,19 @@ def test_the_file_stands_there_whole_and_nothing_else_is_left(tmp_path: Path) ->
     reserve_file(tmp_path / "report.json").write("{}\n")
     assert names(tmp_path) == ["report.json"]
     assert (tmp_path / "report.json").read_text() == "{}\n"
+
+
+def test_a_report_to_stdout_is_written_there_and_leaves_no_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    place = reserve_report(Path("-"))
+    place.write("{}\n")
+    place.discard()
+    assert capsys.readouterr().out == "{}\n"
+    assert names(tmp_path) == []
+    assert uses_stdout(["html=a.html", "json=-"])
+    assert not uses_stdout(["json=a-", "json"])
 
 
 def test_until_it_is_written_the_old_one_stands(tmp_path: Path) -> None:
