@@ -39,6 +39,10 @@ class Client:
     """Whether it opens a new session by itself where one is lost; it reports an error then."""
     silent: bool = False
     """Whether it tells an application of a lost session only when it next sends something, by an error."""
+    takes_text: bool = True
+    """Whether the user can type; where not, the turns in text are spoken ones."""
+    also: tuple[str, ...] = ()
+    """Other packages that its documentation installs beside it."""
     cannot: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Scenarios for which the library has no API, with what it lacks."""
 
@@ -92,6 +96,24 @@ _ALL = (
         package="pydantic-ai-slim[openai-realtime]",
         cannot=MappingProxyType(
             {"session_update": "a session keeps the instructions and tools that it was opened with"}
+        ),
+    ),
+    Client(
+        name="ag2",
+        title="AG2",
+        package="ag2[openai]",
+        also=("openai[realtime]",),
+        silent=True,
+        takes_text=False,
+        cannot=MappingProxyType(
+            {
+                "text_turn": "its live agent takes speech only",
+                "barge_in": "it tells an application of no interruption",
+                "session_update": "a session keeps the instructions that it was opened with",
+                **dict.fromkeys(
+                    ("refused_key", "refused_credit", "refused_model"), "it tells an application of no error"
+                ),
+            }
         ),
     ),
     Client(name="semantic_kernel", title="Semantic Kernel", package="semantic-kernel[realtime]"),

@@ -74,8 +74,8 @@ class DriverProcess:
             self._process.stdin.flush()
         return self._commands
 
-    def wait(self, kinds: Sequence[str], since: int, *, text: str = "", **fields: Any) -> Event:
-        """Wait for an event of one of these kinds, whose text contains `text`, from the index `since` on.
+    def wait(self, kinds: Sequence[str], since: int, *, texts: Sequence[str] = (), **fields: Any) -> Event:
+        """Wait for an event of one of these kinds, whose text contains one of `texts`, from the index `since` on.
 
         Raises AssertionError with all events if it does not come.
         """
@@ -84,12 +84,13 @@ class DriverProcess:
             while True:
                 for event in self.events[since:]:
                     fits = all(event.get(name) == value for name, value in fields.items())
-                    if event["event"] in kinds and text in event.get("text", "") and fits:
+                    if event["event"] in kinds and fits and _contains(event, texts):
                         return event
                 left = end - time.monotonic()
                 if left <= 0 or self._ended:
                     why = "the driver has ended" if self._ended else f"not within {WAIT_SECONDS:g} s"
-                    raise AssertionError(f"no {' or '.join(kinds)} {text!r}: {why}\n{self.account(since)}")
+                    wanted = " or ".join(map(repr, texts)) or "of any text"
+                    raise AssertionError(f"no {' or '.join(kinds)} {wanted}: {why}\n{self.account(since)}")
                 self._changed.wait(left)
 
     def account(self, since: int = 0) -> str:
@@ -108,3 +109,7 @@ class DriverProcess:
             if pipe is not None:
                 with suppress(BrokenPipeError):
                     pipe.close()
+
+
+def _contains(event: Event, texts: Sequence[str]) -> bool:
+    return not texts or any(text in event.get("text", "") for text in texts)

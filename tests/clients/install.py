@@ -79,7 +79,7 @@ class Environments:
                 shutil.copy(file, folder)  # ECMAScript modules find their packages beside themselves only
 
     def _install_python(self, client: Client, folder: Path) -> None:
-        what = [client.package] if self.newest else ["--requirement", str(client.requirements)]
+        what = [client.package, *client.also] if self.newest else ["--requirement", str(client.requirements)]
         if uv := find_uv():
             _run([uv, "venv", "--quiet", "--python", sys.executable, str(folder)])
             _run([uv, "pip", "install", "--quiet", "--python", str(folder), *what])
@@ -119,7 +119,7 @@ def find_node() -> Path:
 
 
 def _fingerprint(client: Client, *, newest: bool) -> str:
-    what = client.package.encode() if newest else client.requirements.read_bytes()
+    what = " ".join((client.package, *client.also)).encode() if newest else client.requirements.read_bytes()
     return hashlib.sha256(what + sys.version.encode()).hexdigest()
 
 
@@ -155,7 +155,7 @@ def pin(clients: Iterable[Client]) -> None:
             out = ["--output-file", str(client.requirements), "--upgrade", "--universal", "--python-version", "3.11"]
             source = subprocess.run(
                 [uv, "pip", "compile", "--quiet", "--no-annotate", "--no-header", "--no-emit-index-url", *out, "-"],
-                input=client.package, text=True, check=True, timeout=_INSTALL_SECONDS,
+                input="\n".join((client.package, *client.also)), text=True, check=True, timeout=_INSTALL_SECONDS,
             )  # fmt: skip
             source.check_returncode()
     manifest = msgspec.json.decode(PACKAGE_JSON.read_bytes())

@@ -7,9 +7,8 @@ heard. So a turn counts only if its own answer arrives, whole.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from itertools import count
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, Final
 
 from tests.clients.driver_process import CommandFailed
 from tests.clients.service import KEY, PACE
@@ -26,6 +25,7 @@ MODEL: Final = "gpt-realtime-2.1"
 #: What the simulator says to speech.
 _HEARD: Final = "seconds of speech"
 _QUESTION: Final = "What is the weather?"
+_TOOL_ANSWERED: Final = "The tool answered"
 _LONG: Final = "This is a long answer. " * 20
 _words = count(1)
 
@@ -55,27 +55,31 @@ class Call:
         """Return a word that no text of this run contains yet."""
         return f"zebra{next(_words)}"
 
-    def wait_for_turn(self, text: str, mark: int) -> Event:
-        """Wait for the end of the answer with this text."""
-        return self.driver.wait(("turn",), mark, text=text)
+    def begin_turn(self, text: str | None = None) -> int:
+        """Send a text, or speak: where there is none, or where the client takes none. Returns the command's number."""
+        if text is None or not self.client.takes_text:
+            return self.driver.send("speak", file=str(self.speech))
+        return self.driver.send("say", text=text)
+
+    def end_turn(self, number: int, mark: int, *answers: str) -> Event:
+        """Wait until the answer with one of these texts is over, and its command is."""
+        turn = self.driver.wait(("turn",), mark, texts=answers)
+        self.driver.wait(("answer",), mark, id=number)
+        return turn
 
     def text_turn(self) -> None:
         """Do a text turn."""
-        mark, word = self.mark(), self.new_word()
-        self.driver.call("say", text=f"Say {word}")
-        turn = self.wait_for_turn(word, mark)
-        assert turn["audio_bytes"] > 0, turn
-        self._nothing_failed(mark)
+        word = self.new_word()
+        self._turn(f"Say {word}", word if self.client.takes_text else _HEARD)
 
     def spoken_turn(self) -> None:
         """Do a spoken turn."""
-        mark = self.mark()
-        self.driver.call("speak", file=str(self.speech))
-        turn = self.wait_for_turn(_HEARD, mark)
-        assert turn["audio_bytes"] > 0, turn
-        self._nothing_failed(mark)
+        self._turn(None, _HEARD)
 
-    def _nothing_failed(self, mark: int) -> None:
+    def _turn(self, text: str | None, answer: str) -> None:
+        mark = self.mark()
+        turn = self.end_turn(self.begin_turn(text), mark, answer)
+        assert turn["audio_bytes"] > 0, turn
         failures = [event for kind in ("error", "ended") for event in self.since(mark, kind)]
         assert failures == [], self.driver.account(mark)
 
@@ -102,13 +106,12 @@ def barge_in(call: Call) -> None:
     call.open()
     call.service.inject(f"say:text={_LONG}", "pace:times=0.5")
     mark = call.mark()
-    call.driver.call("say", text="Tell me a story")
+    call.begin_turn("Tell me a story")
     call.driver.wait(("output",), mark)
-    number = call.driver.send("speak", file=str(call.speech))
+    number = call.begin_turn()
     call.driver.wait(("interrupted",), mark)
     call.service.inject("say:text=You interrupted me", f"pace:times={PACE}")
-    call.wait_for_turn("You interrupted me", mark)
-    call.driver.wait(("answer",), mark, id=number)
+    call.end_turn(number, mark, "You interrupted me")
     call.service.inject("say:text=")
     call.text_turn()
 
@@ -118,9 +121,9 @@ def tool_call(call: Call) -> None:
     call.open()
     call.service.inject("reply:how=function")
     mark = call.mark()
-    call.driver.call("say", text=_QUESTION)
+    number = call.begin_turn(_QUESTION)
     call.driver.wait(("tool",), mark)
-    call.wait_for_turn("The tool answered", mark)
+    call.end_turn(number, mark, _TOOL_ANSWERED)
 
 
 def session_update(call: Call) -> None:
@@ -162,7 +165,7 @@ def _is_refused(call: Call, code: str, model: str = MODEL) -> None:
     except CommandFailed as failure:
         told = str(failure)
     if code not in told:
-        call.driver.wait(("error", "ended"), mark, text=code)
+        call.driver.wait(("error", "ended"), mark, texts=[code])
     call.driver.call("close")
     call.service.reset()
     call.open()
@@ -174,56 +177,61 @@ def _is_refused(call: Call, code: str, model: str = MODEL) -> None:
 
 def cut_before_the_answer(call: Call) -> None:
     """The session is lost when an answer was asked for and has not begun."""
-    _cut(call, "drop:at=create", _Act.TEXT, answered=True)
+    _cut_text_turn(call, "drop:at=create" if call.client.takes_text else "drop:at=committed")
 
 
 def cut_behind_response_created(call: Call) -> None:
     """The session is lost behind `response.created`."""
-    _cut(call, "drop:at=response", _Act.TEXT, answered=True)
+    _cut_text_turn(call, "drop:at=response")
 
 
 def cut_in_mid_audio(call: Call) -> None:
-    """The session is lost while an answer is spoken."""
-    _cut(call, "drop:at=audio,nth=3", _Act.TEXT)
+    """The session is lost while an answer is spoken. What was heard is not said again."""
+    _cut(call, "drop:at=audio,nth=3", "Tell me a story")
 
 
 def cut_in_mid_tool_call(call: Call) -> None:
-    """The session is lost in the middle of a tool call's arguments."""
-    _cut(call, "drop:at=arguments", _Act.TOOL)
+    """The session is lost in the middle of a tool call's arguments. The answer may call the tool again, or not."""
+    call.open()
+    call.text_turn()
+    call.service.inject("reply:how=function")
+    _lose(call, "drop:at=arguments", _QUESTION, _TOOL_ANSWERED, _QUESTION, _HEARD)
 
 
 def cut_behind_response_done(call: Call) -> None:
     """The session is lost behind `response.done`: nothing is owed."""
-    _cut(call, "drop:at=done", _Act.TEXT, answered=True)
+    _cut_text_turn(call, "drop:at=done")
 
 
 def cut_while_the_user_speaks(call: Call) -> None:
     """The session is lost in the middle of the user's sentence."""
-    _cut(call, "drop:at=speech", _Act.SPEECH, answered=True)
+    _cut(call, "drop:at=speech", None, _HEARD)
 
 
-class _Act(Enum):
-    """What the user does when the session is lost."""
-
-    TEXT = "a text"
-    TOOL = "a text that makes the service call the tool"
-    SPEECH = "speech"
+def _cut_text_turn(call: Call, fault: str) -> None:
+    word = call.new_word()
+    _cut(call, fault, f"Say {word}", word if call.client.takes_text else _HEARD)
 
 
-def _cut(call: Call, fault: str, act: _Act, *, answered: bool = False) -> None:
-    """Lose the session, then do a text turn and a spoken one; `answered` says that the lost turn gets its answer."""
+def _cut(call: Call, fault: str, text: str | None, *answers: str) -> None:
     call.open()
     call.text_turn()
+    _lose(call, fault, text, *answers)
+
+
+def _lose(call: Call, fault: str, text: str | None, *answers: str) -> None:
+    """Lose the session in a turn, which gets one of these answers; then do a text turn and a spoken one."""
     call.service.inject(fault)
     mark = call.mark()
-    number, text = _begin(call, act)
+    number = call.begin_turn(text)
     if call.service.is_bridge:
-        call.wait_for_turn(text if answered else "", mark)
-        call.driver.wait(("answer",), mark, id=number)
+        call.end_turn(number, mark, *answers)
         assert call.since(mark, "ended") == [], call.driver.account(mark)
     else:
         _notice_loss(call, mark)
         call.driver.wait(("answer", "failure"), mark, id=number)
+        if call.client.reconnects and not answers:
+            call.end_turn(number, mark)
         if not call.client.reconnects:
             call.driver.call("close")
             call.open()
@@ -236,24 +244,10 @@ def _notice_loss(call: Call, mark: int) -> None:
     """Wait until a client that speaks to the service itself tells its application that the session was lost."""
     call.service.wait_until(lambda: call.service.sessions()[0]["closed"], "the session ends")
     if call.client.silent:
-        call.driver.send("say", text="Are you there?")
-    told_by_error = call.client.silent or call.client.reconnects
-    call.driver.wait(("error" if told_by_error else "ended",), mark)
-
-
-def _begin(call: Call, act: _Act) -> tuple[int, str]:
-    """Begin the turn that is cut; return the number of its command, and the text that its answer would contain."""
-    match act:
-        case _Act.TEXT:
-            word = call.new_word()
-            return call.driver.send("say", text=f"Say {word}"), word
-        case _Act.TOOL:
-            call.service.inject("reply:how=function")
-            return call.driver.send("say", text=_QUESTION), ""
-        case _Act.SPEECH:
-            return call.driver.send("speak", file=str(call.speech)), _HEARD
-        case _:
-            assert_never(act)
+        call.begin_turn("Are you there?")
+        call.driver.wait(("error", "failure"), mark)
+    else:
+        call.driver.wait(("error" if call.client.reconnects else "ended",), mark)
 
 
 SCENARIOS: Final[Mapping[str, Callable[[Call], None]]] = {

@@ -94,7 +94,8 @@ class Service:
         return [one for one in found if not (live and one["closed"])]
 
     def inject(self, *faults: str) -> None:
-        """Apply faults to the session that runs."""
+        """Apply faults to the session that runs, or that is about to."""
+        self.wait_until(lambda: self.sessions(live=True), "a session runs")
         for session in self.sessions(live=True):
             with suppress(httpx.HTTPStatusError):  # it has ended meanwhile
                 self.post("scenario", scenario="good", session=session["session_id"], faults=faults)
