@@ -31,6 +31,7 @@ def load(name: str) -> Any:
         ("vendor.github-workflows", "docs/ci/deploy-gate.yml"),
         ("vendor.github-workflows", ".github/workflows/ci.yml"),
         ("vendor.github-workflows", ".github/workflows/nightly.yml"),
+        ("vendor.github-workflows", ".github/workflows/clients.yml"),
         ("vendor.dependabot", ".github/dependabot.yml"),
         ("vendor.gitlab-ci", "docs/ci/gitlab-ci.yml"),
     ],

@@ -94,9 +94,7 @@ _ALL = (
         name="pydantic_ai",
         title="Pydantic AI",
         package="pydantic-ai-slim[openai-realtime]",
-        cannot=MappingProxyType(
-            {"session_update": "a session keeps the instructions and tools that it was opened with"}
-        ),
+        cannot=MappingProxyType({"session_update": "a session keeps the instructions that it was opened with"}),
     ),
     Client(
         name="ag2",

@@ -1,4 +1,4 @@
-"""Services and drivers for the tests of clients. Both are expensive to start, so the tests of one worker share them."""
+"""Services and drivers for the tests of clients. Both are expensive to start, so the tests of one client share them."""
 
 from __future__ import annotations
 
@@ -9,19 +9,24 @@ import pytest
 from tests.clients.catalog import CLIENTS
 from tests.clients.scenarios import Call
 from tests.clients.shared import Shared
+from tests.process_state import ProcessState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 @pytest.fixture
-def process_state_is_restored() -> None:
-    """Let drivers live on: a test may start one for the tests that follow."""
+def process_state_is_restored(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let the driver that a test of a client starts live on, for the tests that follow. Other tests leave nothing."""
+    before = ProcessState.capture()
+    yield
+    changes = [] if request.node.get_closest_marker("clients") else before.restore()
+    assert not changes, f"left behind: {'; '.join(changes)}"
 
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
-    """Share services and drivers among the tests of a worker."""
+    """Share services and drivers among the tests of one client."""
     made = Shared(tmp_path_factory.mktemp("clients"))
     yield made
     made.close()

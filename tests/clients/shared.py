@@ -1,4 +1,4 @@
-"""What the tests of one worker share, since it is expensive to start: the services, the drivers, the speech."""
+"""What the tests of a client share, since it is expensive to start: the services, the drivers, the speech."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SPEECH_SECONDS: Final = 0.7
 
 
 class Shared:
-    """The services and drivers of this worker, each started when it is first asked for."""
+    """The services and drivers of this process, each started when it is first asked for."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -47,7 +47,7 @@ class Shared:
         return found
 
     def authority(self) -> Authority:
-        """Return the certificate authority of this worker."""
+        """Return the certificate authority of this process."""
         if self._authority is None:
             self._authority = make_authority(self._folder)
         return self._authority
