@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from loadtests.cli_options import DEPLOY, USERS, completing, scenario_names, with_target_options
+from reports.cli_common import CommandGroup
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,18 +30,10 @@ _ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(s
 _PLOTS_HINT = "Plots show when it started: add --report html=load.html\n"
 
 
-@click.group(
-    context_settings={"help_option_names": ["-h", "--help"]},
-    invoke_without_command=True,
-    subcommand_metavar="COMMAND [ARGS]...",
-)
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="sherpa-realtime", prog_name=NAME, message="%(prog)s %(version)s")
-@click.pass_context
-def cli(context: click.Context) -> None:
+def cli() -> None:
     """Load-test a voice bridge with many callers and disrupted connections, and check budgets."""
-    if context.invoked_subcommand is None:
-        click.echo(context.get_help(), err=True)
-        context.exit(2)
 
 
 @cli.command("list")

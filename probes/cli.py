@@ -19,6 +19,7 @@ import click
 from probes import cli_offline, cli_online
 from probes.cli_options import PROGRAM
 from probes.runner.interrupts import INTERRUPTS
+from reports.cli_common import CommandGroup
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,11 +40,7 @@ def _short_help(command: click.Command) -> str:
     return " ".join((command.help or "").partition("\n\n")[0].split())
 
 
-@click.group(
-    context_settings={"help_option_names": ["-h", "--help"]},
-    invoke_without_command=True,
-    subcommand_metavar="COMMAND [ARGS]...",
-)
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--version",
     is_flag=True,
@@ -52,12 +49,8 @@ def _short_help(command: click.Command) -> str:
     callback=_show_version,
     help="Show the version and exit.",
 )
-@click.pass_context
-def cli(context: click.Context) -> None:
+def cli() -> None:
     """Find out why a voice assistant on the OpenAI Realtime API doesn't work, before your users do."""
-    if context.invoked_subcommand is None:
-        click.echo(context.get_help(), err=True)
-        context.exit(2)
 
 
 for _command in (*cli_online.COMMANDS, *cli_offline.COMMANDS):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from bridge.simulation.cli import simulate
+from reports.cli_common import CommandGroup, show_usage_error
 
 if TYPE_CHECKING:
     import socket
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from bridge.server.config.settings import BridgeSettings
     from bridge.server.process.worker import UpstreamFactory
 
+NAME = "sherpa-bridge"
 #: Options of the upstream, with their names in `bridge.config.resolve.Flags`.
 _UPSTREAM = {
     "upstream": "base_url",
@@ -29,8 +31,8 @@ _UPSTREAM = {
 }
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="sherpa-realtime", prog_name="sherpa-bridge", message="%(prog)s %(version)s")
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="sherpa-realtime", prog_name=NAME, message="%(prog)s %(version)s")
 def cli() -> None:
     """Connect voice clients to the OpenAI Realtime API, without losing audio or hiding errors."""
 
@@ -60,7 +62,11 @@ _OPTIONS = (
     click.option("--allow-anonymous", is_flag=True, default=None, help="Require no token beyond loopback."),
     click.option("--api-key-env", metavar="NAME", help="Environment variable with the API key."),
     click.option("--api-key-file", metavar="FILE", help="File with the API key."),
-    click.option("--log-format", type=click.Choice(["json", "console"]), help="[default: json, console on a terminal]"),
+    click.option(
+        "--log-format",
+        type=click.Choice(["json", "console"]),
+        help="json on stdout, console on stderr.  [default: json, console on a terminal]",
+    ),
     click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="[default: info]"),
     click.option("--config", type=click.Path(path_type=Path), help="Settings file to use instead of sherpa.toml."),
     click.option(
@@ -206,7 +212,7 @@ def _serve(settings: BridgeSettings, open_upstream: UpstreamFactory) -> None:
 
     raise_file_limit()
     listening = _listening(settings)
-    log = make_log(settings, terminal=sys.stderr.isatty())
+    log = make_log(settings, terminal=sys.stdout is not None and sys.stdout.isatty())
 
     def ready() -> None:
         for line in banner_lines(settings, listening.getsockname()[1]):
@@ -244,6 +250,11 @@ class _SettingsError(click.ClickException):
 
     exit_code = 2
 
+    def __init__(self, message: str) -> None:
+        """Keep the command that was called, for the message."""
+        super().__init__(message)
+        self.ctx = click.get_current_context(silent=True)
+
 
 def _fail(*lines: str) -> NoReturn:
     """Exit with code 2 and these errors. The probes' option --base-url is named --upstream here."""
@@ -254,12 +265,12 @@ def _fail(*lines: str) -> NoReturn:
 def main() -> None:
     """Run the command. Exits with 2 for wrong usage or settings, and with 130 after Ctrl-C."""
     try:
-        cli.main(standalone_mode=False)
+        code = cli.main(prog_name=NAME, standalone_mode=False)
     except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        code = show_usage_error(error, NAME)
     except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
+        code = 130
     except BrokenPipeError:
         sys.stderr.close()
-        sys.exit(0)
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from reports.cli_common import CommandGroup, show_usage_error
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -15,11 +17,12 @@ if TYPE_CHECKING:
     from bridge.simulator.faults.base import Fault
     from bridge.simulator.settings import Settings
 
+NAME = "sherpa-sim"
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="sherpa-realtime", prog_name="sherpa-sim", message="%(prog)s %(version)s")
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="sherpa-realtime", prog_name=NAME, message="%(prog)s %(version)s")
 def cli() -> None:
     """Run a simulator of the OpenAI Realtime API, with faults on demand. It needs no API key and no network."""
 
@@ -247,24 +250,24 @@ def _suggestion(name: str, known: object) -> str:
 
 
 def _usage(message: str) -> NoReturn:
-    raise click.UsageError(message)
+    raise click.UsageError(message, click.get_current_context(silent=True))
 
 
 def main() -> None:
     """Run the command. Exits with 2 for wrong usage and with 130 after an interrupt."""
     try:
-        cli.main(standalone_mode=False)
+        code = cli.main(prog_name=NAME, standalone_mode=False)
     except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        code = show_usage_error(error, NAME)
     except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
+        code = 130
     except BrokenPipeError:
         sys.stderr.close()
-        sys.exit(0)
+        code = 0
     except OSError as error:  # stdout cannot be written: /dev/full, or a closed stream
         from reports.console import discard_output, output_error, print_error
 
-        print_error("sherpa-sim", str(output_error(error)), "")
+        print_error(NAME, str(output_error(error)), "")
         discard_output(sys.stdout)
-        sys.exit(3)
+        code = 3
+    sys.exit(code if isinstance(code, int) else 0)

@@ -168,7 +168,7 @@ def _command(module: str, log: Path, *words: str, **variables: str) -> Iterator[
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-c", code, *words],
-            stderr=out, cwd=log.parent, env=inherited | variables, start_new_session=True,
+            stdout=out, stderr=out, cwd=log.parent, env=inherited | variables, start_new_session=True,
         )  # fmt: skip
     try:
         yield _printed_url(process, log)

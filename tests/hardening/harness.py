@@ -191,6 +191,7 @@ def bridge_process(folder: Path, *words: str, **environment: str) -> Iterator[Br
     with log.open("wb") as out:
         process = subprocess.Popen(
             [*PROGRAM, "serve", "--port", "0", *words],
+            stdout=out,
             stderr=out,
             cwd=folder,
             env=inherited | environment,

@@ -49,7 +49,7 @@ def called(*words: str) -> int:
         (["suite", *HERE, "convrsation"], "did you mean conversation?"),
         (["suite", *HERE, "deploy"], "deploy needs a command that redeploys the target"),
         (["suite"], "no target: pass --target URL or --simulate"),
-        (["fly"], "No such command 'fly'"),
+        (["fly"], "unknown command 'fly'; use one of: capacity, list, run, suite"),
     ],
 )  # fmt: skip
 def test_wrong_usage_is_one_plain_line_and_what_to_type(

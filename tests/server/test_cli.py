@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -63,14 +64,16 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 def serving(*words: str, folder: Path, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run `serve` as a process and give its address; it must have ended when the block does."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "SHERPA_"))}
-    process = subprocess.Popen(
-        [*PROGRAM, "serve", "--port", "0", *words],
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=folder,
-        env=inherited | environment,
-        start_new_session=True,
-    )
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            [*PROGRAM, "serve", "--port", "0", *words],
+            stdout=log,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=folder,
+            env=inherited | environment,
+            start_new_session=True,
+        )
     assert process.stderr is not None
     try:
         first = process.stderr.readline()
@@ -138,8 +141,9 @@ def test_serve_has_the_documented_options() -> None:
 def test_errors_are_printed_and_exit_2(run: Any, command: str, words: tuple[str, ...], message: str) -> None:
     code, out, err = run(command, *words, KEY="sk-proj-abcdefghijklmnopqrstuvwxyz0123")
     assert (code, out) == (2, "")
-    assert message in err
+    assert message in " ".join(err.split())
     assert "Traceback" not in err
+    assert err.startswith(f"sherpa-bridge {command}: ")
 
 
 def test_all_errors_are_printed_at_once(run: Any) -> None:
@@ -189,6 +193,27 @@ def test_ctrl_c_exits_130_and_sigterm_0(tmp_path: Path, number: int, code: int, 
         until(lambda: httpx.get(f"http://{address}/healthz", timeout=60).status_code == 200)
         process.send_signal(number)
         assert process.wait(60) == code
+
+
+def test_logs_go_to_stdout_as_json_so_that_a_program_can_read_them_and_the_banner_does_not(tmp_path: Path) -> None:
+    with serving("--simulate", folder=tmp_path) as (process, address):
+        until(lambda: httpx.get(f"http://{address}/healthz", timeout=60).status_code == 200)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+        rest = process.stderr.read() if process.stderr else ""
+    assert "try it" in rest
+    assert "{" not in rest
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert [json.loads(line)["event"] for line in lines] == ["bridge.draining"]
+
+
+def test_logs_as_text_go_to_stderr(tmp_path: Path) -> None:
+    with serving("--simulate", "--log-format", "console", folder=tmp_path) as (process, address):
+        until(lambda: httpx.get(f"http://{address}/healthz", timeout=60).status_code == 200)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+        assert "Draining" in (process.stderr.read() if process.stderr else "")
+    assert (tmp_path / "log").read_text() == ""
 
 
 @pytest.mark.slow

@@ -147,7 +147,7 @@ def test_a_port_in_use_is_reported_with_exit_2() -> None:
     with serving() as (port, _):
         again = subprocess.run([COMMAND, "serve", "--port", str(port)], capture_output=True, text=True, check=False)
     assert again.returncode == 2
-    assert f"can't listen on 127.0.0.1 port {port}: address already in use; stop" in again.stderr
+    assert f"can't listen on 127.0.0.1 port {port}: address already in use; stop" in " ".join(again.stderr.split())
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -118,6 +119,7 @@ async def _report_to_parent(bridge: Bridge, snapshots: WorkerSnapshots, parent_p
 
 
 def make_log(settings: BridgeSettings, *, terminal: bool) -> Log:
-    """Return the log that the settings describe."""
+    """Return the log that the settings describe: JSON on stdout, for programs that read it, and text on stderr."""
     log_format = settings.log_format or (LogFormat.CONSOLE if terminal else LogFormat.JSON)
-    return Log(log_format=log_format, level=settings.log_level, secrets=configured_secrets(settings))
+    stream = sys.stdout if log_format is LogFormat.JSON else sys.stderr
+    return Log(stream, log_format=log_format, level=settings.log_level, secrets=configured_secrets(settings))

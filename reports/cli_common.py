@@ -1,0 +1,73 @@
+"""What all commands share: a hint at a mistyped or misplaced command, and one form for wrong usage.
+
+The form is that of `reports.console.print_error`: the command and what is wrong with it, then the command to type.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: The subcommands of each command, so that one can refer to another without importing it.
+COMMANDS: Mapping[str, tuple[str, ...]] = {
+    "sherpa-probe": ("access", "bridge", "config", "events", "explain", "lint", "models", "smoke", "watch"),
+    "sherpa-bridge": ("check-config", "serve", "simulate", "ticket"),
+    "sherpa-load": ("capacity", "list", "run", "suite"),
+    "sherpa-report": ("compare", "render"),
+    "sherpa-sim": ("list", "serve"),
+}
+
+
+class CommandGroup(click.Group):
+    """A command with subcommands. Without one it shows its help; for an unknown one it suggests what was meant."""
+
+    def __init__(self, *args: object, **attributes: object) -> None:
+        """Take what `click.Group` takes."""
+        attributes.setdefault("invoke_without_command", True)
+        attributes.setdefault("subcommand_metavar", "COMMAND [ARGS]...")
+        super().__init__(*args, **attributes)  # type: ignore[arg-type] # passed on as it came
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the subcommand. Without one, show the help on stderr and exit with 2."""
+        result = super().invoke(ctx)
+        if ctx.invoked_subcommand is None:
+            click.echo(ctx.get_help(), err=True)
+            ctx.exit(2)
+        return result
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the subcommand. Raises click.UsageError, with a suggestion, if there is none of this name."""
+        name = args[0]
+        if not ctx.resilient_parsing and not name.startswith("-") and self.get_command(ctx, name) is None:
+            raise click.UsageError(unknown_command(name, ctx.command_path, self.list_commands(ctx)), ctx)
+        return super().resolve_command(ctx, args)
+
+
+def unknown_command(name: str, tool: str, known: list[str]) -> str:
+    """Return the message about an unknown subcommand: whose it is, what it is close to, or which ones there are."""
+    owner = next((other for other, names in COMMANDS.items() if name in names and other != tool), None)
+    if owner is not None:
+        return f"unknown command '{name}': that is {owner} {name}"
+    from difflib import get_close_matches  # late: only a mistake pays for it
+
+    near = get_close_matches(name, known, n=1, cutoff=0.5)
+    if near:
+        return f"unknown command '{name}': did you mean {near[0]}?"
+    return f"unknown command '{name}'; use one of: {', '.join(known)}"
+
+
+def show_usage_error(error: click.ClickException, tool: str) -> int:
+    """Print what is wrong and where the help is, on stderr, and return the exit code."""
+    from reports.console import print_error  # late: it costs more than a page of help may take
+
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else tool
+    print_error(path, error.format_message(), f"{path} --help", os.environ)
+    return error.exit_code
