@@ -62,7 +62,8 @@ def session_created(data: SessionData, event: SessionCreated) -> None:
     generation.session_id, generation.model, generation.dialect = event.session_id, event.model, event.dialect
     if event.expires_at is not None and event.expires_at > data.now:  # an end in the past is a wrong clock
         generation.expires_at, generation.expires_at_text = event.expires_at, event.expires_at_text
-    data.log("session.created", model=event.model, dialect=event.dialect)
+    kind = data.session_options.get("kind", "conversation")
+    data.log("session.created", kind=kind, model=event.model, dialect=event.dialect)
     data.emit(Configure(generation.number, data.session_options, data.updates.effective))
 
 

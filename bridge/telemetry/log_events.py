@@ -1,7 +1,7 @@
 """The log line of each event of the core, and the metrics that it updates: two tables, one row per event.
 
-Operators search for the exact text of three lines (`session.created`, `session.ready`, `session.buffered`). Do not
-change it.
+Operators search for the exact text of three lines (`session.created` of a transcription, `session.ready`,
+`session.buffered`). Do not change it.
 """
 
 from __future__ import annotations
@@ -32,10 +32,12 @@ class LogMessage:
 
 #: Written after `session.ready` if speech came before the session was ready.
 BUFFERED_MESSAGE = "Processing buffered audio chunks"
+#: Of `session.created`, where the session only transcribes.
+TRANSCRIPTION_CREATED_MESSAGE = "Transcription session CREATED for client"
 
 LOG_MESSAGES: Mapping[str, LogMessage] = {
     "upstream.opening": LogMessage("info", "Opening an OpenAI session for client"),
-    "session.created": LogMessage("info", "Transcription session CREATED for client"),
+    "session.created": LogMessage("info", "OpenAI session CREATED for client"),
     "session.ready": LogMessage("info", "Setting OpenAI session ready state to TRUE"),
     "session.reconnected": LogMessage("info", "Reconnected to OpenAI with a new session"),
     "session.lost": LogMessage("warning", "The OpenAI session was lost"),
@@ -62,7 +64,9 @@ def write_log_event(log: Log, client_id: str, event: LogEvent) -> None:
     """Write the line of an event, and the line about buffered speech if there was some."""
     line = LOG_MESSAGES.get(event.name, LogMessage("info", event.name))
     fields = {name: value for name, value in event.fields.items() if value is not None}
-    log.write(line.level, event.name, line.message, clientId=client_id, **fields)
+    is_transcription = event.name == "session.created" and event.fields.get("kind") == "transcription"
+    message = TRANSCRIPTION_CREATED_MESSAGE if is_transcription else line.message
+    log.write(line.level, event.name, message, clientId=client_id, **fields)
     if event.name == "session.ready" and event.fields.get("bufferedChunks"):
         log.write("info", "session.buffered", BUFFERED_MESSAGE, clientId=client_id, **fields)
 

@@ -258,21 +258,31 @@ async def test_an_empty_bridge_is_drained_at_once() -> None:
 # The log
 
 
-async def test_the_documented_lines_are_in_the_log(autojump_clock: trio.testing.MockClock) -> None:
+@pytest.mark.parametrize(
+    ("kind", "created"),
+    [
+        ("conversation", "OpenAI session CREATED for client"),
+        ("transcription", "Transcription session CREATED for client"),
+    ],
+)
+async def test_the_documented_lines_are_in_the_log(
+    kind: str, created: str, autojump_clock: trio.testing.MockClock
+) -> None:
     async with running_bridge() as bridge:
         client = await bridge.connect()
         client_id = (await client.receive_until("connected"))["clientId"]
         await client.link.send_binary(SPEECH)
-        await client.send("create_session")
+        await client.link.send_text(json.dumps({"type": "create_session", "kind": kind}))
         await client.receive_until("session_ready")
         await client.link.close()
         messages = [line["message"] for line in bridge.log_lines() if line.get("clientId") == client_id]
         expected = [
-            "Transcription session CREATED for client",
+            created,
             "Setting OpenAI session ready state to TRUE",
             "Processing buffered audio chunks",
         ]
         assert [message for message in messages if message in expected] == expected
+        assert len([message for message in messages if "CREATED" in message]) == 1
         assert all((line["category"], line["source"]) == ("realtime", "openai") for line in bridge.log_lines())
 
 
