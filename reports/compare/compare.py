@@ -6,12 +6,13 @@ its probe checked it again: a skipped check, or a probe that did not run, proves
 
 from __future__ import annotations
 
-import math
+import re
 from collections import defaultdict
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from reports.compare.change_kinds import BETTER_CHANGES, WORSE_CHANGES, ChangeKind
+from reports.compare.metrics import TOLERANCE, MetricChange, metric_changes
 from reports.model import EXIT_INTERRUPTED, EXIT_USAGE, Finding, Report, Severity
 from reports.render.wording import PROBLEM_SEVERITIES, verdict_word
 
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 
     from reports.store.reader import StoredReport
 
-#: How much a metric may change and still count as the same, as a share.
-TOLERANCE = 0.2
+#: A finding about the run itself: it says that what was measured says little about the target.
+_DOUBTFUL_CODES = frozenset({"LOAD-GENERATOR-LATE"})
+_LOOPBACK_PORT = re.compile(r"(127\.0\.0\.1|localhost|\[::1\]):\d+")
 
 #: How bad each severity is. Skipped is neither better nor worse than passed.
 _RANK: Mapping[Severity, int] = {
@@ -32,83 +34,6 @@ _RANK: Mapping[Severity, int] = {
     Severity.ERROR: 2,
     Severity.FAIL: 3,
 }
-
-
-class ChangeKind(StrEnum):
-    """How a problem or a metric changed."""
-
-    NEW = "new"
-    WORSE = "worse"
-    BETTER = "better"
-    GONE = "gone"
-    UNSEEN = "unseen"
-    """It was there before and was not checked again."""
-    MOVED = "moved"
-    """A metric for which neither direction is better."""
-
-
-#: Changes that make the second run worse, or better.
-WORSE_CHANGES, BETTER_CHANGES = (
-    frozenset({ChangeKind.NEW, ChangeKind.WORSE}),
-    frozenset({ChangeKind.GONE, ChangeKind.BETTER}),
-)
-
-
-class Direction(StrEnum):
-    """Which values of a metric are better; NEITHER is shown without a verdict."""
-
-    LOWER = "lower"
-    HIGHER = "higher"
-    NEITHER = "neither"
-
-
-@dataclass(frozen=True, slots=True)
-class MetricRule:
-    """How to judge a metric."""
-
-    direction: Direction
-    floor: float = 0.0
-    """Smaller changes are noise, in the metric's unit."""
-
-
-#: A word or several consecutive words of a metric's name -> how to judge it. The first match counts.
-METRIC_RULES: tuple[tuple[str, MetricRule], ...] = (
-    ("success", MetricRule(Direction.HIGHER)),
-    ("per_second", MetricRule(Direction.HIGHER)),
-    ("lost", MetricRule(Direction.LOWER)),
-    ("dropped", MetricRule(Direction.LOWER)),
-    ("repeated", MetricRule(Direction.LOWER)),
-    ("reordered", MetricRule(Direction.LOWER)),
-    ("gap", MetricRule(Direction.LOWER)),
-    ("gaps", MetricRule(Direction.LOWER)),
-    ("late", MetricRule(Direction.LOWER)),
-    ("upstream_errors", MetricRule(Direction.NEITHER)),
-    ("errors", MetricRule(Direction.LOWER)),
-    ("failed", MetricRule(Direction.LOWER)),
-    ("failures", MetricRule(Direction.LOWER)),
-    ("violations", MetricRule(Direction.LOWER)),
-    ("reconnects", MetricRule(Direction.LOWER)),
-    ("retries", MetricRule(Direction.LOWER)),
-    ("left_days", MetricRule(Direction.HIGHER)),
-    ("unanswered", MetricRule(Direction.LOWER)),
-    ("unfinished", MetricRule(Direction.NEITHER)),
-    ("stranded", MetricRule(Direction.LOWER)),
-    ("endings_without_error", MetricRule(Direction.LOWER)),
-    ("sessions_left", MetricRule(Direction.LOWER)),
-    ("grown_bytes", MetricRule(Direction.LOWER, floor=1e6)),
-    ("unclean", MetricRule(Direction.LOWER)),
-    ("stale", MetricRule(Direction.LOWER)),
-    ("dials", MetricRule(Direction.LOWER)),
-    ("turns", MetricRule(Direction.HIGHER)),
-    ("capacity_callers", MetricRule(Direction.HIGHER)),
-    # Amounts and times of speech, not durations.
-    ("spoken", MetricRule(Direction.NEITHER)),
-    ("sent", MetricRule(Direction.NEITHER)),
-    ("heard", MetricRule(Direction.NEITHER)),
-    ("timestamp", MetricRule(Direction.NEITHER)),
-    ("seconds", MetricRule(Direction.LOWER, floor=0.01)),
-    ("ms", MetricRule(Direction.LOWER, floor=10)),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,17 +52,6 @@ class FindingChange:
     """None if it is not there."""
     count_before: int
     count_after: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricChange:
-    """A metric that changed by more than the tolerance."""
-
-    change: ChangeKind
-    name: str
-    before: float | None
-    after: float | None
-    """None if it was not measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,11 +93,12 @@ _ORDER = list(ChangeKind)
 
 def compare(before: StoredReport, after: StoredReport, *, tolerance: float = TOLERANCE) -> Comparison:
     """Compare two runs. `tolerance` is how much a metric may change, as a share of its old value: 0.2 is 20 %."""
-    old, new = _by_key(before.report.findings), _by_key(after.report.findings)
+    old, new = (_by_key(_about_the_target(run.report.findings)) for run in (before, after))
+    doubtful = {probe for run in (before, after) for probe in _probes_in_doubt(run.report)}
     changed = [
         _finding_change(key, old.get(key, []), new.get(key, []), after.report) for key in dict.fromkeys([*new, *old])
     ]
-    moved = _metric_changes(before.report, after.report, tolerance)
+    moved = metric_changes(before.report, after.report, tolerance, [_metric_prefix(one) for one in sorted(doubtful)])
     return Comparison(
         before=before,
         after=after,
@@ -253,44 +168,34 @@ def _was_checked_again(key: _Key, after: Report) -> bool:
     return any(finding.check == check and finding.severity is not Severity.SKIPPED for finding in mine)
 
 
-def _metric_changes(before: Report, after: Report, tolerance: float) -> list[MetricChange]:
-    old, new = ({metric.name: metric.value for metric in run.metrics} for run in (before, after))
-    changes = []
-    for name in dict.fromkeys([*old, *new]):
-        was, now = old.get(name), new.get(name)
-        if was is None or now is None:
-            if was is not None:
-                changes.append(MetricChange(change=ChangeKind.UNSEEN, name=name, before=was, after=None))
-            continue
-        change = compare_metric(name, was, now, tolerance)
-        if change is not None:
-            changes.append(MetricChange(change=change, name=name, before=was, after=now))
-    return changes
+def _about_the_target(findings: Iterable[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.code not in _DOUBTFUL_CODES]
 
 
-def compare_metric(name: str, was: float, now: float, tolerance: float) -> ChangeKind | None:
-    """Judge one metric; None if it changed within the tolerance or is not a number."""
-    rule = metric_rule(name)
-    move = now - was
-    if not math.isfinite(move) or abs(move) <= max(rule.floor, tolerance * abs(was)):
-        return None
-    if rule.direction is Direction.NEITHER:
-        return ChangeKind.MOVED
-    return ChangeKind.BETTER if (move < 0) == (rule.direction is Direction.LOWER) else ChangeKind.WORSE
+def _probes_in_doubt(report: Report) -> set[str]:
+    """Return the probes whose run measured itself."""
+    return {finding.probe for finding in report.findings if finding.code in _DOUBTFUL_CODES}
 
 
-def metric_rule(name: str) -> MetricRule:
-    """Return how to judge a metric, by its name."""
-    bounded = f"_{name}_"
-    return next((rule for word, rule in METRIC_RULES if f"_{word}_" in bounded), MetricRule(Direction.NEITHER))
+def _metric_prefix(probe: str) -> str:
+    """Return how the names of a load test's metrics start: in a suite, they carry the scenario."""
+    return "load_" if probe == "load" else f"load_{probe.replace('-', '_')}_"
+
+
+def _settings(report: Report) -> list[tuple[str, str]]:
+    """Return what was checked, without the ports of an embedded simulator, which change with each run."""
+    simulated = any(one.value.startswith("simulated") for one in report.target)
+    return [(one.label, _LOOPBACK_PORT.sub(r"\1", one.value) if simulated else one.value) for one in report.target]
 
 
 def _remarks(before: StoredReport, after: StoredReport) -> Iterable[str]:
     """Yield why the two runs may not be comparable."""
     if before.report.tool != after.report.tool:
         yield f"the tools differ: {before.report.tool} before, {after.report.tool} after"
-    if before.report.target != after.report.target:
+    if _settings(before.report) != _settings(after.report):
         yield "the targets or their settings differ"
     for name, run in (("before", before), ("after", after)):
+        if _probes_in_doubt(run.report):
+            yield f"{name}: the load generator was late, so durations are not compared"
         if run.exit_code in (EXIT_USAGE, EXIT_INTERRUPTED):
             yield f"{name} is incomplete: {verdict_word(run.exit_code)}, exit code {run.exit_code}"

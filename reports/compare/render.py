@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from reports.compare.compare import BETTER_CHANGES, WORSE_CHANGES, ChangeKind, Comparison, FindingChange, MetricChange
+from reports.compare.change_kinds import BETTER_CHANGES, WORSE_CHANGES, ChangeKind
 from reports.render.json import SCHEMA_VERSION, format_document
 from reports.render.markdown import bounded, table
 from reports.render.markdown_text import escape, inline_code
@@ -18,6 +18,8 @@ from reports.render.terminal_text import display_width, pad, sanitize, shorten, 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from reports.compare.compare import Comparison, FindingChange
+    from reports.compare.metrics import MetricChange
     from reports.model import Severity
     from reports.store.reader import StoredReport
 

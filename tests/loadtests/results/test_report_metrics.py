@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loadtests.metrics.measures import MEASURES
 from loadtests.results.report_metrics import metrics, series, tables
-from reports.compare.compare import Direction, metric_rule
+from reports.compare.metrics import Direction, metric_rule
 from tests.loadtests.factories import aggregated, worker_report
 
 

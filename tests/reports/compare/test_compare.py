@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from math import nan
 from typing import Any
 
 import pytest
@@ -11,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.compare import render as compared
-from reports.compare.compare import ChangeKind, Comparison, Direction, compare, compare_metric, metric_rule
+from reports.compare.change_kinds import ChangeKind
+from reports.compare.compare import Comparison, compare
 from reports.model import Evidence, Finding, ReportMetric, Severity
 from reports.render.terminal_text import display_width
 from reports.store.reader import StoredReport
@@ -77,35 +77,6 @@ def test_more_of_the_same_in_a_file_is_worse() -> None:
     assert changes((placed(), placed(line=9)), (placed(),)) == [("better", "LINT-PING")]
 
 
-@pytest.mark.parametrize(
-    ("name", "was", "now", "change"),
-    [
-        ("events_first_audio_seconds", 0.4, 0.47, None),
-        ("events_first_audio_seconds", 0.4, 0.49, ChangeKind.WORSE),
-        ("events_first_audio_seconds", 0.4, 0.31, ChangeKind.BETTER),
-        ("events_ready_seconds", 0.001, 0.004, None),  # a few milliseconds are noise
-        ("bridge_lost_ms", 0, 20, ChangeKind.WORSE),
-        ("bridge_lost_ms", 20, 0, ChangeKind.BETTER),
-        ("events_gaps_total", 0, 1, ChangeKind.WORSE),
-        ("load_sessions_per_second", 100, 70, ChangeKind.WORSE),
-        ("models_configured_left_days", 100, 20, ChangeKind.WORSE),
-        ("events_deltas_total", 10, 30, ChangeKind.MOVED),
-        ("bridge_spoken_seconds", 10, 30, ChangeKind.MOVED),
-        ("x_seconds", nan, 1, None),
-    ],
-)
-def test_a_metric_is_judged_by_its_name(name: str, was: float, now: float, change: ChangeKind | None) -> None:
-    assert compare_metric(name, was, now, 0.2) is change
-
-
-def test_what_a_name_means_is_read_from_whole_words() -> None:
-    assert metric_rule("plates_total").direction is Direction.NEITHER
-    assert metric_rule("lost").direction is Direction.LOWER
-    assert metric_rule("load_capacity_callers_total").direction is Direction.HIGHER
-    assert metric_rule("load_unanswered_turns_total").direction is Direction.LOWER
-    assert metric_rule("load_turns_total").direction is Direction.HIGHER
-
-
 def test_a_metric_that_is_missing_is_reported_and_a_new_one_is_not() -> None:
     before, after = (report(metrics=(ReportMetric(name, 1.0),)) for name in ("old_seconds", "new_seconds"))
     comparison = compare(StoredReport(before, 0), StoredReport(after, 0))
@@ -118,6 +89,37 @@ def test_reasons_against_a_comparison_are_stated() -> None:
     remarks = compare(StoredReport(report(), 0), StoredReport(other, 130)).remarks
     assert [remark.split()[0] for remark in remarks] == ["the", "the", "after"]
     assert compare(StoredReport(report(), 0), StoredReport(report(), 0)).remarks == ()
+
+
+def test_the_port_of_an_embedded_simulator_is_no_difference() -> None:
+    def simulated(port: int, scenario: str = "good") -> StoredReport:
+        target = (Evidence("base URL", f"http://127.0.0.1:{port}/v1"), Evidence("service", f"simulated: {scenario}"))
+        return StoredReport(report(target=target), 0)
+
+    assert compare(simulated(45007), simulated(46177)).remarks == ()
+    assert compare(simulated(45007), simulated(45007, "slow")).remarks == ("the targets or their settings differ",)
+    real = [StoredReport(report(target=(Evidence("", f"ws://127.0.0.1:{port}"),)), 0) for port in (1, 2)]
+    assert compare(*real).remarks == ("the targets or their settings differ",)
+
+
+def test_durations_that_a_late_generator_measured_are_not_compared() -> None:
+    late = finding(Severity.WARNING, code="LOAD-GENERATOR-LATE", probe="load", check="generator")
+    names = ("load_turn_p50_seconds", "load_lost_ms")
+    before = report(late, metrics=tuple(ReportMetric(name, 1.0) for name in names))
+    after = report(metrics=tuple(ReportMetric(name, 200.0) for name in names))
+    comparison = compare(StoredReport(before, 0), StoredReport(after, 0))
+    assert [one.name for one in comparison.metrics] == ["load_lost_ms"]
+    assert comparison.findings == (), "that is no problem of the target"
+    assert comparison.remarks == ("before: the load generator was late, so durations are not compared",)
+
+
+def test_in_a_suite_only_the_scenario_of_a_late_generator_is_left_out() -> None:
+    late = finding(Severity.WARNING, code="LOAD-GENERATOR-LATE", probe="barge-in", check="generator")
+    names = ("load_barge_in_turn_p50_seconds", "load_soak_turn_p50_seconds")
+    before = report(late, metrics=tuple(ReportMetric(name, 1.0) for name in names))
+    after = report(metrics=tuple(ReportMetric(name, 200.0) for name in names))
+    comparison = compare(StoredReport(before, 0), StoredReport(after, 0))
+    assert [one.name for one in comparison.metrics] == ["load_soak_turn_p50_seconds"]
 
 
 def test_the_page_shows_the_worst_first_and_a_verdict() -> None:
