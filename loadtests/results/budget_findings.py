@@ -65,9 +65,9 @@ def _budget_finding(budget: Budget, run: FinishedRun) -> Finding:
     aggregator = run.aggregator
     result = evaluate(budget, aggregator.measurements, run.seconds)
     doubt = RunEvidence(aggregator.plan, aggregator.measurements, run.seconds).doubt(result)
+    if doubt is not None and result.verdict is not BudgetVerdict.FAILED:
+        return _skipped_finding(budget.text, doubt.reason)
     if result.verdict is BudgetVerdict.PASSED:
-        if doubt is not None:
-            return _skipped_finding(budget.text, doubt.reason)
         return brief_finding(problems.BUDGET_KEPT, budget.text, result.value_text)
     problem, title, advice = _judgement(result, doubt)
     finding = make_finding(problem, budget.text, *_budget_evidence(result, aggregator))

@@ -183,6 +183,13 @@ def test_a_budget_that_the_run_cannot_decide_is_neither_passed_nor_failed() -> N
     assert run_exit_code(run.aggregator, report) == 3
 
 
+def test_memory_of_which_a_short_run_has_no_rate_is_skipped_and_not_missing() -> None:
+    (found,) = make_report(finished("memory_grown_mb < 40")).findings
+    assert (found.code, found.title) == (
+        "LOAD-BUDGET-SKIPPED", "skipped: too short to prove this: --duration 31s",
+    )  # fmt: skip
+
+
 def test_a_late_generator_fails_no_target_and_passes_no_verdict_on_it() -> None:
     run = finished("p50(turn) < 100ms", "sessions_left == 0", turn=150, pace_lag=25, sessions_left=0)
     report = make_report(run)
