@@ -63,6 +63,8 @@ class Model:
     """How many tokens of a conversation a response reads; what is older is left out (see `truncation`)."""
     max_output_tokens: int = 4_096
     """How many tokens a response may have if `max_output_tokens` is `inf`. A number may be 4,096 at most."""
+    reasons: bool = False
+    """Whether it thinks before it answers: it accepts `reasoning.effort`, and its messages have a `phase`."""
     note: str = ""
     supports_turn_detection: bool = True
     """If False, `turn_detection` must be null in a transcription session. A conversation may have both (recorded)."""
@@ -115,6 +117,7 @@ def _reasoning(name: str, note: str = "", azure: date | None = None) -> Model:
         azure_shutdown_date=azure,
         max_input_tokens=96_000,
         max_output_tokens=32_000,
+        reasons=True,
         note=note,
     )
 

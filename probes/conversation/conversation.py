@@ -120,11 +120,12 @@ class ScriptedConversation:
         return bool(started) and bool(started[0].audio_chunks or started[0].status or self.facts.speaks is False)
 
     async def interrupt(self) -> None:
-        """Cancel the current response and truncate it at what can have been played by now."""
+        """Cancel the current response and truncate what is being played at what can have been played by now."""
         response = list(self.facts.responses.values())[self._responses_taken]
         since = response.audio_chunks[0][0] if response.audio_chunks else self._recorder.now()
         played = min((self._recorder.now() - since) * 1000 * self._speed, response.audio_ms)
-        await self.client.interrupt(response.item_id, round(played))
+        item_id, played_of_it = response.item_at(played)
+        await self.client.interrupt(item_id, round(played_of_it))
 
     async def wait_for_transcripts(self) -> None:
         """Wait until all committed speech is transcribed, if this session transcribes."""

@@ -47,12 +47,14 @@ class ResponseFacts:
     """Index of the entry that ended it; -1 while it is in progress."""
     done_at: float = 0.0
     item_id: str = ""
-    """The output item that started last."""
+    """The message that started last."""
     first_text_at: float | None = None
     characters: int = 0
     audio_chunks: list[tuple[float, float]] = field(default_factory=list)
     """Arrival time and length in ms of each chunk."""
     audible: bool = False
+    spoken: dict[str, float] = field(default_factory=dict)
+    """Length in ms of the audio of each item, in the order in which they are spoken."""
     function_calls: list[tuple[str, str]] = field(default_factory=list)
     """Function calls: call id and name."""
 
@@ -60,6 +62,16 @@ class ResponseFacts:
     def audio_ms(self) -> float:
         """Total length of the audio in ms."""
         return sum(ms for _, ms in self.audio_chunks)
+
+    def item_at(self, played_ms: float) -> tuple[str, float]:
+        """Return the item that is being heard after `played_ms` of the response, and how much of it has been heard."""
+        heard = (self.item_id, played_ms)
+        for item_id, ms in self.spoken.items():
+            heard = (item_id, min(played_ms, ms))
+            if played_ms <= ms:
+                break
+            played_ms -= ms
+        return heard
 
     @property
     def interrupted(self) -> bool:
@@ -281,7 +293,8 @@ def _on_response_done(facts: SessionFacts, entry: CaptureEntry, index: int) -> N
 
 def _on_output_item_added(facts: SessionFacts, entry: CaptureEntry, _index: int) -> None:
     item = _inner(entry.event, "item")
-    facts.response(entry.event.get("response_id"), entry.at).item_id = str(item.get("id"))
+    if item.get("type") == "message":
+        facts.response(entry.event.get("response_id"), entry.at).item_id = str(item.get("id"))
 
 
 def _on_output_item_done(facts: SessionFacts, entry: CaptureEntry, _index: int) -> None:
@@ -300,6 +313,8 @@ def _on_text_delta(facts: SessionFacts, entry: CaptureEntry, _index: int) -> Non
 def _on_audio_delta(facts: SessionFacts, entry: CaptureEntry, _index: int) -> None:
     response = facts.response(entry.event.get("response_id"), entry.at)
     response.audio_chunks.append((entry.at, entry.audio_ms))
+    item_id = str(entry.event.get("item_id") or response.item_id)
+    response.spoken[item_id] = response.spoken.get(item_id, 0.0) + entry.audio_ms
     response.audible = response.audible or not entry.silent
 
 

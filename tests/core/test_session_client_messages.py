@@ -170,6 +170,16 @@ def test_interrupt_names_its_item_or_means_the_one_that_is_still_played() -> Non
     assert Playbook(session) >> Interrupt("i0", None)
 
 
+def test_an_interruption_cuts_the_message_that_began_last_even_if_a_call_follows_it() -> None:
+    session = ready_session()
+    play(session, response_created())
+    for item_id, kind in (("i1", "message"), ("i2", "message"), ("i3", "function_call")):
+        item = {"id": item_id, "type": kind}
+        play(session, native("response.output_item.added", response_id="resp_1", item=item))
+    cut = {"type": "conversation.item.truncate", "item_id": "i2", "content_index": 0, "audio_end_ms": 300}
+    assert Playbook(session) >> Interrupt(None, 300) << SendEvent(1, CANCEL) << SendEvent(1, cut)
+
+
 def test_tool_result_answers_the_call_and_asks_for_a_response() -> None:
     output = {"type": "function_call_output", "call_id": "call_1", "output": '{"ok":true}'}
     assert (

@@ -11,6 +11,7 @@ from bridge.core.events import ClientAudio, ClientCommit, ClientText, CreateSess
 from bridge.driver.settings import DriverSettings
 from bridge.protocol.audio.tracer import TracerSource
 from bridge.simulator.faults.actions import CloseFrame, Drop
+from bridge.simulator.faults.scenarios import SCENARIOS
 from bridge.simulator.faults.session_faults import ConfirmFault, CreateFault, ExpireFault, HandshakeFault
 from bridge.simulator.faults.wire_faults import GarbageFault, HalfOpenFault
 from bridge.simulator.settings import Settings
@@ -52,6 +53,20 @@ async def test_a_spoken_turn_is_answered() -> None:
     assert call.client.received_of_type("conversation.item.input_audio_transcription.completed")
     assert simulator.journal.tracer_account(KEY.reveal()).counts({1: source.sent_ms})[1].clean
     assert len(call.observer.frames) == len([m for m in call.client.received if "generation" not in m])
+
+
+@virtual_time
+async def test_a_response_of_two_items_reaches_the_client_and_is_restored_whole() -> None:
+    commentary = SCENARIOS["commentary"].faults
+    async with simulated_upstream(*commentary) as (simulator, connector), driven_session(connector) as call:
+        call.client.sends(CreateSession({}))
+        await call.client.receives("session_ready")
+        call.client.sends(ClientText("Hello."))
+        done = await call.client.receives("response.done")
+        befalls(simulator, Drop())
+        restored = (await call.client.receives("reconnected"))["restored"]
+    assert [item["phase"] for item in done["response"]["output"]] == ["commentary", "final_answer"]
+    assert restored["turns"] == 3
 
 
 @virtual_time

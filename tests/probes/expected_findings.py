@@ -90,6 +90,7 @@ NOT_VISIBLE = frozenset(
         "far-away",
         "half-open",
         "hesitant",
+        "commentary",
         "mute",
         "stalls",
     }

@@ -48,9 +48,18 @@ _QUESTION = Path(__file__).parents[2] / "probes" / "data" / "question.wav"
 BETA_MODEL = "gpt-realtime"
 #: No conversation of these tests takes longer, even on a busy machine.
 TIMEOUT_SECONDS = 60.0
-#: Fields without a type in the SDK. Recorded on 2026-09-18: the padding of text deltas, a session's id and expiry. In
-#: the beta dialect: late additions to the session, which the SDK has in its REST types only.
-UNDOCUMENTED = frozenset({".obfuscation", ".session.id", ".session.object", ".session.expires_at"})
+#: Fields without a type in the SDK. Recorded in July to September 2026: the padding of text deltas, a session's id and
+#: expiry, the phase of a message. In the beta dialect: late additions to the session, typed for REST only.
+UNDOCUMENTED = frozenset(
+    {
+        ".obfuscation",
+        ".session.id",
+        ".session.object",
+        ".session.expires_at",
+        ".item.phase",
+        ".response.output[0].phase",
+    }
+)
 BETA_UNDOCUMENTED = frozenset({".session.prompt", ".session.include"})
 #: The library's synchronous client takes ten seconds to close while more frames wait than its queue holds.
 OPTIONS: SyncWebSocketConnectionOptions = {"max_queue": None}

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bridge.protocol.dialects.detection import Dialect, SessionKind
+from bridge.protocol.models import find_model
 from bridge.protocol.schema.requests import NO_VAD_MODELS
 from bridge.protocol.schema.validators import InvalidField
 
@@ -22,10 +23,8 @@ if TYPE_CHECKING:
 JsonObject: TypeAlias = dict[str, Any]
 
 DEFAULT_VOICE = "alloy"
-#: Models with another voice and a longer pause (recorded for gpt-realtime-2.1, inferred for the other two).
-_SECOND_GENERATION = frozenset({"gpt-realtime-2", "gpt-realtime-2.1", "gpt-realtime-2.1-mini"})
-_SECOND_GENERATION_VOICE = "marin"
-_SECOND_GENERATION_SILENCE_MS = 500
+#: Voice and pause of models that reason (recorded for gpt-realtime-2.1, inferred for the others).
+_REASONING_VOICE, _REASONING_SILENCE_MS = "marin", 500
 DEFAULT_INSTRUCTIONS = "You are a voice assistant: answer in a few friendly, spoken sentences."
 PCM_FORMAT: Mapping[str, Any] = {"type": "audio/pcm", "rate": 24_000}
 
@@ -124,12 +123,17 @@ def _absent_in(session: Mapping[str, Any]) -> frozenset[str]:
     return frozenset() if "audio" in session else _NOT_IN_BETA
 
 
+def _reasons(model: str | None) -> bool:
+    known = find_model(model or "")
+    return known is not None and known.reasons
+
+
 def _silence_ms(model: str | None) -> int:
-    return _SECOND_GENERATION_SILENCE_MS if model in _SECOND_GENERATION else int(_VAD["silence_duration_ms"])
+    return _REASONING_SILENCE_MS if _reasons(model) else int(_VAD["silence_duration_ms"])
 
 
 def _voice(model: str | None) -> str:
-    return _SECOND_GENERATION_VOICE if model in _SECOND_GENERATION else DEFAULT_VOICE
+    return _REASONING_VOICE if _reasons(model) else DEFAULT_VOICE
 
 
 def _merged(old: Mapping[str, Any], new: Mapping[str, Any], completion: _Completion) -> JsonObject:

@@ -12,6 +12,7 @@ from bridge.simulator.errors.service_errors import RESPONSE_ERRORS, SERVICE_ERRO
 from bridge.simulator.faults.actions import MOMENTS
 from bridge.simulator.faults.base import ApiEndpoint, BadHandshake, Fault
 from bridge.simulator.faults.session_faults import (
+    CommentaryFault,
     ConfirmFault,
     CreateFault,
     DescribedFault,
@@ -45,9 +46,9 @@ if TYPE_CHECKING:
 
 _ALL: tuple[type[Fault], ...] = (
     RefuseFault, HttpFault, HandshakeFault, CreateFault, ConfirmFault, ReplyFault, SayFault, PaceFault,
-    DescribedFault, TranscriptionFault, HesitateFault, StormFault, ExpireFault, CloseFault, DropFault, ResetFault,
-    HalfOpenFault, GarbageFault, InvalidUtf8Fault, LatencyFault, BandwidthFault, StallFault, DuplicateFault,
-    TruncateFault,
+    CommentaryFault, DescribedFault, TranscriptionFault, HesitateFault, StormFault, ExpireFault, CloseFault,
+    DropFault, ResetFault, HalfOpenFault, GarbageFault, InvalidUtf8Fault, LatencyFault, BandwidthFault, StallFault,
+    DuplicateFault, TruncateFault,
 )  # fmt: skip
 FAULTS: Mapping[str, type[Fault]] = {fault.name: fault for fault in _ALL}
 

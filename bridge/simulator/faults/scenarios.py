@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from bridge.simulator.errors.service_errors import SERVICE_ERRORS
 from bridge.simulator.faults.session_faults import (
+    CommentaryFault,
     ConfirmFault,
     CreateFault,
     ExpireFault,
@@ -210,6 +211,12 @@ _ALL = (
         "input transcription fails",
         (TranscriptionFault("fail"),),
         takes_effect="when speech is transcribed",
+    ),
+    SimulatorScenario(
+        "commentary",
+        "each response has two items: a sentence of commentary, and the answer or the tool call",
+        (CommentaryFault(),),
+        takes_effect=_FIRST_RESPONSE,
     ),
     SimulatorScenario(
         "hesitant",

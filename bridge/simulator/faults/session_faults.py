@@ -204,6 +204,21 @@ class TranscriptionFault(Fault):
 
 
 @dataclass(frozen=True, slots=True)
+class CommentaryFault(Fault):
+    """Begin each response with a message of commentary."""
+
+    name: ClassVar[str] = "commentary"
+    summary: ClassVar[str] = (
+        "say what comes before each answer and tool call: two items in one response, with phase commentary and "
+        "final_answer"
+    )
+
+    def change_behaviour(self, behaviour: SessionBehaviour, attempt_number: int) -> SessionBehaviour:
+        """Return the changed behaviour."""
+        return replace(behaviour, commentary=True)
+
+
+@dataclass(frozen=True, slots=True)
 class HesitateFault(Fault):
     """Make `semantic_vad` wait its longest time after each sentence."""
 

@@ -58,6 +58,8 @@ class SessionBehaviour:
     """Whether `conversation.created` follows `session.created` (documented, but never recorded from OpenAI)."""
     reply_text: str = ""
     """The text of every response; empty for the default sentences of `reply_text.py`."""
+    commentary: bool = False
+    """Whether each answer and each tool call comes after an item that says what the assistant is about to do."""
     hesitant: bool = False
     """Whether `semantic_vad` always takes a sentence for one that goes on, and waits its longest time."""
     obfuscation: bool = True

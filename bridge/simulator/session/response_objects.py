@@ -104,10 +104,8 @@ class RunningResponse:
     output: list[ConversationItem] = field(default_factory=list)
     created_sent: bool = False
     """Whether `response.created` has been sent."""
-    close_open_item: Callable[[str], None] | None = None
-    """Sends the `.done` events of the item being streamed, with the given status; None between items."""
-    previous_item_id: str | None = None
-    """The id of the item before the one being streamed."""
+    open_items: list[Callable[[str], None]] = field(default_factory=list)
+    """For each item being streamed, in order: sends its `.done` events, with the given status."""
     usage: TokenUsage = field(default_factory=TokenUsage)
     status: str = "in_progress"
     status_details: dict[str, Any] | None = None

@@ -166,8 +166,8 @@ class SessionResponses:
             due.cancel()
         steps.close()
         self._send_created(response)
-        if response.close_open_item is not None:
-            response.close_open_item("incomplete")
+        for close in tuple(response.open_items):
+            close("incomplete")
         self._finish(response, "cancelled", {"type": "cancelled", "reason": reason})
 
     def _finish(self, response: RunningResponse, status: str, details: dict[str, Any] | None) -> None:

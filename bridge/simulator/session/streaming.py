@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bridge.protocol.audio.g711 import pcm24k_to_alaw, pcm24k_to_ulaw
 from bridge.protocol.audio.pcm import BYTES_PER_MS, ms_to_bytes
+from bridge.protocol.models import find_model
 from bridge.simulator.session.behaviour import FIRST_DELTA_SECONDS
 from bridge.simulator.session.conversation import ConversationItem
 from bridge.simulator.session.reply_text import FunctionCall, TextReply, choose_reply
@@ -34,23 +35,50 @@ if TYPE_CHECKING:
 DELTA_MS = 100
 _TEXT_DELTA_SECONDS = 1 / 60
 StreamSteps = Generator[float, None, None]
+#: What the assistant says before it answers or calls a tool, with commentary.
+COMMENTARY = "One moment, I am looking into that."
 _ENCODERS: Mapping[str, Callable[[bytes], bytes]] = {"g711_ulaw": pcm24k_to_ulaw, "g711_alaw": pcm24k_to_alaw}
 
 
 def stream_response(
     state: SessionState, response: RunningResponse, context: list[ConversationItem], echo: Callable[[], bytes]
 ) -> StreamSteps:
-    """Respond to the items in `context` with a function call, speech, or text. `echo` returns the audio to repeat."""
+    """Respond to the items in `context` with a function call, speech, or text. `echo` returns the audio to repeat.
+
+    With commentary, one response has two items. A call begins before the commentary ends (recorded 2026-07); that an
+    answer begins after it is inferred.
+    """
     reply = choose_reply(state, response.settings, context)
     yield state.paced(FIRST_DELTA_SECONDS)
+    commentary = None
+    if state.behaviour.commentary:
+        commentary = yield from _say(state, response, COMMENTARY, "commentary")
+    if commentary is not None and isinstance(reply, TextReply):
+        commentary.close(_status(response))
+    if not response.hit_token_limit:
+        yield from _reply(state, response, reply, echo, before_end=commentary)
+    for close in tuple(response.open_items):
+        close(_status(response))
+
+
+def _reply(
+    state: SessionState,
+    response: RunningResponse,
+    reply: TextReply | FunctionCall,
+    echo: Callable[[], bytes],
+    before_end: _Message | None,
+) -> StreamSteps:
+    """Stream the answer or the call. `before_end` is what ends between the arguments of a call and its end."""
     match reply:
         case FunctionCall(name, arguments):
-            yield from _call(state, response, name, arguments)
-        case TextReply(text) if response.has_audio:
-            pcm = echo() if state.behaviour.reply == "echo" else b""
-            yield from _speech(state, response, "(echo)" if pcm else text, pcm)
+            close = yield from _call(state, response, name, arguments)
+            if before_end is not None:
+                before_end.close("completed")
+            close(_status(response))
         case TextReply(text):
-            yield from _text(state, response, text)
+            pcm = echo() if response.has_audio and state.behaviour.reply == "echo" else b""
+            message = yield from _say(state, response, "(echo)" if pcm else text, "final_answer", pcm)
+            message.close(_status(response))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +108,7 @@ class _Message:
     item: ConversationItem
     part: _Part
     holds: Literal["text", "transcript"]
+    previous_item_id: str | None
     pieces: list[str] = field(default_factory=list)
 
     def add(self, text: str) -> None:
@@ -92,7 +121,7 @@ class _Message:
 
     def close(self, status: str) -> None:
         """Send all `.done` events of the message, as the service does even for a cancelled response (recorded)."""
-        self.response.close_open_item = None
+        self.response.open_items.remove(self.close)
         state, location, text = self.state, self.part.location(), "".join(self.pieces)
         if self.holds == "text":
             state.send("response.output_text.done", **location, text=text)
@@ -101,64 +130,86 @@ class _Message:
             state.send("response.output_audio_transcript.done", **location, transcript=text)
         kind = "text" if self.holds == "text" else "audio"
         state.send("response.content_part.done", **location, part={"type": kind, self.holds: text})
-        _end_item(state, self.response, self.item, status)
+        _end_item(state, self.response, self.item, self.previous_item_id, status)
 
 
-def _start_item(state: SessionState, response: RunningResponse, item: ConversationItem) -> None:
-    """Start an output item and, unless the response is out of band, the conversation item."""
+def _start_item(state: SessionState, response: RunningResponse, item: ConversationItem) -> str | None:
+    """Start an output item and, unless the response is out of band, the conversation item.
+
+    Returns the id of the item before it in the conversation.
+    """
     item.status = "in_progress"
     response.output.append(item)
     item_json = item.as_json(beta=state.is_beta)
     state.send(
         "response.output_item.added", response_id=response.id, output_index=len(response.output) - 1, item=item_json
     )
-    if response.in_conversation:
-        response.previous_item_id = state.conversation.add(item)
-        name = "conversation.item.created" if state.is_beta else "conversation.item.added"
-        state.send(name, previous_item_id=response.previous_item_id, item=item_json)
+    if not response.in_conversation:
+        return None
+    previous = state.conversation.add(item)
+    name = "conversation.item.created" if state.is_beta else "conversation.item.added"
+    state.send(name, previous_item_id=previous, item=item_json)
+    return previous
 
 
-def _end_item(state: SessionState, response: RunningResponse, item: ConversationItem, status: str) -> None:
+def _end_item(
+    state: SessionState, response: RunningResponse, item: ConversationItem, previous: str | None, status: str
+) -> None:
     """End an output item."""
     item.status = status
     item_json = item.as_json(beta=state.is_beta)
     deleted = state.conversation.get(item.id) is not item
     if response.in_conversation and not state.is_beta and not deleted:
-        state.send("conversation.item.done", previous_item_id=response.previous_item_id, item=item_json)
+        state.send("conversation.item.done", previous_item_id=previous, item=item_json)
     state.send(
         "response.output_item.done", response_id=response.id, output_index=response.output.index(item), item=item_json
     )
 
 
-def _open_message(state: SessionState, response: RunningResponse, holds: Literal["text", "transcript"]) -> _Message:
+def _open_message(
+    state: SessionState, response: RunningResponse, holds: Literal["text", "transcript"], phase: str
+) -> _Message:
     """Start an assistant message with one content part, text or speech."""
-    item = ConversationItem(id=state.new_id("item"), role="assistant")
-    _start_item(state, response, item)
+    known = find_model(state.setup.model)
+    has_phase = not state.is_beta and (state.behaviour.commentary or (known is not None and known.reasons))
+    item = ConversationItem(id=state.new_id("item"), role="assistant", fields={"phase": phase} if has_phase else {})
+    previous = _start_item(state, response, item)
     item.content.append({"type": "output_text" if holds == "text" else "output_audio", holds: ""})
-    message = _Message(state, response, item, _Part(response.id, item.id, len(response.output) - 1), holds)
-    response.close_open_item = message.close
-    part = {"type": "text" if holds == "text" else "audio", holds: ""}
-    state.send("response.content_part.added", **message.part.location(), part=part)
+    part = _Part(response.id, item.id, len(response.output) - 1)
+    message = _Message(state, response, item, part, holds, previous)
+    response.open_items.append(message.close)
+    added = {"type": "text" if holds == "text" else "audio", holds: ""}
+    state.send("response.content_part.added", **part.location(), part=added)
     return message
 
 
-def _text(state: SessionState, response: RunningResponse, text: str) -> StreamSteps:
-    message = _open_message(state, response, "text")
+def _say(
+    state: SessionState, response: RunningResponse, text: str, phase: str, pcm: bytes = b""
+) -> Generator[float, None, _Message]:
+    """Stream a message up to its end, spoken or written, and return it. `pcm` is what to speak instead of the text."""
+    if response.has_audio:
+        message = _open_message(state, response, "transcript", phase)
+        yield from _speech(state, response, message, text, pcm)
+    else:
+        message = _open_message(state, response, "text", phase)
+        yield from _text(state, response, message, text)
+    return message
+
+
+def _text(state: SessionState, response: RunningResponse, message: _Message, text: str) -> StreamSteps:
     for word in _words(text):
         if not response.can_afford(estimate_text_tokens(word)):
             break
         message.add(word)
         response.usage.output_text += estimate_text_tokens(word)
         yield state.paced(_TEXT_DELTA_SECONDS)
-    message.close(_status(response))
 
 
-def _speech(state: SessionState, response: RunningResponse, text: str, pcm: bytes) -> StreamSteps:
+def _speech(state: SessionState, response: RunningResponse, message: _Message, text: str, pcm: bytes) -> StreamSteps:
     """Stream transcript and audio interleaved: each word comes no later than its audio."""
     words = deque(zip(_words(text), (start for _, start, _ in word_timings(text)), strict=True))
     pcm = pcm or synthesize(text, str(configured_voice(state, response.settings)))
     encoder = _ENCODERS.get(output_encoding(state, response.settings), bytes)
-    message = _open_message(state, response, "transcript")
     state.has_spoken = True
     size = ms_to_bytes(DELTA_MS)
     for start in range(0, len(pcm), size):
@@ -179,24 +230,25 @@ def _speech(state: SessionState, response: RunningResponse, text: str, pcm: byte
         yield state.paced(ms / 1000)
     for word, _ in words:
         message.add(word)
-    message.close(_status(response))
 
 
-def _call(state: SessionState, response: RunningResponse, name: str, arguments: str) -> StreamSteps:
-    """Stream a function call: the arguments in pieces, then as a whole."""
+def _call(
+    state: SessionState, response: RunningResponse, name: str, arguments: str
+) -> Generator[float, None, Callable[[str], None]]:
+    """Stream the arguments of a function call in pieces, and return what sends its end."""
     fields = {"call_id": state.new_id("call"), "name": name, "arguments": ""}
     item = ConversationItem(id=state.new_id("item"), type="function_call", fields=fields)
-    _start_item(state, response, item)
+    previous = _start_item(state, response, item)
     index = len(response.output) - 1
     location = {"response_id": response.id, "item_id": item.id, "output_index": index, "call_id": fields["call_id"]}
 
     def close(status: str) -> None:
-        response.close_open_item = None
+        response.open_items.remove(close)
         named = {} if state.is_beta else {"name": name}
         state.send("response.function_call_arguments.done", **location, **named, arguments=fields["arguments"])
-        _end_item(state, response, item, status)
+        _end_item(state, response, item, previous, status)
 
-    response.close_open_item = close
+    response.open_items.append(close)
     for piece in _pieces(arguments):
         if not response.can_afford(estimate_text_tokens(piece)):
             break
@@ -204,7 +256,7 @@ def _call(state: SessionState, response: RunningResponse, name: str, arguments: 
         state.send("response.function_call_arguments.delta", **location, delta=piece, **obfuscation_field(state, piece))
         fields["arguments"] += piece
         yield state.paced(_TEXT_DELTA_SECONDS)
-    close(_status(response))
+    return close
 
 
 def _status(response: RunningResponse) -> str:

@@ -50,6 +50,7 @@ HEALTHY = (
     "failed-transcription",
     "fails-later",
     "hesitant",
+    "commentary",
 )
 #: Scenarios that lead to the same code at both endpoints, by row and code.
 PROBLEM_SCENARIOS: dict[tuple[str, str], tuple[str, ...]] = {

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.protocol.dialects.detection import Dialect, SessionKind
-from probes.conversation.facts import SessionFacts
+from probes.conversation.facts import ResponseFacts, SessionFacts
 from probes.recording.capture import CaptureEntry
 from tests.probes.conversation.session_builder import SESSION, SessionBuilder, audio_deltas
 
@@ -118,6 +118,23 @@ def test_a_function_call_is_kept_with_its_id() -> None:
     item = {"id": "i", "type": "function_call", "call_id": "call_1", "name": "look_up"}
     facts = facts_of(session_entries.server("response.output_item.done", response_id="r", output_index=0, item=item))
     assert facts.responses["r"].function_calls == [("call_1", "look_up")]
+
+
+def test_playback_goes_through_the_items_of_a_response_in_their_order() -> None:
+    response = ResponseFacts(id="r", created_at=0, item_id="i2", spoken={"i1": 200, "i2": 300})
+    heard = [response.item_at(played) for played in (0, 200, 250, 900)]
+    assert heard == [("i1", 0), ("i1", 200), ("i2", 50), ("i2", 300)]
+    assert ResponseFacts(id="r", created_at=0, item_id="i2").item_at(70) == ("i2", 70)
+
+
+def test_audio_counts_for_the_item_that_it_names_and_without_a_name_for_the_last_message() -> None:
+    session_entries = SessionBuilder().ready()
+    for item_id, kind in (("i1", "message"), ("i2", "function_call")):
+        item = {"id": item_id, "type": kind}
+        session_entries.server("response.output_item.added", response_id="r", output_index=0, item=item)
+    for named in ({"item_id": "i0"}, {}, {"item_id": "i0"}):
+        session_entries.server("response.output_audio.delta", response_id="r", **named)
+    assert list(facts_of(session_entries).responses["r"].spoken) == ["i0", "i1"]
 
 
 def test_a_transcription_session_is_one_by_its_kind() -> None:

@@ -169,7 +169,8 @@ async def test_an_interruption_truncates_at_what_can_have_been_played(autojump_c
         "response_id": "resp_1",
         "delta": base64.b64encode(tone(440, 5000, 3000)).decode(),
     }
-    added = {"type": "response.output_item.added", "event_id": "i", "response_id": "resp_1", "item": {"id": "item_9"}}
+    message = {"id": "item_9", "type": "message"}
+    added = {"type": "response.output_item.added", "event_id": "i", "response_id": "resp_1", "item": message}
     made = {"type": "response.created", "event_id": "c", "response": {"id": "resp_1"}}
 
     async def interrupt(conversation: ScriptedConversation) -> None:

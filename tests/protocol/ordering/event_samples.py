@@ -54,10 +54,12 @@ def _placed(response_id: str, item_id: str, index: int = 0) -> Event:
     return {"response_id": response_id, "output_index": index, "item_id": item_id}
 
 
-def written(response_id: str, item_id: str, words: Iterable[str], *, in_conversation: bool = True) -> list[Event]:
+def written(
+    response_id: str, item_id: str, words: Iterable[str], *, in_conversation: bool = True, index: int = 0
+) -> list[Event]:
     """An output item of text."""
     words = list(words)
-    at = {**_placed(response_id, item_id), "content_index": 0}
+    at = {**_placed(response_id, item_id, index), "content_index": 0}
     return _output(
         response_id,
         item(item_id, "assistant", "in_progress"),
@@ -69,13 +71,14 @@ def written(response_id: str, item_id: str, words: Iterable[str], *, in_conversa
             event("response.content_part.done", part={"type": "text", "text": "".join(words)}, **at),
         ],
         in_conversation=in_conversation,
+        index=index,
     )
 
 
-def spoken(response_id: str, item_id: str, words: Iterable[str]) -> list[Event]:
+def spoken(response_id: str, item_id: str, words: Iterable[str], *, index: int = 0) -> list[Event]:
     """An output item of audio with its transcript."""
     words = list(words)
-    at = {**_placed(response_id, item_id), "content_index": 0}
+    at = {**_placed(response_id, item_id, index), "content_index": 0}
     stream = [
         entry
         for word in words
@@ -95,22 +98,30 @@ def spoken(response_id: str, item_id: str, words: Iterable[str]) -> list[Event]:
             event("response.output_audio_transcript.done", transcript="".join(words), **at),
             event("response.content_part.done", part={"type": "audio", "transcript": "".join(words)}, **at),
         ],
+        index=index,
     )
 
 
-def called(response_id: str, item_id: str, call_id: str, pieces: Iterable[str]) -> list[Event]:
+def called(response_id: str, item_id: str, call_id: str, pieces: Iterable[str], *, index: int = 0) -> list[Event]:
     """An output item that is a function call."""
     pieces = list(pieces)
-    at = {**_placed(response_id, item_id), "call_id": call_id}
+    at = {**_placed(response_id, item_id, index), "call_id": call_id}
     deltas = [event("response.function_call_arguments.delta", delta=piece, **at) for piece in pieces]
     end = event("response.function_call_arguments.done", arguments="".join(pieces), name="f", **at)
-    return _output(response_id, call(item_id, call_id, "in_progress"), call(item_id, call_id), [*deltas, end])
+    begun, ended = call(item_id, call_id, "in_progress"), call(item_id, call_id)
+    return _output(response_id, begun, ended, [*deltas, end], index=index)
 
 
 def _output(
-    response_id: str, begun: Event, ended: Event, inside: list[Event], *, in_conversation: bool = True
+    response_id: str,
+    begun: Event,
+    ended: Event,
+    inside: list[Event],
+    *,
+    in_conversation: bool = True,
+    index: int = 0,
 ) -> list[Event]:
-    at = {"response_id": response_id, "output_index": 0}
+    at = {"response_id": response_id, "output_index": index}
     item_added = [event("conversation.item.added", previous_item_id=None, item=begun)] if in_conversation else []
     item_done = [event("conversation.item.done", previous_item_id=None, item=ended)] if in_conversation else []
     return [

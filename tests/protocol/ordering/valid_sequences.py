@@ -116,6 +116,28 @@ def _function_call() -> list[Event]:
     ]
 
 
+def _commentary() -> list[Event]:
+    """Two items in one response: spoken commentary, and a call that begins before it ends; then two messages."""
+    output = {"id": "item_o1", "type": "function_call_output", "call_id": "call_1", "output": "{}"}
+    said = spoken("resp_1", "item_a1", ["One", " moment"])
+    call = called("resp_1", "item_c1", "call_1", ["{}"], index=1)
+    return [
+        session_created(),
+        *heard("item_u1"),
+        created("resp_1"),
+        *said[:-5],
+        *call[:3],
+        *said[-5:],
+        *call[3:],
+        done("resp_1"),
+        *added(output, "item_c1"),
+        created("resp_2"),
+        *spoken("resp_2", "item_a2", ["I", " see"]),
+        *spoken("resp_2", "item_a3", ["It", " rains"], index=1),
+        done("resp_2"),
+    ]
+
+
 def _out_of_band() -> list[Event]:
     """A response beside the conversation, interleaved with one on it."""
     main = written("resp_1", "item_a1", ["Hello"])
@@ -206,6 +228,7 @@ VALID_SEQUENCES: Mapping[str, ValidSequence] = {
     ),
     "cancelled": _healthy(Dialect.GA, SessionKind.CONVERSATION, _cancel),
     "function call": _healthy(Dialect.GA, SessionKind.CONVERSATION, _function_call),
+    "commentary": _healthy(Dialect.GA, SessionKind.CONVERSATION, _commentary),
     "out of band": _healthy(Dialect.GA, SessionKind.CONVERSATION, _out_of_band),
     "everything optional": _healthy(Dialect.GA, SessionKind.CONVERSATION, _everything_optional),
     "refused": _healthy(Dialect.GA, SessionKind.CONVERSATION, _refused),
