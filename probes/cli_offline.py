@@ -52,12 +52,12 @@ def explain(code: str, json_: bool) -> None:
 @with_options(SETTINGS_OPTIONS)
 def config(**values: Any) -> None:
     """Show every setting with its source; secrets are hidden."""
-    from probes.runner.command import check_scenario
+    from probes.runner.command import check_simulation
     from probes.runner.output import terminal_width, write_text
     from probes.targets.config_view import as_json, read_settings, render, setting_rows
 
     options = options_from(values)
-    check_scenario(options.simulate)
+    check_simulation(options.simulate, options.flags)
     found = setting_rows(*read_settings(options.flags, os.environ, Path(), options.simulate))
     write_text(sys.stdout, as_json(found) if options.json else render(found, terminal_width(sys.stdout, os.environ)))
 

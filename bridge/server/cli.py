@@ -140,7 +140,7 @@ def _settings(given: dict[str, Any]) -> BridgeSettings:
     simulate = given.pop("simulate")
     upstream = {name: given.pop(option) for option, name in _UPSTREAM.items()}
     if simulate is not None:
-        _check_scenario(simulate)
+        _check_simulation(simulate, upstream)
     try:
         flags = BridgeFlags(options=given, upstream=Flags(**upstream), simulate=simulate)
         settings = read_bridge_settings(flags, os.environ, Path())
@@ -151,7 +151,12 @@ def _settings(given: dict[str, Any]) -> BridgeSettings:
     return settings
 
 
-def _check_scenario(name: str) -> None:
+def _check_simulation(name: str, upstream: dict[str, Any]) -> None:
+    """Exit with 2 for an unknown scenario, or for options that a simulated upstream would ignore."""
+    for option in ("upstream", "api_key_env", "api_key_file"):
+        if upstream[_UPSTREAM[option]] is not None:
+            written = f"--{option.replace('_', '-')}"
+            _fail(f"--simulate has an upstream and a key of its own: it can't be combined with {written}")
     from bridge.config.toml_file import did_you_mean
     from bridge.simulator.faults.scenarios import SCENARIOS
 

@@ -95,8 +95,8 @@ def run_command(
     """
     with INTERRUPTS.holding():
         with INTERRUPTS.raising():
+            check_simulation(options.simulate, options.flags)
             config = read_config(options.flags, environment, folder or Path(), with_key=_wants_key(opener, options))
-        check_scenario(options.simulate)
         secrets = Secrets(config.secrets())
         opener_input = OpenerInput(
             config=config, environment=environment, secrets=secrets, on_progress=on_progress, scenario=options.simulate
@@ -195,9 +195,19 @@ async def _until_interrupted(run: ProbeRun[S]) -> bool:
     return INTERRUPTS.received
 
 
-def check_scenario(name: str | None) -> None:
-    """Raise UsageError for an unknown scenario, with similar names."""
-    if name is None or name == DEFAULT_SCENARIO:
+#: Options that say where to connect, and with which key. The simulator has both.
+_NOT_SIMULATED = ("base_url", "api_key_env", "api_key_file")
+
+
+def check_simulation(name: str | None, flags: Flags) -> None:
+    """Raise UsageError for an unknown scenario, with similar names, or for options that a simulator would ignore."""
+    if name is None:
+        return
+    for ignored in _NOT_SIMULATED:
+        if getattr(flags, ignored) is not None:
+            option = f"--{ignored.replace('_', '-')}"
+            raise UsageError(f"--simulate has a server and a key of its own: it can't be combined with {option}")
+    if name == DEFAULT_SCENARIO:
         return
     from bridge.simulator.faults.scenarios import SCENARIOS  # noqa: PLC0415 - late: wrong usage and --help don't need it
 
@@ -257,7 +267,7 @@ __all__ = [
     "ConfigError",
     "ProbeOptions",
     "UsageError",
-    "check_scenario",
+    "check_simulation",
     "parse_report",
     "redact_keys",
     "reserve_reports",

@@ -44,8 +44,14 @@ def service_opener() -> SubjectOpener[ServiceTarget]:
 
 
 def bridge_opener(url: str | None, token_variable: str | None) -> SubjectOpener[BridgeTarget]:
-    """Return the opener of a bridge. With `--simulate` and no URL it is the embedded reference bridge."""
-    return SubjectOpener(lambda opener_input: _bridge(opener_input, url, token_variable), needs_key=False)
+    """Return the opener of a bridge. With `--simulate` it is the embedded reference bridge, and there is no URL."""
+
+    def prepare(opener_input: OpenerInput) -> Callable[[], AbstractAsyncContextManager[BridgeTarget]]:
+        if url is not None and opener_input.scenario is not None:
+            raise UsageError("--simulate starts a bridge of its own: it can't be combined with a bridge's URL")
+        return _bridge(opener_input, url, token_variable)
+
+    return SubjectOpener(prepare, needs_key=False)
 
 
 def service_and_bridge_opener(url: str | None, token_variable: str | None) -> SubjectOpener[ServiceAndBridge]:

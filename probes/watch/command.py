@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from bridge.config.resolve import Flags, read_config
-from probes.runner.command import check_scenario
+from probes.runner.command import check_simulation
 from probes.runner.interrupts import INTERRUPTS
 from probes.runner.logs import redirect_logs
 from probes.runner.redaction import Secrets
@@ -105,7 +105,7 @@ def run_watch(
 def _checked(options: WatchOptions) -> ListenAddress | None:
     """Check the options before anything else is done. Raises UsageError."""
     check_modules(options.modules)
-    check_scenario(options.simulate)
+    check_simulation(options.simulate, options.flags)
     if not math.isfinite(options.every) or not MIN_INTERVAL <= options.every <= MAX_INTERVAL:
         raise UsageError(f"--every must be {MIN_INTERVAL:g} to {MAX_INTERVAL:.0f} seconds")
     if options.count is not None and options.count < 1:

@@ -268,6 +268,28 @@ def test_an_unknown_scenario_leads_to_the_list_of_all(sherpa: Any) -> None:
     assert sherpa("access", "--simulate", "noquota")[2].splitlines()[-1] == "  To list the scenarios: sherpa-sim list"
 
 
+@pytest.mark.parametrize("command", ["access", "models", "events", "bridge", "smoke", "watch", "config"])
+@pytest.mark.parametrize("option", ["--base-url", "--api-key-env", "--api-key-file"])
+def test_a_simulator_is_combined_with_no_other_server_or_key(sherpa: Any, command: str, option: str) -> None:
+    code, out, err = sherpa(command, "--simulate", option, "http://127.0.0.1:9/v1")
+    assert (code, out) == (2, "")
+    assert f"it can't be combined with {option}" in " ".join(err.split())
+
+
+@pytest.mark.parametrize("words", [("bridge", "--url"), ("events", "--bridge")])
+def test_a_simulated_bridge_is_combined_with_no_other_bridge(sherpa: Any, words: tuple[str, ...]) -> None:
+    code, _, err = sherpa(*words, "ws://127.0.0.1:9", "--simulate")
+    assert code == 2
+    assert "--simulate starts a bridge of its own" in " ".join(err.split())
+
+
+def test_a_base_url_from_the_environment_does_not_disturb_a_simulator(
+    sherpa: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    assert sherpa("access", "--simulate")[0] == 0
+
+
 def test_settings_are_shown_and_not_reported(sherpa: Any) -> None:
     code, _, err = sherpa("config", "--report", "json=settings.json")
     assert code == 2

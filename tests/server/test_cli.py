@@ -131,6 +131,7 @@ def test_serve_has_the_documented_options() -> None:
         ((), "OPENAI_API_KEY"),
         (("--simulate", "--host", "0.0.0.0"), "--allow-anonymous"),
         (("--simulate", "goood"), "did you mean good"),
+        (("--simulate", "--upstream", "http://127.0.0.1:9/v1"), "can't be combined with --upstream"),
         (("--simulate", "--client-token-env", "NOPE"), "NOPE"),
         (("--simulate", "--allow-origin", "*"), "wildcard"),
         (("--config", "none.toml"), "file not found"),
