@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import trio
 from msgspec import structs
 
 from bridge.protocol.dialects.detection import Dialect, SessionKind
@@ -19,9 +20,16 @@ from probes.conversation.player import play_script
 from probes.conversation.recorder import Recorder
 from probes.conversation.result import ConversationResult
 from probes.conversation.scripts import SCRIPTS
-from probes.conversation.verdict import CONNECT, END, judge_session
+from probes.conversation.verdict import CONNECT, END, judge_session, rows_so_far
 from probes.problems import events as problems
-from probes.recording.capture import Capture, CaptureError, CaptureHeader, ClosedEnding, format_capture
+from probes.recording.capture import (
+    Capture,
+    CaptureError,
+    CaptureHeader,
+    ClosedEnding,
+    StoppedEnding,
+    format_capture,
+)
 from probes.runner.findings import CheckRow, headline
 from probes.runner.idle_cut import cut_when_quiet, may_be_idle_cut
 from probes.runner.usage import UsageError
@@ -79,13 +87,22 @@ def find_script(name: str) -> ConversationScript:
 async def run_script(run: ScriptRun) -> AsyncGenerator[ProbeItem, None]:
     """Play a script and judge the session: yields findings, then the timeline, metrics and series.
 
-    Raises UsageError before anything is sent if the capture can't be written. When cancelled or closed, it closes its
-    link within a bounded time and leaves no partial capture.
+    Raises UsageError before anything is sent if the capture can't be written. When cancelled, it yields the checks that
+    have passed by then and the timeline so far. When cancelled or closed, it closes its link within a bounded time and
+    leaves no partial capture.
     """
     reserved = _reserve(run.capture_path)
+    recorder = Recorder(
+        facts=SessionFacts(run.dialect, run.script.options.kind), secrets=run.secrets, show_content=run.show_content
+    )
     try:
         run.on_progress(run.script.name)
-        played = await _play(run)
+        try:
+            played = await _play(run, recorder)
+        except BaseException as error:
+            for item in _interrupted_items(run, recorder) if _is_cancellation(error) else ():
+                yield item
+            raise
         if not isinstance(played, Capture):
             for finding in (played, *_skipped_rows(), *([_no_capture()] if reserved else [])):
                 yield finding
@@ -100,22 +117,23 @@ async def run_script(run: ScriptRun) -> AsyncGenerator[ProbeItem, None]:
             reserved.discard()
 
 
-async def _play(run: ScriptRun) -> Capture | Finding:
+async def _play(run: ScriptRun, recorder: Recorder) -> Capture | Finding:
     """Play the script and return the capture, or a finding if no connection was made."""
-    recorder = Recorder(
-        facts=SessionFacts(run.dialect, run.script.options.kind), secrets=run.secrets, show_content=run.show_content
-    )
     started = current_time()
     try:
         ending = await play_script(run.client, run.script, recorder, timeout=run.timeout, speed=run.speed)
     except (DialFailed, HandshakeRefused) as failed:
         return await run.wording.unreachable(CONNECT, failed)
-    at = run.client.connected_at
-    if at is None:
+    if run.client.connected_at is None:
         return run.wording.timed_out(CONNECT, run.timeout)
     if isinstance(ending, ClosedEnding):
         ending = await _with_idle_limit(run, ending, recorder)
-    header = CaptureHeader(
+    return Capture(header=_header(run, recorder, started), entries=recorder.entries, ending=ending)
+
+
+def _header(run: ScriptRun, recorder: Recorder, started: str) -> CaptureHeader:
+    at = run.client.connected_at
+    return CaptureHeader(
         tool=f"sherpa-probe {installed_version()}",
         started=started,
         script=run.script.name,
@@ -123,10 +141,30 @@ async def _play(run: ScriptRun) -> Capture | Finding:
         dialect=str(run.dialect),
         via=run.via,
         timeout=run.timeout,
-        connected_at=at - recorder.started_at,
+        connected_at=None if at is None else at - recorder.started_at,
         redaction=SECRETS_REDACTED if run.show_content else CONTENT_REDACTED,
     )
-    return Capture(header=header, entries=recorder.entries, ending=ending)
+
+
+def _is_cancellation(error: BaseException) -> bool:
+    """Whether the run was cancelled, and nothing else went wrong. A nursery puts its cancellations in a group."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.split(trio.Cancelled)[1] is None
+    return isinstance(error, trio.Cancelled)
+
+
+def _interrupted_items(run: ScriptRun, recorder: Recorder) -> Iterator[ProbeItem]:
+    """Yield what a run has found that was cancelled before its end."""
+    result = ConversationResult(
+        header=_header(run, recorder, ""),
+        facts=recorder.facts,
+        ending=StoppedEnding(at=recorder.now()),
+        script=run.script,
+        wording=run.wording,
+        secrets=run.secrets,
+    )
+    yield from rows_so_far(result)
+    yield build_timeline(f"events: {run.script.name}", recorder.entries, show_content=run.show_content)
 
 
 async def _with_idle_limit(run: ScriptRun, closed: ClosedEnding, recorder: Recorder) -> ClosedEnding:

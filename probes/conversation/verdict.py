@@ -70,6 +70,26 @@ def judge_session(result: ConversationResult) -> Iterator[Finding]:
             yield found.finding
 
 
+def rows_so_far(result: ConversationResult) -> Iterator[Finding]:
+    """Yield the rows of a session that is still running: those that have passed, and the others as skipped.
+
+    Only a session at its end shows whether its events are complete, so the rows about them are not judged.
+    """
+    facts = result.facts
+    over = {
+        "connect": result.header.connected_at is not None,
+        "session": facts.opened_at is not None,
+        "ready": facts.ready_at is not None,
+    }
+    for name, check in CHECKS.items():
+        if over.get(name):
+            judged = check(result)
+            if judged is not None:
+                yield judged.finding
+        elif name in over or check(result) is not None:
+            yield CheckRow(PROBE, name).skipped("interrupted")
+
+
 def check_connect(result: ConversationResult) -> SessionCheckResult:
     """Judge the upgrade: passed with the seconds that it took, or the finding for a time-out."""
     at = result.header.connected_at

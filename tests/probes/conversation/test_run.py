@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 import trio
+from trio.testing import memory_stream_pair
 
+from bridge.simulator.service.server import Simulator
+from bridge.upstream.dial.dial import upgrade
+from bridge.upstream.dial.url import parse_url
 from probes.conversation.run import ScriptRun, find_script, report_items, run_script
 from probes.conversation.scripts import SCRIPTS
 from probes.conversation.wording import offline_wording
@@ -14,7 +19,7 @@ from probes.recording.capture import Capture, CaptureError, FinishedEnding, read
 from probes.runner.redaction import Secrets
 from probes.runner.usage import UsageError
 from reports.model import Severity
-from tests.probes.conversation.session_builder import collect, header, play_in_memory, target_for
+from tests.probes.conversation.session_builder import ReportItems, collect, header, play_in_memory, target_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,6 +121,40 @@ async def test_cancelling_leaves_nothing_behind(tmp_path: Path, autojump_clock: 
     with trio.move_on_after(2) as scope:
         await play_in_memory(autojump_clock, "audio", capture=path)
     assert scope.cancelled_caught
+    assert files_in(tmp_path) == []
+    assert autojump_clock.current_time() < 4
+
+
+@pytest.mark.parametrize(
+    ("scenario", "passed"),
+    [("good", ["connect", "session", "ready"]), ("never-created", ["connect"])],
+)
+async def test_an_interrupted_run_shows_the_checks_that_have_passed_and_the_timeline(
+    scenario: str, passed: list[str], tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    simulator, target, items = Simulator(), target_for(scenario), ReportItems()
+
+    async def connect(kind: SessionKind) -> UpgradedConnection:
+        ours, theirs = memory_stream_pair()
+        nursery.start_soon(simulator.serve_stream, theirs)
+        url = parse_url(target.upstream.socket_url(target.model, kind))
+        return await upgrade(ours, url, headers=target.upstream.socket_headers())
+
+    async with trio.open_nursery() as nursery:
+        with trio.move_on_after(2) as scope:
+            async with aclosing(
+                run_script(service_script_run(target, connect, "audio", capture=tmp_path / "kept"))
+            ) as yielded:
+                async for item in yielded:
+                    items.add(item)
+        nursery.cancel_scope.cancel()
+    assert scope.cancelled_caught
+    rows = {finding.check: finding for finding in items.findings}
+    assert [name for name, row in rows.items() if row.severity is Severity.PASS] == passed
+    assert {row.title for name, row in rows.items() if name not in passed} == {"skipped: interrupted"}
+    assert list(rows) == ["connect", "session", "ready", "events", "order", "answer", "transcript", "audio", "end"]
+    (timeline,) = items.timelines
+    assert bool(timeline.moments) == ("session" in passed)
     assert files_in(tmp_path) == []
     assert autojump_clock.current_time() < 4
 
