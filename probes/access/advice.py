@@ -87,12 +87,32 @@ def advise(refusal: Refusal, clues: Clues) -> str:
     return f"Wait {clues.retry_after} s, as the server asks\n{fix}" if clues.retry_after and refusal.retryable else fix
 
 
+def explain_cause(refusal: Refusal, clues: Clues) -> str:
+    """Return the cause of a refusal where the run knows more than the table; empty otherwise."""
+    if refusal.slug == "KEY-REFUSED" and _is_accepted_elsewhere(clues):
+        return (
+            f"{clues.host} answered GET /models with this key. Either that call needs no key there, or the key that is "
+            f"refused is the one that {clues.host} uses for the service behind it."
+        )
+    return ""
+
+
+def _is_accepted_elsewhere(clues: Clues) -> bool:
+    """Whether a gateway or compatible server has answered another call with the same key."""
+    return bool(clues.host) and clues.models_listed
+
+
 def with_support_hint(fix: str, clues: Clues) -> str:
     """Append what to tell support so that they can find the request."""
     return f"{fix}; if the failure persists, tell support {clues.request_id or 'the time of this run'}"
 
 
 def _another_key(clues: Clues) -> str:
+    if _is_accepted_elsewhere(clues):
+        return (
+            f"Compare the key in {clues.key_source} with the keys that {clues.host} accepts. If it is one of them, ask "
+            f"the operator of {clues.host} to check its own key for the service behind it"
+        )
     keys = f"the keys that {clues.host} accepts" if clues.host else f"the list at https://{_PLATFORM}/api-keys"
     return (
         f"Compare the last four characters of the key with {keys},"

@@ -13,7 +13,7 @@ from bridge.protocol.refusals.lookup import ERROR_CODES, HttpExchange, refusal_f
 from bridge.protocol.refusals.requests import BAD_REQUEST
 from bridge.upstream.mint import mint
 from bridge.upstream.rest import RestFailed, RestRefused, list_models
-from probes.access.advice import advise
+from probes.access.advice import advise, explain_cause
 from probes.access.context import seconds_until
 from probes.problems import network as way
 from probes.problems import service
@@ -170,7 +170,8 @@ def _not_minted(context: AccessContext, *evidence: Evidence) -> Finding:
 def _refused(row: CheckRow, context: AccessContext, call: str, refused: RestRefused) -> Finding:
     refusal = refusal_for_status(HttpExchange.REST, refused.status, refused.body)
     evidence = (*_response(context, call, refused), *context.header_evidence())
-    return row.refused(refusal, *evidence, fix=advise(refusal, context.clues(refused.headers)))
+    clues = context.clues(refused.headers)
+    return row.refused(refusal, *evidence, cause=explain_cause(refusal, clues), fix=advise(refusal, clues))
 
 
 def _response(context: AccessContext, call: str, refused: RestRefused) -> tuple[Evidence, ...]:

@@ -17,7 +17,7 @@ from bridge.protocol.events.groups import SESSION_CREATED
 from bridge.protocol.refusals.lookup import Refusal, refusal_for_close, refusal_for_error
 from bridge.transport.link import HandshakeRefused, LinkClosed
 from bridge.upstream.dial.dial import DialFailed
-from probes.access.advice import advise, with_support_hint
+from probes.access.advice import advise, explain_cause, with_support_hint
 from probes.access.context import close_link, error_object, seconds_until
 from probes.access.upgrade import credentials, dial_with, secret_refused, uses_secret
 from probes.problems import service
@@ -204,7 +204,7 @@ def _refused(row: CheckRow, context: AccessContext, refusal: Refusal, *evidence:
     clues = context.clues(_headers(context))
     of_models = refusal.slug in ("MODEL-NOT-FOUND", "INVALID-MODEL") and clues.other_models
     listed = (evidence_of("realtime models", ", ".join(context.realtime_models)),) if of_models else ()
-    return row.refused(refusal, *evidence, *listed, fix=advise(refusal, clues))
+    return row.refused(refusal, *evidence, *listed, cause=explain_cause(refusal, clues), fix=advise(refusal, clues))
 
 
 def _beta_refused(context: AccessContext, refusal: Refusal, *evidence: Evidence) -> Finding:

@@ -75,7 +75,7 @@ SECRET_UNSENDABLE = Problem(
 )
 SECRET_REFUSED = Problem(
     "ACCESS-SECRET-REFUSED",
-    "The server refuses the client secret that it issued; the API key opens a session",
+    "The server refuses the client secret that it issued, and accepts the API key",
     "Its client secrets are for another call than the WebSocket. Those of LiteLLM's proxy, for example, open only "
     "WebRTC calls.",
     "Open the WebSocket with the API key, from your own server; browsers can use WebRTC here, or your bridge",

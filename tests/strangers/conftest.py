@@ -24,6 +24,7 @@ LITELLM_MODELS = {
     "gpt-realtime-2.1": "good",
     "lost": "dropped-mid-response",
     "echo": "echo",
+    "refused": "invalid-key",
 }
 _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 

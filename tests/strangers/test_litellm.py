@@ -27,6 +27,13 @@ def test_a_bad_key_is_a_bad_key(litellm: int) -> None:
     assert events.wrong == [("connect", "EVENTS-KEY-REFUSED")]
 
 
+def test_its_own_key_that_is_refused_is_not_blamed_on_the_user(litellm: int) -> None:
+    base = f"http://127.0.0.1:{litellm}/v1"
+    found = probe("access", "--base-url", base, "--model", "refused", key=LITELLM_KEY)
+    assert [code for _, code in found.wrong] == ["ACCESS-KEY-REFUSED"]
+    assert "the one that 127.0.0.1 uses for the service behind it" in found.at("mint")["cause"]
+
+
 def test_a_model_that_it_does_not_have_is_named_as_such(litellm: int) -> None:
     base = f"http://127.0.0.1:{litellm}/v1"
     found = probe("access", "--base-url", base, "--model", "gpt-realtime-2", key=LITELLM_KEY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.protocol.refusals.lookup import ERROR_CODES, Refusal, all_refusals
-from probes.access.advice import advise, gather_clues, with_support_hint
+from probes.access.advice import advise, explain_cause, gather_clues, with_support_hint
 
 LIMITED, ERROR, GONE = (ERROR_CODES[code] for code in ("rate_limit_exceeded", "server_error", "model_not_found"))
 
@@ -56,3 +56,17 @@ def test_a_missing_model_is_answered_by_another_one_and_never_by_the_same(
 def test_every_advice_without_any_clue_is_a_sentence(refusal: Refusal) -> None:
     advice = advise(refusal, gather_clues([]))
     assert advice[0].isupper()
+
+
+def test_a_key_that_another_call_accepted_is_not_called_wrong() -> None:
+    refused = ERROR_CODES["invalid_api_key"]
+    gateway = gather_clues([], host="gateway.example", key_source="LITELLM_KEY")
+    assert "gateway.example answered GET /models with this key" in explain_cause(refused, gateway)
+    assert advise(refused, gateway).startswith(
+        "Compare the key in LITELLM_KEY with the keys that gateway.example accepts"
+    )
+    assert "to check its own key for the service behind it" in advise(refused, gateway)
+    for clues in (gather_clues([]), gather_clues([], host="gateway.example", models_listed=False)):
+        assert explain_cause(refused, clues) == ""
+        assert "last four characters" in advise(refused, clues)
+    assert explain_cause(GONE, gateway) == ""

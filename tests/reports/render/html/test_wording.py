@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,3 +72,10 @@ def test_warnings_that_count_as_failures_are_said_to() -> None:
     assert (
         page_verdict(with_(Severity.FAIL, Severity.WARNING), 1).sentence == "Fix the problems below before you deploy."
     )
+
+
+def test_a_run_that_left_something_unchecked_does_not_speak_for_it() -> None:
+    unchecked = Finding(code="BRIDGE-ALL-NOT-CHECKED", severity=Severity.SKIPPED, check="all", title="not checked")
+    report = with_(Severity.PASS)
+    report = replace(report, findings=(*report.findings, unchecked))
+    assert page_verdict(report, 0).sentence == "No problems found in what was checked. Some rows were not checked."
