@@ -14,6 +14,7 @@ from bridge.client_protocol.errors import ERROR_WINDOW_SECONDS
 from bridge.transport.link import LinkClosed
 from probes.bridge.context import SessionStopped
 from probes.bridge.lost_connection import idle_limit
+from probes.bridge.refusals import connection_closed
 from probes.bridge.session import send_ping
 from probes.problems import bridge
 from probes.runner.findings import CheckRow, headline
@@ -60,8 +61,11 @@ async def send_bad_messages(context: BridgeContext) -> Finding:
 async def closed_by_error(context: BridgeContext, closed: LinkClosed) -> Finding:
     """Report that the socket closed: because of an invalid message, or by a proxy, for what was not sent after it."""
     context.closed = True
-    if (limit := await idle_limit(context, closed)) > 0:
+    limit = await idle_limit(context, closed)
+    if limit:
         return idle_cut_finding(ERRORS, limit, *proxy_evidence(context.target))
+    if limit is None:  # the message, or the pause after it
+        return connection_closed(ERRORS, context.target, closed)
     return ERRORS.problem(bridge.ERROR_FATAL, headline(context.excerpt(f"the bridge closed the socket: {closed}", 200)))
 
 

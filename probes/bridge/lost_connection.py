@@ -64,7 +64,7 @@ def not_reconnected(
 
 async def closed_finding(row: CheckRow, context: BridgeContext, closed: LinkClosed) -> Finding:
     """Return the finding for a connection that closed at the wrong time, without an error before it."""
-    if (limit := await idle_limit(context, closed)) > 0:
+    if limit := await idle_limit(context, closed):
         return idle_cut_finding(row, limit, *proxy_evidence(context.target))
     finding = connection_closed(row, context.target, closed)
     if finding.code == row.code(bridge.HUNG_UP.slug) and "ready" in context.marks and _names_other_side(closed):
@@ -72,8 +72,11 @@ async def closed_finding(row: CheckRow, context: BridgeContext, closed: LinkClos
     return finding
 
 
-async def idle_limit(context: BridgeContext, closed: LinkClosed) -> float:
-    """Return the seconds of a proxy's idle time-out that ended the connection, by a second one; 0 if none did."""
+async def idle_limit(context: BridgeContext, closed: LinkClosed) -> float | None:
+    """Return the seconds of a proxy's idle time-out that ended the connection, by a second one.
+
+    0 if none did; None if it looks like one and a second connection can't be opened.
+    """
     if not may_be_idle_cut(context.quiet_seconds, closed.code, by_peer=closed.by_peer):
         return 0.0
     return await cut_when_quiet(context.target.dial, context.quiet_seconds)

@@ -173,7 +173,7 @@ async def _with_idle_limit(run: ScriptRun, closed: ClosedEnding, recorder: Recor
     quiet = closed.at - max(last, (run.client.connected_at or 0.0) - recorder.started_at)
     if run.connect_again is None or not may_be_idle_cut(quiet, closed.code, by_peer=closed.by_peer):
         return closed
-    return structs.replace(closed, idle_limit=await cut_when_quiet(run.connect_again, quiet))
+    return structs.replace(closed, idle_limit=await cut_when_quiet(run.connect_again, quiet) or 0.0)
 
 
 def report_items(

@@ -37,24 +37,25 @@ def may_be_idle_cut(quiet: float, code: int | None, *, by_peer: bool) -> bool:
     return by_peer and code in _NO_CLOSE_FRAME and quiet >= _MIN_QUIET_SECONDS
 
 
-async def cut_when_quiet(connect: Callable[[], Awaitable[UpgradedConnection]], quiet: float) -> float:
+async def cut_when_quiet(connect: Callable[[], Awaitable[UpgradedConnection]], quiet: float) -> float | None:
     """Return after how many seconds a second connection, on which we send nothing, is cut; 0 if it isn't.
 
-    0 also if it ends in another way or much sooner, if there is no second connection, or if the caller's deadline comes
-    too soon to find out. Takes about half as long again as `quiet`; cancelling closes the connection.
+    0 also if it ends in another way or much sooner. None if that can't be found out: there is no second connection, or
+    the caller's deadline comes too soon. Takes about half as long again as `quiet`; cancelling closes the connection.
     """
     longest = quiet * _LONGEST_SHARE + _EXTRA_SECONDS
     if trio.current_effective_deadline() - trio.current_time() <= longest:
-        return 0.0
-    lasted = 0.0
+        return None
+    lasted = None
     with suppress(DialFailed, HandshakeRefused), trio.move_on_after(longest):
         link = (await connect()).link
+        lasted = 0.0
         try:
             lasted = await _quiet_until_cut(link.receive)
         finally:
             with trio.CancelScope(shield=True):
                 await link.abort()
-    return lasted if lasted >= quiet * _SHORTEST_SHARE else 0.0
+    return 0.0 if lasted is not None and lasted < quiet * _SHORTEST_SHARE else lasted
 
 
 async def _quiet_until_cut(receive: Callable[[], Awaitable[object]]) -> float:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ import trio
 import trio.testing
 
 from bridge.client_protocol.errors import ClientCode
+from bridge.upstream.dial.dial import DialFailed, DialPhase, FailureReason
 from probes.bridge.probe import CHECKS, bridge
 from probes.explain import explain
 from probes.problems.bridge_codes import BY_CLIENT_CODE
@@ -23,6 +25,7 @@ from reports.redaction import Secret
 from tests.probes.bridge.faulty_bridge import FaultyBridge, memory_target
 
 if TYPE_CHECKING:
+    from bridge.upstream.dial.dial import OpenedStream
     from probes.targets.bridge import BridgeTarget
 
 BAD = (Severity.FAIL, Severity.ERROR, Severity.WARNING)
@@ -150,6 +153,25 @@ async def test_a_socket_that_is_gone_takes_the_rest_along(autojump_clock: trio.t
     report = await look_in_memory("hangs-up")
     assert at_row(report, "speech in").evidence[0].value == "close 1011 oops"
     assert at_row(report, "close").title == "skipped: the socket is closed"
+
+
+async def test_an_end_after_a_pause_that_can_not_be_repeated_is_blamed_on_nobody(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with trio.open_nursery() as nursery:
+        target = memory_target(nursery, FaultyBridge("crashes-a-second-later"))
+        usual, connections = target.open_stream, 0
+
+        async def opener() -> OpenedStream:
+            nonlocal connections
+            connections += 1
+            if connections > 1 or usual is None:  # a ticket opens one connection
+                raise DialFailed(DialPhase.TCP, FailureReason.REFUSED, "once is enough")
+            return await usual()
+
+        report = await run_probe(replace(target, open_stream=opener))
+        nursery.cancel_scope.cancel()
+    assert bad(report) == [("errors", "BRIDGE-HUNG-UP")]
 
 
 async def test_without_an_echo_nothing_is_called_whole(autojump_clock: trio.testing.MockClock) -> None:
