@@ -2,13 +2,14 @@
 
 Run: python -m tests.clients.install [--newest] [--pin]. Each environment has what the library's own file in
 `requirements` pins. With `--newest`, it has the newest published version instead, in an environment beside the pinned
-one. `--pin` writes the newest versions into `requirements`; it needs uv.
+one. `--pin` writes the newest versions into `requirements` and docs/clients.md; it needs uv.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
@@ -21,11 +22,13 @@ import msgspec
 from tests.clients.catalog import CLIENTS, PACKAGE_JSON
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from tests.clients.catalog import Client
 
-HOME: Final = Path(__file__).parents[2] / ".venv-clients"
+ROOT: Final = Path(__file__).parents[2]
+HOME: Final = ROOT / ".venv-clients"
+PAGE: Final = ROOT / "docs" / "clients.md"
 _INSTALL_SECONDS: Final = 900
 #: What the test suite's Node.js needs at least: it has WebSocket and fetch, and every library here supports it.
 NODE_MAJOR: Final = 20
@@ -123,9 +126,12 @@ def _fingerprint(client: Client, *, newest: bool) -> str:
     return hashlib.sha256(what + sys.version.encode()).hexdigest()
 
 
-def _run(command: list[str], folder: Path | None = None) -> str:
+def _run(command: list[str], folder: Path | None = None, text: str = "") -> str:
+    """Run a command with this text as its input; return its output. Raises NotInstallable with its last words."""
     try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=_INSTALL_SECONDS, check=True)
+        done = subprocess.run(
+            command, cwd=folder, input=text, capture_output=True, text=True, timeout=_INSTALL_SECONDS, check=True
+        )
     except subprocess.CalledProcessError as error:
         said = " ".join((error.stderr or error.stdout).split()[-40:])
         raise NotInstallable(f"{' '.join(command)} failed: {said}") from error
@@ -146,22 +152,28 @@ def install_all(environments: Environments, clients: Iterable[Client]) -> dict[C
 
 
 def pin(clients: Iterable[Client]) -> None:
-    """Write the newest versions into `requirements`. Raises NotInstallable."""
+    """Write the newest versions into `requirements` and the page. Raises NotInstallable."""
     uv = find_uv()
     if uv is None:
         raise NotInstallable("uv is not installed; it resolves the versions")
-    for client in clients:
+    chosen = list(clients)
+    for client in chosen:
         if not client.is_node:
             out = ["--output-file", str(client.requirements), "--upgrade", "--universal", "--python-version", "3.11"]
-            source = subprocess.run(
-                [uv, "pip", "compile", "--quiet", "--no-annotate", "--no-header", "--no-emit-index-url", *out, "-"],
-                input="\n".join((client.package, *client.also)), text=True, check=True, timeout=_INSTALL_SECONDS,
-            )  # fmt: skip
-            source.check_returncode()
+            words = ["pip", "compile", "--quiet", "--no-annotate", "--no-header", "--no-emit-index-url", *out, "-"]
+            _run([uv, *words], text="\n".join((client.package, *client.also)))
     manifest = msgspec.json.decode(PACKAGE_JSON.read_bytes())
     for name in manifest["dependencies"]:
         manifest["dependencies"][name] = _run(["npm", "view", name, "version"]).strip()
     PACKAGE_JSON.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+    PAGE.write_text(with_versions(PAGE.read_text(), {client.name: client.version for client in chosen}))
+
+
+def with_versions(page: str, versions: Mapping[str, str]) -> str:
+    """Return the page with these versions in its table of clients."""
+    for name, version in versions.items():
+        page = re.sub(rf"(\| `{name}` \| )\S+", rf"\g<1>{version}", page)
+    return page
 
 
 def main() -> int:
@@ -170,8 +182,11 @@ def main() -> int:
     parse.add_argument("--newest", action="store_true", help="install the newest published versions")
     parse.add_argument("--pin", action="store_true", help="write the newest versions into the files of requirements")
     given = parse.parse_args()
-    if given.pin:
-        pin(CLIENTS.values())
+    try:
+        if given.pin:
+            pin(CLIENTS.values())
+    except NotInstallable as problem:
+        sys.exit(f"{problem}")
     missing = install_all(Environments(newest=given.newest), CLIENTS.values())
     for client, reason in missing.items():
         sys.stderr.write(f"{client.title} is not installed: {reason}\n")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.clients import run
 from tests.clients.catalog import CLIENTS
-from tests.clients.install import Environments, NotInstallable, find_node, install_all
+from tests.clients.install import Environments, NotInstallable, find_node, install_all, with_versions
 from tests.clients.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
@@ -47,6 +47,11 @@ def test_where_no_client_can_be_installed_nothing_was_proved(
     monkeypatch.setattr(run, "Environments", lambda newest: Environments(tmp_path / "home", newest))
     assert run.main(["--only", "openai_node"]) == run.NOT_RUN
     assert "NOT RUN: OpenAI SDK for Node.js, everything: Node.js is not installed" in capsys.readouterr().out
+
+
+def test_pinning_writes_the_versions_into_the_page() -> None:
+    page = "| AG2 | `ag2` | 1.2.1 | 8 of 8 | 8 of 8 |\n| Pipecat | `pipecat` | 1.14.0 | 14 of 14 | 14 of 14 |\n"
+    assert with_versions(page, {"ag2": "1.3"}) == page.replace("1.2.1", "1.3")
 
 
 def test_newest_versions_have_environments_of_their_own(tmp_path: Path) -> None:
