@@ -91,6 +91,8 @@ NOT_VISIBLE = frozenset(
         "half-open",
         "hesitant",
         "commentary",
+        "mcp-unlisted",
+        "mcp-failed",
         "mute",
         "stalls",
     }

@@ -37,6 +37,8 @@ SESSION_KINDS = [
     (Dialect.TRANSLATION, SessionKind.TRANSLATION),
 ]
 TOOL = {"type": "function", "name": "get_weather", "parameters": {"properties": {"city": {"type": "string"}}}}
+MCP_TOOL = {"type": "mcp", "server_label": "docs", "server_url": "https://mcp.example/sse", "require_approval": "never"}
+APPROVED_TOOL = {**MCP_TOOL, "server_label": "more docs", "require_approval": "always"}
 _VAD = {"type": "server_vad", "threshold": 0.5, "silence_duration_ms": 200}
 TURN_DETECTIONS: list[dict[str, Any] | None] = [
     None,
@@ -143,6 +145,11 @@ def _tool_output(harness: SimulatorHarness, pick: int) -> None:
     harness.send("conversation.item.create", item=output)
 
 
+def _approve(harness: SimulatorHarness, pick: int) -> None:
+    answer = {"approval_request_id": _known_item(harness, pick), "approve": pick % 3 > 0}
+    harness.send("conversation.item.create", item={"type": "mcp_approval_response", **answer})
+
+
 picks = st.integers(0, 40)
 modalities = st.sampled_from([["text"], ["audio", "text"]])
 settings_changes = st.one_of(
@@ -150,6 +157,7 @@ settings_changes = st.one_of(
     st.sampled_from(["alloy", "cedar"]).map(lambda voice: {"voice": voice}),
     modalities.map(lambda words: {"modalities": words}),
     st.sampled_from(["auto", "required", "none"]).map(lambda choice: {"tools": [TOOL], "tool_choice": choice}),
+    st.sampled_from([MCP_TOOL, APPROVED_TOOL]).map(lambda tool: {"tools": [tool], "tool_choice": "required"}),
     st.sampled_from(["whisper-1", "gpt-4o-transcribe"]).map(lambda m: {"input_audio_transcription": {"model": m}}),
     st.just({"turn_detection": "nonsense"}),
 )
@@ -209,6 +217,7 @@ ACTIONS: st.SearchStrategy[tuple[str, ClientAction]] = st.one_of(
             lambda change: lambda harness: harness.send("session.update", session=_update(harness, **change))
         ),
     ),
+    _named("approve", picks.map(lambda pick: lambda harness: _approve(harness, pick))),
     _named("tool output", picks.map(lambda pick: lambda harness: _tool_output(harness, pick))),
     _named("wrong", st.sampled_from(WRONG_FRAMES).map(lambda frame: lambda harness: harness.frame(frame))),
     _WAITS,

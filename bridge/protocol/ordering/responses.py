@@ -282,10 +282,10 @@ class ResponseOrder:
 
     def _left_open(self, name: str, output: _Output, status: object) -> Iterator[RuleMessage]:
         item_id = output.item_id or ""
-        if status != COMPLETED:
-            self._items.abandon(item_id)
-        elif not output.done:
+        if status == COMPLETED and not output.done:
             yield "response-done-item-open", f"{name} completed before response.output_item.done of {item_id}"
+        elif status != COMPLETED or output.kind == "mcp_call":  # such a call runs later, perhaps once it is approved
+            self._items.abandon(item_id)
         elif self._items.state(item_id) in {ItemState.ADDED, ItemState.CREATED}:
             yield "response-done-item-open", f"{name} completed before conversation.item.done of {item_id}"
 

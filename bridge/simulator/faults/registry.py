@@ -20,6 +20,7 @@ from bridge.simulator.faults.session_faults import (
     HandshakeFault,
     HesitateFault,
     HttpFault,
+    McpFault,
     PaceFault,
     RefuseFault,
     ReplyFault,
@@ -46,9 +47,9 @@ if TYPE_CHECKING:
 
 _ALL: tuple[type[Fault], ...] = (
     RefuseFault, HttpFault, HandshakeFault, CreateFault, ConfirmFault, ReplyFault, SayFault, PaceFault,
-    CommentaryFault, DescribedFault, TranscriptionFault, HesitateFault, StormFault, ExpireFault, CloseFault,
-    DropFault, ResetFault, HalfOpenFault, GarbageFault, InvalidUtf8Fault, LatencyFault, BandwidthFault, StallFault,
-    DuplicateFault, TruncateFault,
+    CommentaryFault, McpFault, DescribedFault, TranscriptionFault, HesitateFault, StormFault, ExpireFault,
+    CloseFault, DropFault, ResetFault, HalfOpenFault, GarbageFault, InvalidUtf8Fault, LatencyFault, BandwidthFault,
+    StallFault, DuplicateFault, TruncateFault,
 )  # fmt: skip
 FAULTS: Mapping[str, type[Fault]] = {fault.name: fault for fault in _ALL}
 
@@ -61,6 +62,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "handshake.how": tuple(BadHandshake),
     "confirm.how": ("never", "refuse"),
     "reply.how": ("fail", "silence", "echo", "function"),
+    "mcp.how": ("unlisted", "protocol", "http", "execution"),
     "transcription.how": ("fail", "never"),
     "described.rate-limits": ("before", "after", "never"),
     "described.conversation": ("yes", "no"),

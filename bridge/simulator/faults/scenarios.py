@@ -18,6 +18,7 @@ from bridge.simulator.faults.session_faults import (
     HandshakeFault,
     HesitateFault,
     HttpFault,
+    McpFault,
     RefuseFault,
     ReplyFault,
     StormFault,
@@ -217,6 +218,18 @@ _ALL = (
         "each response has two items: a sentence of commentary, and the answer or the tool call",
         (CommentaryFault(),),
         takes_effect=_FIRST_RESPONSE,
+    ),
+    SimulatorScenario(
+        "mcp-unlisted",
+        "the tools of MCP servers cannot be listed",
+        (McpFault("unlisted"),),
+        takes_effect="in a session with MCP tools",
+    ),
+    SimulatorScenario(
+        "mcp-failed",
+        "every call of an MCP tool fails",
+        (McpFault(),),
+        takes_effect="when an MCP tool is called",
     ),
     SimulatorScenario(
         "hesitant",

@@ -219,6 +219,22 @@ class CommentaryFault(Fault):
 
 
 @dataclass(frozen=True, slots=True)
+class McpFault(Fault):
+    """Make MCP servers fail."""
+
+    name: ClassVar[str] = "mcp"
+    summary: ClassVar[str] = (
+        "make MCP servers fail: how=unlisted (no list of tools), or every call with a protocol, http or execution error"
+    )
+    how: str = "execution"
+
+    def change_behaviour(self, behaviour: SessionBehaviour, attempt_number: int) -> SessionBehaviour:
+        """Let the list of tools fail, or every call."""
+        how = next(known for known in ("unlisted", "protocol", "http", "execution") if known == self.how)
+        return replace(behaviour, mcp=how)
+
+
+@dataclass(frozen=True, slots=True)
 class HesitateFault(Fault):
     """Make `semantic_vad` wait its longest time after each sentence."""
 

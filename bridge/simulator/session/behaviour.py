@@ -62,5 +62,7 @@ class SessionBehaviour:
     """Whether each answer and each tool call comes after an item that says what the assistant is about to do."""
     hesitant: bool = False
     """Whether `semantic_vad` always takes a sentence for one that goes on, and waits its longest time."""
+    mcp: Literal["works", "unlisted", "protocol", "http", "execution"] = "works"
+    """Whether the tools of MCP servers can be listed, and with which kind of error their calls fail."""
     obfuscation: bool = True
     """Whether text deltas have the padding field `obfuscation`, as on the live service."""

@@ -57,7 +57,14 @@ def create(state: SessionState, event: Mapping[str, Any]) -> None:
     if given["type"] == "function_call_output" and not state.conversation.has_call(given.get("call_id")):
         message = f"Tool call ID '{given.get('call_id')}' not found in conversation."
         return state.reject("invalid_tool_call_id", message, "item.call_id")
-    return add_item(state, build_item(state, given), after)
+    approval = given.get("approval_request_id") if given["type"] == "mcp_approval_response" else None
+    if approval is not None and approval not in state.mcp_approvals and state.conversation.get(approval) is None:
+        message = f"Error adding item: the approval request with id '{approval}' does not exist."
+        return state.reject("invalid_value", message, "item.approval_request_id")
+    add_item(state, build_item(state, given), after)
+    if (answer := state.mcp_approvals.pop(str(approval), None)) is not None:
+        answer(given["approve"])
+    return None
 
 
 def _decoded_audio(state: SessionState, given: Mapping[str, Any], path: str = "") -> Iterator[bytes | InvalidField]:

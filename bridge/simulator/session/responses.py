@@ -11,7 +11,7 @@ from bridge.protocol.dialects.detection import SessionKind
 from bridge.protocol.schema.requests import RESPONSE_SCHEMAS
 from bridge.protocol.schema.sessions import merge_update
 from bridge.protocol.schema.validators import validate
-from bridge.simulator.session import streaming
+from bridge.simulator.session import mcp, streaming
 from bridge.simulator.session.behaviour import RATE_LIMITS_SECONDS, RESPONSE_CREATED_SECONDS
 from bridge.simulator.session.context_window import ContextWindow
 from bridge.simulator.session.items import build_item, find_audio_error
@@ -88,6 +88,7 @@ class SessionResponses:
         settings = {name: value for name, value in given.items() if name not in _NOT_SETTINGS and value is not None}
         settings = merge_update(state.config, settings)
         response = RunningResponse(id=state.new_id("resp"), in_conversation=in_conversation, settings=settings)
+        mcp.list_tools(state, settings.get("tools"))
         response.metadata = given.get("metadata")
         response.usage.count_input(context)
         response.usage.count_reasoning((settings.get("reasoning") or {}).get("effort"))

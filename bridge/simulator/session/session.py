@@ -25,7 +25,7 @@ from bridge.protocol.events.fields import CLIENT_EVENTS, OBSERVED_ACCEPTED_TYPES
 from bridge.protocol.events.limits import MAX_MESSAGE_BYTES
 from bridge.protocol.schema.validators import quote_values
 from bridge.simulator.errors.service_errors import ServiceError
-from bridge.simulator.session import items, updates
+from bridge.simulator.session import items, mcp, updates
 from bridge.simulator.session.behaviour import SessionBehaviour
 from bridge.simulator.session.input_audio import InputAudio, creates_response, interrupts_response
 from bridge.simulator.session.responses import SessionResponses
@@ -183,6 +183,7 @@ class SimulatedSession:
         if state.behaviour.conversation_created and setup.kind is SessionKind.CONVERSATION:
             conversation = {"id": state.conversation_id, "object": "realtime.conversation"}
             state.send("conversation.created", conversation=conversation)
+        mcp.list_tools(state, state.config.get("tools"))
         early, self._early_frames = self._early_frames or [], None
         for frame in early:
             self._handle_frame(frame)
@@ -246,6 +247,7 @@ class SimulatedSession:
         if self._state.config is not before:
             self._configured = True
             self._audio.configure_vad()
+            mcp.list_tools(self._state, self._state.config.get("tools"))
             self._schedule_storm()
 
     def _schedule_storm(self) -> None:

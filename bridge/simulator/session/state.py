@@ -56,6 +56,14 @@ class SessionSetup:
     """The session configuration that a client secret is bound to, in this dialect."""
 
 
+@dataclass(frozen=True, slots=True)
+class McpTool:
+    """A tool of an MCP server that was listed."""
+
+    server_label: str
+    name: str
+
+
 class SessionState:
     """The shared state of one session."""
 
@@ -73,6 +81,10 @@ class SessionState:
         self.client_event_id: str | None = None
         self.has_spoken = False
         """Whether the assistant has spoken; after that, the voice cannot be changed."""
+        self.mcp_tools: dict[str, tuple[McpTool, ...]] = {}
+        """The tools of each MCP server, by its label; none while they are being listed."""
+        self.mcp_approvals: dict[str, Callable[[bool], None]] = {}
+        """By the id of each open approval request: takes whether the client approves."""
         self._id_stem = "".join(self.random.choices(_ALPHABET, k=14))
         self._id_count = 0
         self.session_id = self.new_id("sess")

@@ -1,4 +1,4 @@
-"""How a response streams: its events in the recorded order, for text, speech or a function call.
+"""How a response streams: its events in the recorded order, for text, speech or the call of a tool.
 
 `stream_response` is a generator. It sends events as it runs and yields how many seconds to wait before the next step.
 Closing the generator stops the stream.
@@ -18,6 +18,7 @@ from bridge.protocol.audio.pcm import BYTES_PER_MS, ms_to_bytes
 from bridge.protocol.models import find_model
 from bridge.simulator.session.behaviour import FIRST_DELTA_SECONDS
 from bridge.simulator.session.conversation import ConversationItem
+from bridge.simulator.session.mcp import ARGUMENTS, McpCall, needs_approval
 from bridge.simulator.session.reply_text import FunctionCall, TextReply, choose_reply
 from bridge.simulator.session.response_objects import (
     RunningResponse,
@@ -29,7 +30,7 @@ from bridge.simulator.session.updates import configured_voice, output_encoding
 from bridge.simulator.session.voice import synthesize, word_timings
 
 if TYPE_CHECKING:
-    from bridge.simulator.session.state import SessionState
+    from bridge.simulator.session.state import McpTool, SessionState
 
 #: How much audio one delta carries, and the interval between text deltas (about 60 tokens per second).
 DELTA_MS = 100
@@ -43,7 +44,7 @@ _ENCODERS: Mapping[str, Callable[[bytes], bytes]] = {"g711_ulaw": pcm24k_to_ulaw
 def stream_response(
     state: SessionState, response: RunningResponse, context: list[ConversationItem], echo: Callable[[], bytes]
 ) -> StreamSteps:
-    """Respond to the items in `context` with a function call, speech, or text. `echo` returns the audio to repeat.
+    """Respond to the items in `context` with the call of a tool, speech, or text. `echo` returns the audio to repeat.
 
     With commentary, one response has two items. A call begins before the commentary ends (recorded 2026-07); that an
     answer begins after it is inferred.
@@ -64,21 +65,23 @@ def stream_response(
 def _reply(
     state: SessionState,
     response: RunningResponse,
-    reply: TextReply | FunctionCall,
+    reply: TextReply | FunctionCall | McpTool,
     echo: Callable[[], bytes],
     before_end: _Message | None,
 ) -> StreamSteps:
     """Stream the answer or the call. `before_end` is what ends between the arguments of a call and its end."""
-    match reply:
-        case FunctionCall(name, arguments):
-            close = yield from _call(state, response, name, arguments)
-            if before_end is not None:
-                before_end.close("completed")
-            close(_status(response))
-        case TextReply(text):
-            pcm = echo() if response.has_audio and state.behaviour.reply == "echo" else b""
-            message = yield from _say(state, response, "(echo)" if pcm else text, "final_answer", pcm)
-            message.close(_status(response))
+    if isinstance(reply, TextReply):
+        pcm = echo() if response.has_audio and state.behaviour.reply == "echo" else b""
+        message = yield from _say(state, response, "(echo)" if pcm else reply.text, "final_answer", pcm)
+        message.close(_status(response))
+        return
+    if isinstance(reply, FunctionCall):
+        close = yield from _call(state, response, reply)
+    else:
+        close = yield from _mcp_call(state, response, reply)
+    if before_end is not None:
+        before_end.close("completed")
+    close(_status(response))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,8 @@ def _start_item(state: SessionState, response: RunningResponse, item: Conversati
 
     Returns the id of the item before it in the conversation.
     """
-    item.status = "in_progress"
+    if item.status is not None:
+        item.status = "in_progress"
     response.output.append(item)
     item_json = item.as_json(beta=state.is_beta)
     state.send(
@@ -156,7 +160,8 @@ def _end_item(
     state: SessionState, response: RunningResponse, item: ConversationItem, previous: str | None, status: str
 ) -> None:
     """End an output item."""
-    item.status = status
+    if item.status is not None:
+        item.status = status
     item_json = item.as_json(beta=state.is_beta)
     deleted = state.conversation.get(item.id) is not item
     if response.in_conversation and not state.is_beta and not deleted:
@@ -233,30 +238,73 @@ def _speech(state: SessionState, response: RunningResponse, message: _Message, t
 
 
 def _call(
-    state: SessionState, response: RunningResponse, name: str, arguments: str
+    state: SessionState, response: RunningResponse, call: FunctionCall
 ) -> Generator[float, None, Callable[[str], None]]:
-    """Stream the arguments of a function call in pieces, and return what sends its end."""
-    fields = {"call_id": state.new_id("call"), "name": name, "arguments": ""}
+    """Stream the arguments of a function call, and return what sends its end."""
+    fields = {"call_id": state.new_id("call"), "name": call.name, "arguments": ""}
     item = ConversationItem(id=state.new_id("item"), type="function_call", fields=fields)
     previous = _start_item(state, response, item)
-    index = len(response.output) - 1
-    location = {"response_id": response.id, "item_id": item.id, "output_index": index, "call_id": fields["call_id"]}
+    location = {**_location(response, item), "call_id": fields["call_id"]}
 
     def close(status: str) -> None:
         response.open_items.remove(close)
-        named = {} if state.is_beta else {"name": name}
+        named = {} if state.is_beta else {"name": call.name}
         state.send("response.function_call_arguments.done", **location, **named, arguments=fields["arguments"])
         _end_item(state, response, item, previous, status)
 
     response.open_items.append(close)
+    yield from _arguments(state, response, "response.function_call_arguments.delta", location, fields, call.arguments)
+    return close
+
+
+def _mcp_call(
+    state: SessionState, response: RunningResponse, tool: McpTool
+) -> Generator[float, None, Callable[[str], None]]:
+    """Stream the arguments of an MCP call, and return what sends its end. The call itself runs after the response."""
+    fields = {"server_label": tool.server_label, "name": tool.name, "arguments": ""}
+    item = ConversationItem(id=state.new_id("item"), type="mcp_call", status=None, fields=fields)
+    previous = _start_item(state, response, item)
+    location = _location(response, item)
+
+    def close(status: str) -> None:
+        response.open_items.remove(close)
+        state.send("response.mcp_call_arguments.done", **location, arguments=fields["arguments"])
+        if status != "completed":
+            return _end_item(state, response, item, previous, status)
+        where = {"response_id": response.id, "output_index": location["output_index"]}
+        state.send("response.output_item.done", **where, item=item.as_json(beta=False))
+        call = McpCall(state, item, location["output_index"], previous)
+        if needs_approval(response.settings.get("tools"), tool):
+            request = call.ask()
+            return _end_item(state, response, request, _start_item(state, response, request), status)
+        return call.run()
+
+    response.open_items.append(close)
+    yield from _arguments(state, response, "response.mcp_call_arguments.delta", location, fields, ARGUMENTS)
+    return close
+
+
+def _location(response: RunningResponse, item: ConversationItem) -> dict[str, Any]:
+    """Where the events of an item that was just added belong."""
+    return {"response_id": response.id, "item_id": item.id, "output_index": len(response.output) - 1}
+
+
+def _arguments(
+    state: SessionState,
+    response: RunningResponse,
+    event_type: str,
+    location: Mapping[str, Any],
+    fields: dict[str, str],
+    arguments: str,
+) -> StreamSteps:
+    """Stream arguments in pieces, and add each to the fields of the call."""
     for piece in _pieces(arguments):
         if not response.can_afford(estimate_text_tokens(piece)):
             break
         response.usage.output_text += estimate_text_tokens(piece)
-        state.send("response.function_call_arguments.delta", **location, delta=piece, **obfuscation_field(state, piece))
+        state.send(event_type, **location, delta=piece, **obfuscation_field(state, piece))
         fields["arguments"] += piece
         yield state.paced(_TEXT_DELTA_SECONDS)
-    return close
 
 
 def _status(response: RunningResponse) -> str:

@@ -51,6 +51,8 @@ HEALTHY = (
     "fails-later",
     "hesitant",
     "commentary",
+    "mcp-unlisted",
+    "mcp-failed",
 )
 #: Scenarios that lead to the same code at both endpoints, by row and code.
 PROBLEM_SCENARIOS: dict[tuple[str, str], tuple[str, ...]] = {

@@ -44,6 +44,8 @@ EXPECTED: dict[str, ExpectedOutcome] = {
     "far-away": PASSES,
     "hesitant": PASSES,
     "commentary": PASSES,
+    "mcp-unlisted": PASSES,
+    "mcp-failed": PASSES,
     "slow-created": PASSES,
     # Minting is not part of this probe.
     **dict.fromkeys(("mint-quota", "mint-500", "mint-503", "mint-404", "slow-down"), PASSES),

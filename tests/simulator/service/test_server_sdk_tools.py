@@ -1,4 +1,4 @@
-"""Function calls through the official SDK: called, answered, forced, forbidden."""
+"""Function calls and MCP tools through the official SDK: called, answered, forced, forbidden, approved."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 from openai.types.realtime import (
     ConversationItemDone,
+    McpListToolsCompleted,
     RealtimeErrorEvent,
+    RealtimeMcpApprovalRequest,
+    RealtimeMcpToolCall,
     ResponseCreatedEvent,
     ResponseDoneEvent,
     ResponseFunctionCallArgumentsDeltaEvent,
     ResponseFunctionCallArgumentsDoneEvent,
+    ResponseMcpCallCompleted,
     ResponseTextDoneEvent,
 )
 
@@ -129,3 +133,23 @@ def test_the_output_of_a_call_that_was_never_made_is_refused(realtime_simulator:
     assert error.event_id == "orphan"
     assert "call_unknown" in error.message
     assert sdk.counts["conversation.item.added"] == before == 2
+
+
+def test_a_tool_of_an_mcp_server_is_listed_approved_and_called(realtime_simulator: RunningSimulator) -> None:
+    server: Any = {"type": "mcp", "server_label": "docs", "server_url": "https://mcp.example/sse"}
+    with connect_sdk(realtime_simulator) as sdk:
+        sdk.connection.session.update(session={"type": "realtime", "output_modalities": ["text"], "tools": [server]})
+        sdk.until(McpListToolsCompleted)
+        sdk.connection.response.create(response={"tool_choice": {"type": "mcp", "server_label": "docs"}})
+        call, request = sdk.until(ResponseDoneEvent).response.output or []
+        assert isinstance(call, RealtimeMcpToolCall)
+        assert isinstance(request, RealtimeMcpApprovalRequest)
+        sdk.connection.conversation.item.create(
+            item={"type": "mcp_approval_response", "id": "yes", "approval_request_id": request.id, "approve": True}
+        )
+        assert sdk.until(ResponseMcpCallCompleted).item_id == call.id
+        ended = sdk.until(ConversationItemDone).item
+        assert isinstance(ended, RealtimeMcpToolCall)
+        assert (ended.output, ended.approval_request_id) == ("look_up found one result.", request.id)
+        sdk.connection.response.create()
+        assert "look_up found one result." in sdk.until(ResponseTextDoneEvent).text

@@ -107,7 +107,10 @@ MCP_ITEMS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("item", MCP_ITEMS)
 def test_items_of_mcp_are_kept_as_they_are(item: dict[str, Any]) -> None:
-    added, _ = create(SimulatorHarness(), item)
+    harness = SimulatorHarness()
+    if item["type"] == "mcp_approval_response":
+        create(harness, {**MCP_CALL, "type": "mcp_approval_request"})
+    added, _ = create(harness, item)
     assert {**added["item"], **item} == added["item"]
     assert added["item"].get("status") == item.get("status")
 

@@ -16,6 +16,8 @@ from bridge.simulator.session.state import SessionSetup, SessionState
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bridge.simulator.session.state import McpTool
+
 SETUP = SessionSetup(dialect=Dialect.GA, kind=SessionKind.CONVERSATION, model="gpt-realtime", unix_time=0)
 
 
@@ -36,16 +38,16 @@ def tools(*names: str, parameters: Any = None) -> dict[str, Any]:
 
 def answer(
     made: SessionState, settings: dict[str, Any], context: Sequence[ConversationItem] | None = None
-) -> TextReply | FunctionCall:
+) -> TextReply | FunctionCall | McpTool:
     return choose_reply(made, settings, made.conversation.items if context is None else context)
 
 
-def text_of(answer: TextReply | FunctionCall) -> str:
+def text_of(answer: TextReply | FunctionCall | McpTool) -> str:
     assert isinstance(answer, TextReply)
     return answer.text
 
 
-def called(answer: TextReply | FunctionCall) -> str:
+def called(answer: TextReply | FunctionCall | McpTool) -> str:
     assert isinstance(answer, FunctionCall)
     return answer.name
 
