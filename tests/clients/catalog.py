@@ -109,7 +109,8 @@ _ALL = (
                 "barge_in": "it tells an application of no interruption",
                 "session_update": "a session keeps the instructions that it was opened with",
                 **dict.fromkeys(
-                    ("refused_key", "refused_credit", "refused_model"), "it tells an application of no error"
+                    ("refused_key", "refused_upstream_key", "refused_credit", "refused_model"),
+                    "it tells an application of no error",
                 ),
             }
         ),

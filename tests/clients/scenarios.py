@@ -11,7 +11,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from tests.clients.driver_process import CommandFailed
-from tests.clients.service import KEY, PACE
+from tests.clients.service import BAD_KEY, KEY, PACE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,9 +41,9 @@ class Call:
     service: Service
     speech: Path
 
-    def open(self, model: str = MODEL) -> None:
+    def open(self, model: str = MODEL, key: str = KEY) -> None:
         """Connect. Raises CommandFailed where the library raises."""
-        self.driver.call("open", base_url=self.service.base_url, key=KEY, model=model)
+        self.driver.call("open", base_url=self.service.base_url, key=key, model=model)
 
     def mark(self) -> int:
         """Return where the driver's events are, for a later `wait`."""
@@ -142,7 +142,12 @@ def session_update(call: Call) -> None:
 
 
 def refused_key(call: Call) -> None:
-    """The key is not valid."""
+    """The client's key is not valid. The bridge says so before the upgrade."""
+    _is_refused(call, "401" if call.service.is_bridge else "invalid_api_key", key=BAD_KEY)
+
+
+def refused_upstream_key(call: Call) -> None:
+    """The key that the service gets is not valid: the bridge's own, if there is one."""
     call.service.choose("invalid-key")
     _is_refused(call, "invalid_api_key")
 
@@ -158,12 +163,12 @@ def refused_model(call: Call) -> None:
     _is_refused(call, "model", model="gpt-no-such-model")
 
 
-def _is_refused(call: Call, code: str, model: str = MODEL) -> None:
+def _is_refused(call: Call, code: str, model: str = MODEL, key: str = KEY) -> None:
     """Expect that the library tells its application so, and that the next session is opened as if nothing had been."""
     mark = call.mark()
     told = ""
     try:
-        call.open(model)
+        call.open(model, key)
     except CommandFailed as failure:
         told = str(failure)
     if code not in told:
@@ -258,7 +263,7 @@ SCENARIOS: Final[Mapping[str, Callable[[Call], None]]] = {
     function.__name__: function
     for function in (
         text_turn, speech_turn, barge_in, tool_call, session_update,
-        refused_key, refused_credit, refused_model,
+        refused_key, refused_upstream_key, refused_credit, refused_model,
         cut_before_the_answer, cut_behind_response_created, cut_in_mid_audio, cut_in_mid_tool_call,
         cut_behind_response_done, cut_while_the_user_speaks,
     )

@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROOT: Final = Path(__file__).parents[2]
-#: The key with which clients connect. The simulator takes any that begins like this; the bridge asks for none.
+#: The key with which clients connect, and the bridge as well. The simulator takes any that begins like this; the bridge
+#: takes this one alone, as the clients' token.
 KEY: Final = "sk-a-client-of-the-tests"
+#: A key that neither takes.
+BAD_KEY: Final = "sk-invalid-of-the-tests"
 #: Answers come this many times as fast as recorded.
 PACE: Final = 20
 _START_SECONDS: Final = 60.0
@@ -154,8 +157,9 @@ def running_service(target: str, folder: Path, authority: Authority | None) -> I
         origin = url.removesuffix("/v1")
         control = stack.enter_context(httpx.Client(base_url=origin, trust_env=False, timeout=60, verify=context))
         if not direct:
-            words = ["serve", "--port", "0", "--upstream", url, "--log-format", "json", *secured]
-            url = stack.enter_context(_command("bridge.server.cli", bridge_log, *words, OPENAI_API_KEY=KEY))
+            words = ["serve", "--port", "0", "--upstream", url, "--log-format", "json", "--client-token-env", "TOKEN"]
+            secrets = {"OPENAI_API_KEY": KEY, "TOKEN": KEY}
+            url = stack.enter_context(_command("bridge.server.cli", bridge_log, *words, *secured, **secrets))
         yield Service(target, url, control, (simulator_log,) if direct else (simulator_log, bridge_log))
 
 

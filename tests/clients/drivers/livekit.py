@@ -11,7 +11,7 @@ from livekit.agents import Agent, AgentSession, function_tool
 from livekit.agents.voice import io
 from livekit.plugins import openai
 
-from tests.clients.drivers.protocol import INSTRUCTIONS, RATE, TOOL_NAME, Driver, main
+from tests.clients.drivers.protocol import INSTRUCTIONS, RATE, TOOL_NAME, Driver, describe, main
 
 #: The loudspeaker plays this many times as fast as it should, to spare the tests the time.
 _HASTE = 10
@@ -101,7 +101,7 @@ class LiveKit(Driver):
                 self.interrupted()
 
     def _take_error(self, event: Any) -> None:
-        self.report("error", text=str(event.error))
+        self.report("error", text=describe(event.error.error))
 
     def _take_close(self, event: Any) -> None:
         self.report("ended", text=f"{event.reason} {event.error}")

@@ -17,7 +17,7 @@ class PydanticAI(Driver):
     """An agent opens a session, and an application iterates over its events."""
 
     session: Any
-    _manager: Any
+    _manager: Any = None
 
     async def open(self, base_url: str, key: str, model: str) -> None:
         """Open a session of an agent with one tool."""
