@@ -99,6 +99,13 @@ class EndResponse:
 
 
 @dataclass(frozen=True, slots=True)
+class SendNative:
+    """Send an event of the service that the core made. Only for the native endpoint."""
+
+    event: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class CloseClient:
     """Close the client connection after everything sent before."""
 
@@ -117,7 +124,7 @@ class LogEvent:
     fields: Mapping[str, Any] = field(default_factory=dict)
 
 
-ClientCommand = SendMessage | Forward | EndResponse
+ClientCommand = SendMessage | Forward | EndResponse | SendNative
 """What is rendered as messages to the client."""
 
 Command = (
@@ -130,6 +137,7 @@ Command = (
     | SendMessage
     | Forward
     | EndResponse
+    | SendNative
     | CloseClient
     | LogEvent
 )

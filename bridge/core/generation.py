@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bridge.core.client_items import ClientItems
 from bridge.core.input_buffer import BYTES_PER_MS
 from bridge.core.json_access import as_object, as_text
 from bridge.core.open_responses import OpenResponses
@@ -28,6 +29,8 @@ class Generation:
     replay: ReplayBuffer
     responses: ResponseTracker = field(default_factory=ResponseTracker)
     open_responses: OpenResponses = field(default_factory=OpenResponses)
+    items: ClientItems = field(default_factory=ClientItems)
+    """Empty at the client endpoint."""
     ready_by: float = float("inf")
     """When the attempt fails unless its configuration is confirmed."""
     # What the upstream said

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bridge.core.json_access import as_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 #: 200 turns are an hour of lively conversation; 64 KiB of text are a third of the smallest model's context.
 MAX_TURNS, MAX_CHARACTERS = 200, 64 * 1024
@@ -25,6 +25,8 @@ class _Turn:
     item: dict[str, Any]
     text: str | None
     """None: speech without a transcript (so far)."""
+    seen: frozenset[str] = frozenset()
+    """The announcements of the item that the client has seen."""
 
     @property
     def size(self) -> int:
@@ -39,6 +41,8 @@ class RestoredHistory:
     turns: int
     pending_tools: int
     lost: tuple[str, ...]
+    seen: Mapping[str, frozenset[str]]
+    """By item id, the announcements that the client has seen already."""
 
 
 @dataclass(slots=True)
@@ -49,6 +53,7 @@ class ConversationHistory:
     _sent: deque[Mapping[str, Any]] = field(default_factory=deque)
     """Items that went upstream and that the service has not announced yet."""
     _forgotten: int = 0
+    _unwritten: int = 0
 
     def item_sent(self, item: Mapping[str, Any]) -> None:
         """Record an item that went upstream: it must be restored even if this session dies before confirming it."""
@@ -59,8 +64,8 @@ class ConversationHistory:
                 self._sent.popleft()
                 self._forgotten += 1
 
-    def record_item(self, item: Mapping[str, Any]) -> None:
-        """Record an item as the upstream announced or finished it."""
+    def record_item(self, item: Mapping[str, Any], seen: Iterable[str] = ()) -> None:
+        """Record an item as the upstream announced or finished it; `seen`: how the client was told of it."""
         item_id, kind = as_text(item.get("id")), as_text(item.get("type"))
         if item_id is None or kind not in _RESTORED_FIELDS:
             return
@@ -68,7 +73,7 @@ class ConversationHistory:
         if known is None:
             self._confirm(item)
         text = _text(item) or (known.text if known else None)
-        self._turns[item_id] = _Turn(dict(item), text)
+        self._turns[item_id] = _Turn(dict(item), text, (known.seen if known else frozenset()).union(seen))
         self._trim()
 
     def _confirm(self, item: Mapping[str, Any]) -> None:
@@ -86,16 +91,24 @@ class ConversationHistory:
             turn.text = text
             self._trim()
 
-    def delete_item(self, item_id: object) -> None:
-        """Remove an item, because the client deleted it or because it will be replayed."""
-        if isinstance(item_id, str):
-            self._turns.pop(item_id, None)
+    def delete_item(self, item_id: object) -> bool:
+        """Remove an item, because the client deleted it or because it will be replayed. False if it was not known."""
+        return isinstance(item_id, str) and self._turns.pop(item_id, None) is not None
+
+    def delete_unwritten(self) -> list[str]:
+        """Remove speech without a transcript, which counts as lost. Returns the items."""
+        turns = self._turns.items()
+        unwritten = [name for name, turn in turns if turn.item["type"] == "message" and turn.text is None]
+        for item_id in unwritten:
+            del self._turns[item_id]
+        self._unwritten += len(unwritten)
+        return unwritten
 
     def clear(self) -> None:
         """Start over: the session was ended by intent, so the next one has no history."""
         self._turns.clear()
         self._sent.clear()
-        self._forgotten = 0
+        self._forgotten = self._unwritten = 0
 
     def _trim(self) -> None:
         size = sum(turn.size for turn in self._turns.values())
@@ -105,16 +118,13 @@ class ConversationHistory:
 
     def restore(self, dialect: str) -> RestoredHistory:
         """Return the items to create in a fresh session. Removes speech without a transcript, and counts it as lost."""
-        unwritten = [
-            item_id for item_id, turn in self._turns.items() if turn.item["type"] == "message" and turn.text is None
-        ]
-        for item_id in unwritten:
-            del self._turns[item_id]
+        self.delete_unwritten()
         lost = []
         if self._forgotten:
             lost.append(f"{self._forgotten} turns past the bound")
-        if unwritten:
-            lost.append(f"{len(unwritten)} spoken turns without a transcript")
+        if self._unwritten:
+            lost.append(f"{self._unwritten} spoken turns without a transcript")
+            self._unwritten = 0
         items = [_item_to_create(item_id, turn, dialect) for item_id, turn in self._turns.items()]
         items.extend(self._sent)
         answered = [item.get("call_id") for item in items if item["type"] == "function_call_output"]
@@ -125,6 +135,7 @@ class ConversationHistory:
                 item["type"] == "function_call" and item.get("call_id") not in answered for item in items
             ),
             lost=tuple(lost),
+            seen={item_id: turn.seen for item_id, turn in self._turns.items()},
         )
 
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from bridge.core import recovery
 from bridge.core.backoff import delay_seconds, worth_waiting
-from bridge.core.commands import CloseClient, CloseUpstream, Configure, Forward, OpenUpstream, SendEvent
+from bridge.core.client_items import ClientItems
+from bridge.core.commands import CloseClient, CloseUpstream, Configure, Forward, OpenUpstream
 from bridge.core.events import ClientAudio, Failure, SessionConfigured, SessionCreated
 from bridge.core.generation import Recovery
 from bridge.core.json_access import as_object
 from bridge.core.session_updates import SessionUpdates
 from bridge.core.states import CONNECTED, IN_SESSION, OPENING, Phase, State, Trigger
-from bridge.core.to_upstream import commit, request_next_response, send
+from bridge.core.to_upstream import commit, request_next_response, send, send_own_event
 
 if TYPE_CHECKING:
     from bridge.core.session_data import SessionData
@@ -120,8 +121,10 @@ def _recover(data: SessionData) -> None:
         lost=[*plan.lost, *restored.lost],
     )
     data.log("session.reconnected", seconds=data.now - plan.lost_at, resentMs=resent_ms, turns=restored.turns)
+    if data.native:
+        data.generation.items = ClientItems(dict(restored.seen), frozenset(data.gone_items))
     for item in restored.items:
-        data.emit(SendEvent(data.generation.number, {"type": "conversation.item.create", "item": item}))
+        send_own_event(data, {"type": "conversation.item.create", "item": item})
     _replay(data, plan)
 
 

@@ -74,6 +74,18 @@ class OpenResponse:
         calls = [one for one in self.items.values() if one.item.get("type") == "function_call" and one.arguments_done]
         return [{**one.item, "arguments": one.arguments, "status": "completed"} for one in calls]
 
+    def half_spoken(self) -> list[Mapping[str, Any]]:
+        """Return the messages that break off, with what the client has of their text, as the conversation has them."""
+        if self.response.get("conversation_id", "") is None:
+            return []
+        open_items = [one for one in self.items.values() if one.item.get("type") == "message" and not one.done]
+        spoken = [(one, [part.text for _, part in sorted(one.parts.items()) if part.text]) for one in open_items]
+        return [
+            {**one.item, "content": [{"type": "output_text", "text": text} for text in texts]}
+            for one, texts in spoken
+            if texts
+        ]
+
 
 class OpenResponses:
     """The open responses of one upstream session."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bridge.core.commands import EndResponse
+from bridge.core.client_items import ANNOUNCEMENTS, deleted
+from bridge.core.commands import EndResponse, SendNative
 from bridge.core.events import ClientAudio
 from bridge.core.generation import Recovery
 from bridge.core.input_buffer import DroppedInput
+from bridge.core.json_access import as_text
 from bridge.core.states import CONFIGURING
 from bridge.core.to_upstream import RESPONSE_CREATE
 
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
     from bridge.core.open_responses import OpenResponse
     from bridge.core.responses import ResponseRequest
     from bridge.core.session_data import SessionData
+
+
+#: Items that are remembered as gone; the client has learned long ago that an earlier one is.
+MAX_GONE = 1000
 
 
 def end_responses(data: SessionData) -> list[OpenResponse]:
@@ -47,10 +53,12 @@ def plan_recovery(data: SessionData) -> Recovery:
         lost.append(f"{round(replay.overflow_ms)} ms of speech that no longer fit the replay buffer")
         drop_overflow(data)
     unfinished = active.unfinished_items if active is not None else set[str]()
-    for item_id in (*replay.item_ids, *unfinished):
-        data.history.delete_item(item_id)
-    for call in (call for response in end_responses(data) for call in response.whole_calls()):
-        data.history.record_item(call)  # the client runs it, and its result needs the call
+    gone = [item_id for item_id in (*replay.item_ids, *unfinished) if data.history.delete_item(item_id)]
+    ended = end_responses(data)
+    for call in (call for response in ended for call in response.whole_calls()):
+        data.history.record_item(call, ANNOUNCEMENTS)  # the client runs it, and its result needs the call
+    if data.native:
+        _tell_what_is_gone(data, gone, ended)
     return Recovery(
         lost_at=data.now,
         replay=tuple(replay.entries()),
@@ -59,6 +67,22 @@ def plan_recovery(data: SessionData) -> Recovery:
         mid_turn=replay.mid_sentence or bool(responses.queued) or (responses.busy and not half_spoken),
         lost=tuple(lost),
     )
+
+
+def _tell_what_is_gone(data: SessionData, gone: Iterable[str], ended: Iterable[OpenResponse]) -> None:
+    """Keep what the client heard of a broken answer, and tell it which of the items that it knows won't come back.
+
+    SDKs keep the conversation too: they cut, delete and continue its items, and the service refuses that for an item
+    that it doesn't know.
+    """
+    kept = {str(item.get("id")): item for response in ended for item in response.half_spoken()}
+    for item in kept.values():
+        data.history.record_item(item, ANNOUNCEMENTS)
+    for item_id in (*(item_id for item_id in gone if item_id not in kept), *data.history.delete_unwritten()):
+        data.gone_items[item_id] = None
+        data.emit(SendNative(deleted(item_id)))
+    while len(data.gone_items) > MAX_GONE:
+        del data.gone_items[next(iter(data.gone_items))]
 
 
 def _request_to_repeat(data: SessionData) -> ResponseRequest | None:
@@ -78,11 +102,16 @@ def drop_unconfirmed_updates(data: SessionData, failure: Failure) -> Failure:
 
     Returns the failure, retryable if there were any: without them it is worth another attempt.
     """
-    if failure.retryable or data.state not in CONFIGURING or not data.updates.drop_unconfirmed():
+    if failure.retryable or data.state not in CONFIGURING:
+        return failure
+    dropped = data.updates.drop_unconfirmed()
+    if not dropped:
         return failure
     data.recovery = replace(data.recovery, lost=(*data.recovery.lost, "a session.update that was refused"))
     data.log("update.refused", code=failure.code)
-    data.send_error("UPSTREAM_ERROR", failure.message, retryable=False, detail=failure.detail)
+    for event_id in dict.fromkeys(as_text(update.get("event_id")) for update in dropped):
+        about = {"eventId": event_id} if event_id else {}
+        data.send_error("UPSTREAM_ERROR", failure.message, retryable=False, detail={**failure.detail, **about})
     return replace(failure, retryable=True)
 
 

@@ -21,7 +21,7 @@ ResponseRequest = Mapping[str, Any] | bytes
 #: Response requests that are queued at most; more is a client that requests without listening.
 MAX_QUEUED = 20
 
-#: Events that carry a piece of a response to the caller.
+#: Events that carry a piece of a response to the caller. Of a function call that is only the whole: nobody uses a part.
 OUTPUT_EVENTS = frozenset(
     {
         "response.output_text.delta",
@@ -30,7 +30,7 @@ OUTPUT_EVENTS = frozenset(
         "response.text.delta",
         "response.audio.delta",
         "response.audio_transcript.delta",
-        "response.function_call_arguments.delta",
+        "response.function_call_arguments.done",
     }
 )
 
@@ -98,15 +98,17 @@ class ResponseTracker:
         self.cancelled = False
         self.outstanding_since = now
 
-    def request_refused(self) -> None:
-        """Queue the request again: the service said that a response is active already.
+    def request_refused(self) -> bool:
+        """Queue the request again: the service said that a response is active already. False if there is none.
 
         If both crossed on the wire, the active response was mistaken for the requested one.
         """
         request = self.pending_request if self.pending_request is not None else self._active_request
-        if request is not None and not self.cancelled:
+        again = request is not None and not self.cancelled
+        if request is not None and again:
             self.queued.appendleft(request)
         self._drop_request()
+        return again
 
     def request_failed(self, error: Mapping[str, Any]) -> bool:
         """Drop the request if the error is about it: repeating it would not help. Returns whether it was."""
@@ -169,11 +171,12 @@ def _is_about(error: Mapping[str, Any], request: ResponseRequest) -> bool:
     """Return whether an error is about a request: by its `event_id` or, without one, by the parameter at fault."""
     event_id = as_text(error.get("event_id"))
     if event_id:
-        return _event_id_of(request) == event_id
+        return event_id_of(request) == event_id
     return (as_text(error.get("param")) or "").partition(".")[0] == "response"
 
 
-def _event_id_of(request: ResponseRequest) -> object:
+def event_id_of(request: ResponseRequest) -> object:
+    """Return the `event_id` of a request; None if it has none."""
     if isinstance(request, bytes):
         try:
             request = as_object(json.loads(request))

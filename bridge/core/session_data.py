@@ -43,6 +43,8 @@ class SessionData:
         self.updates = SessionUpdates()
         self.input_buffer = InputBuffer(settings.buffer_limits)
         self.history = ConversationHistory()
+        self.gone_items: dict[str, None] = {}
+        """Items of lost sessions that an SDK knows and that were not restored, oldest first."""
         # The upstream session
         self.generation = Generation(replay=ReplayBuffer(settings.replay_ms))
         self.recovery = Recovery()
@@ -88,6 +90,7 @@ class SessionData:
     def forget_conversation(self) -> None:
         """Keep nothing for the next session: this one failed or was ended by intent."""
         self.history.clear()
+        self.gone_items.clear()
         self.recovery = Recovery()
         self.generation = Generation(number=self.generation.number, replay=ReplayBuffer(self.settings.replay_ms))
 
@@ -118,7 +121,10 @@ class SessionData:
         terminal: bool = False,
         detail: Mapping[str, Any] | None = None,
     ) -> None:
-        """Send the client an error, or hold it back while the error window is closed. Answers to an SDK don't wait."""
+        """Send the client an error, or hold it back while the error window is closed.
+
+        An SDK doesn't wait for the answer to one of its events, nor for the end.
+        """
         error = ErrorMessage(
             code=code,
             message=message,
@@ -127,8 +133,8 @@ class SessionData:
             detail=detail or {},
             generation=self.generation.number,
         )
-        answers_sdk = self.native and refused_event(error.detail) is not None
-        released = ReleasedError(error, 0) if answers_sdk else self.throttle.offer(error, self.now)
+        at_once = self.native and (terminal or refused_event(error.detail) is not None)
+        released = ReleasedError(error, 0) if at_once else self.throttle.offer(error, self.now)
         if released is not None:
             self.send_released(released)
         else:

@@ -95,11 +95,10 @@ class SessionUpdates:
         self._base = self.effective
         self._later.clear()
 
-    def drop_unconfirmed(self) -> bool:
-        """Keep only confirmed updates, after a fresh session refused its configuration. False if none was dropped."""
-        certain = deque(one for one in self._later if one.status is _UpdateStatus.CONFIRMED)
-        dropped = len(certain) < len(self._later)
-        self._later = certain
+    def drop_unconfirmed(self) -> list[Mapping[str, Any]]:
+        """Keep only confirmed updates, after a fresh session refused its configuration. Returns the others."""
+        dropped = [one.event for one in self._later if one.status is not _UpdateStatus.CONFIRMED]
+        self._later = deque(one for one in self._later if one.status is _UpdateStatus.CONFIRMED)
         self._fold()
         return dropped
 

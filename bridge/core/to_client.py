@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bridge.core.commands import Forward
 from bridge.core.json_access import as_number, as_object, as_text
 from bridge.core.responses import OUTPUT_EVENTS
-from bridge.core.to_upstream import RESPONSE_CREATE, request_next_response, request_response
+from bridge.core.to_upstream import OWN_EVENT_ID, RESPONSE_CREATE, request_next_response, request_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,7 +27,8 @@ def forward(data: SessionData, event: UpstreamEvent) -> None:
     """Forward one native event and record what follows from it."""
     generation = data.generation
     generation.last_event_at = data.now
-    data.emit(Forward(event.type, event.frame))
+    if event.body is None or not generation.items.is_echo(event.type, event.body):
+        data.emit(Forward(event.type, event.frame))
     if generation.open_responses:
         generation.open_responses.record(event.type, event.frame)
     if event.type in OUTPUT_EVENTS:
@@ -96,7 +97,7 @@ def _output_item_done(data: SessionData, body: Mapping[str, Any]) -> None:
 
 
 def _item_announced(data: SessionData, body: Mapping[str, Any]) -> None:
-    data.history.record_item(as_object(body.get("item")))
+    data.history.record_item(as_object(body.get("item")), (str(body.get("type")),))
 
 
 def _item_deleted(data: SessionData, body: Mapping[str, Any]) -> None:
@@ -171,9 +172,10 @@ def handle_error(data: SessionData, event: UpstreamError) -> None:
     generation.last_event_at = data.now
     code = event.upstream.get("code")
     if code == "conversation_already_has_active_response":
-        generation.responses.request_refused()
-        data.log("response.waits", code=code)
-        return
+        again = generation.responses.request_refused()
+        if again or not (data.native and as_text(event.upstream.get("event_id"))):
+            data.log("response.waits", code=code)
+            return
     if code == "input_audio_buffer_commit_empty":
         generation.replay.commit_refused()
         generation.responses.settle_commit()
@@ -183,10 +185,12 @@ def handle_error(data: SessionData, event: UpstreamError) -> None:
     if event.harmless and not (data.native and as_text(event.upstream.get("event_id"))):
         data.log("upstream.harmless_error", code=code)
         return
-    failure = event.failure
-    detail = {**failure.detail, "upstream": dict(event.upstream)}
     if code == UNREADABLE_FRAME:
         data.log("upstream.unreadable")
     else:
         data.log("upstream.error", code=code)
+    if data.native and (code == UNREADABLE_FRAME or event.upstream.get("event_id") == OWN_EVENT_ID):
+        return  # the service itself would not say that, and some SDKs end at any error
+    failure = event.failure
+    detail = {**failure.detail, "upstream": dict(event.upstream)}
     data.send_error("UPSTREAM_ERROR", failure.message, retryable=failure.retryable, detail=detail)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_never
 
-from bridge.core.commands import SendAudio, SendEvent, SendFrame
+from bridge.core.commands import SendAudio, SendEvent, SendFrame, SendNative
 from bridge.core.events import (
     ClientAudio,
     ClientCommit,
@@ -18,6 +18,7 @@ from bridge.core.events import (
     Interrupt,
 )
 from bridge.core.json_access import as_object
+from bridge.core.responses import event_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from bridge.core.session_data import SessionData
 
 RESPONSE_CREATE: Mapping[str, Any] = {"type": "response.create"}
+#: The `event_id` of events that restore a conversation for an SDK.
+OWN_EVENT_ID = "event_bridge_recovery"
 
 
 def send(data: SessionData, entry: ClientInput) -> None:
@@ -61,6 +64,11 @@ def _send_event(data: SessionData, event: Mapping[str, Any]) -> None:
     data.emit(SendEvent(data.generation.number, event))
 
 
+def send_own_event(data: SessionData, event: Mapping[str, Any]) -> None:
+    """Send an event that no client asked for. An SDK isn't told if it is refused: it could not know what to do."""
+    _send_event(data, {**event, "event_id": OWN_EVENT_ID} if data.native else event)
+
+
 def _create_item(data: SessionData, item: Mapping[str, Any]) -> None:
     _send_event(data, {"type": "conversation.item.create", "item": item})
     data.history.item_sent(item)
@@ -82,7 +90,7 @@ def _commit_turn(data: SessionData) -> None:
 
 def commit(data: SessionData, *, respond_after: bool = False) -> None:
     """Commit the audio; with `respond_after`, a response is requested once the service has confirmed the commit."""
-    _send_event(data, {"type": "input_audio_buffer.commit"})
+    send_own_event(data, {"type": "input_audio_buffer.commit"})
     _commit_sent(data, respond_after=respond_after)
 
 
@@ -94,11 +102,18 @@ def _commit_sent(data: SessionData, *, respond_after: bool = False) -> None:
 
 def _send_native(data: SessionData, event: ClientNative) -> None:
     body = event.body or {}
+    if (answer := data.generation.items.answer(event.type, body)) is not None:
+        data.emit(SendNative(answer))
+        return
     out_of_band = as_object(body.get("response")).get("conversation") == "none"
     if event.type == "response.create" and not out_of_band and not data.generation.transcribing:
         request_response(data, event.frame)
         return
-    data.emit(SendFrame(data.generation.number, event.frame))
+    changed = data.generation.items.without_lost_anchor(body) if event.type == "conversation.item.create" else None
+    if changed is None:
+        data.emit(SendFrame(data.generation.number, event.frame))
+    else:
+        _send_event(data, changed)
     record = _NATIVE_RECORDERS.get(event.type)
     if record is not None:
         record(data, body)
@@ -124,7 +139,21 @@ def request_response(data: SessionData, request: ResponseRequest) -> None:
     if not responses.busy and not responses.queued:
         _send_request(data, request)
     elif not responses.enqueue(request):
-        data.send_error("RATE_EXCEEDED", "Too many response requests are queued already.", retryable=True)
+        detail = {"upstream": _too_many(request)} if data.native else None
+        data.send_error(
+            "RATE_EXCEEDED", "Too many response requests are queued already.", retryable=True, detail=detail
+        )
+
+
+def _too_many(request: ResponseRequest) -> Mapping[str, Any]:
+    """Return the service's error for a request while a response is active. SDKs know it, and go on."""
+    return {
+        "type": "invalid_request_error",
+        "code": "conversation_already_has_active_response",
+        "message": "Conversation already has an active response in progress, and too many requests are queued.",
+        "param": None,
+        "event_id": event_id_of(request),
+    }
 
 
 def request_next_response(data: SessionData) -> None:

@@ -25,6 +25,7 @@ from bridge.core.commands import (
     SendEvent,
     SendFrame,
     SendMessage,
+    SendNative,
 )
 from bridge.core.events import ClientGone, ClientLimitExceeded, Drain, Tick, UpstreamLost
 from bridge.core.session import Session
@@ -147,7 +148,7 @@ class _Driver:
 
     def _carry_out(self, command: Command, now: float) -> None:
         match command:
-            case Forward() | SendMessage() | EndResponse():
+            case Forward() | SendMessage() | EndResponse() | SendNative():
                 self._send_client(command, now)
             case SendAudio() | SendEvent() | SendFrame() | Configure():
                 self._send_upstream(command)

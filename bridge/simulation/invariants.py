@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING
 from bridge.client_protocol.errors import ERROR_WINDOW_SECONDS
 from bridge.client_protocol.fields import parse_timestamp
 from bridge.client_protocol.messages import BRIDGE_MESSAGES, is_native
+from bridge.core.client_items import ANNOUNCEMENTS
 from bridge.protocol.events.groups import SESSION_CREATED
+from bridge.simulation.service import announcement_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from bridge.simulation.connection import ConnectionRecord, ReceivedMessage
     from bridge.simulation.record import RunRecord
+    from bridge.simulation.service import Announcement
 
 #: Everything that belongs to a client is gone this long after it left (client protocol, "End").
 CLEANUP_SECONDS = 1.0
@@ -70,11 +73,12 @@ def errors_are_throttled(_: RunRecord, connection: ConnectionRecord) -> Iterator
 def _error_times(connection: ConnectionRecord) -> list[float]:
     """Return the times of the errors that are throttled. Native errors have no timestamp: their times are in the log.
 
-    The answer to an SDK's own event is not throttled.
+    The answer to an SDK's own event is not throttled, nor is the end of its session.
     """
     if connection.native:
         sent = [(at, fields) for at, name, fields in connection.log_events if name == "error.sent"]
-        return [at for at, fields in sent if "eventId" not in fields]
+        ends = {at for at, name, _ in connection.log_events if name in ("session.failed", "session.closed")}
+        return [at for at, fields in sent if "eventId" not in fields and at not in ends]
     times = (parse_timestamp(one.body["timestamp"]) for one in connection.received if one.type == "error")
     return [at for at in times if at is not None]
 
@@ -109,9 +113,12 @@ def events_are_complete_and_in_order(_: RunRecord, connection: ConnectionRecord)
     recorder = connection.service.recorder
     ignored = recorder.truncated | (recorder.session_events if connection.native else set())
     received: dict[str, list[str]] = {}
+    announced: set[Announcement] = set()
     newest = ""
     for message in connection.received:
         event_id = message.body.get("event_id")
+        if message.type in ANNOUNCEMENTS:
+            announced.add(announcement_of(message.type, message.body))
         if not isinstance(event_id, str) or event_id in ignored or event_id.startswith(_BRIDGE_EVENTS):
             continue
         session = event_id[6:20]
@@ -122,12 +129,32 @@ def events_are_complete_and_in_order(_: RunRecord, connection: ConnectionRecord)
     if connection.counts["(audio)"]:  # audio deltas arrived as binary frames, which have no ids
         return
     for session, ids in received.items():
-        sent = [one for one in recorder.sent.get(session, []) if one not in ignored]
+        known = {one for one, item in recorder.announcements.items() if item in announced} - set(ids)
+        ignored_here = ignored | known if connection.native else ignored
+        sent = [one for one in recorder.sent.get(session, []) if one not in ignored_here]
         if ids != sent[: len(ids)]:
             yield f"the events of session {session} were not forwarded as they were sent"
 
 
 _NO_CLOSE_FRAME = 1006
+
+
+def items_are_announced_once(_: RunRecord, connection: ConnectionRecord) -> Iterator[str]:
+    """An SDK is told of each item once, whichever sessions had it, and not again once it is gone."""
+    if not connection.native:
+        return
+    announced: dict[Announcement, object] = {}
+    gone: set[object] = set()
+    for message in connection.received:
+        if message.type == "conversation.item.deleted":
+            gone.add(message.body.get("item_id"))
+        if message.type not in ANNOUNCEMENTS:
+            continue
+        event_id, item = message.body.get("event_id"), announcement_of(message.type, message.body)
+        if announced.setdefault(item, event_id) != event_id:  # a fault of the service sends a frame twice, with its id
+            yield f"{message.type} came again for {item[1]}"
+        if item[1] in gone:
+            yield f"{message.type} came for {item[1]}, which is gone"
 
 
 def responses_end(_: RunRecord, connection: ConnectionRecord) -> Iterator[str]:
@@ -254,6 +281,7 @@ INVARIANTS: tuple[Callable[[RunRecord, ConnectionRecord], Iterator[str]], ...] =
     final_errors_are_delivered,
     generations_only_grow,
     events_are_complete_and_in_order,
+    items_are_announced_once,
     responses_end,
     one_upstream_at_a_time,
     nothing_leaks,

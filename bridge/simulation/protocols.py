@@ -38,6 +38,8 @@ Message = dict[str, Any]
 """A JSON object with a `type`."""
 
 _BASE_URL = "ws://bridge.test"
+#: Known in both dialects.
+_TRANSCRIPTION_MODEL = "whisper-1"
 _RESPONSE_CREATE: Message = {"type": "response.create"}
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -145,13 +147,17 @@ class NativeCallerProtocol:
         return parse_url(f"{_BASE_URL}{NATIVE_PATH}?{query}")
 
     def open_session(self, options: Mapping[str, Any]) -> list[bytes]:
-        """Give a `session.update` where the options differ from the defaults."""
-        changed: Message = {}
+        """Give a `session.update` where the options differ from the defaults. An SDK asks for transcripts itself."""
+        audio_input: Message = {}
         if "turnDetection" in options:
             name = options["turnDetection"]
-            detection = None if name == "none" else {"type": name}
-            changed = {"turn_detection": detection}
-            changed = changed if self._flat else {"audio": {"input": changed}}
+            audio_input["turn_detection"] = None if name == "none" else {"type": name}
+        if _transcribes(options):
+            name = "input_audio_transcription" if self._flat else "transcription"
+            audio_input[name] = {"model": _TRANSCRIPTION_MODEL}
+        changed: Message = {}
+        if audio_input:
+            changed = audio_input if self._flat else {"audio": {"input": audio_input}}
         if "tools" in options:
             changed["tools"] = options["tools"]
         return [self.encode(self._update(changed, options))] if changed else []

@@ -6,11 +6,13 @@ import random
 import re
 from collections import deque
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import httpx
+import msgspec
 import trio
 
+from bridge.core.client_items import ANNOUNCEMENTS
 from bridge.protocol.events.groups import SESSION_CREATED, SESSION_UPDATE, SESSION_UPDATED
 from bridge.simulation.network import LinkConditions, MemoryLink
 from bridge.simulator.faults.actions import CloseFrame, TextFrame
@@ -24,7 +26,7 @@ from bridge.transport.http import HttpRequest, split_target
 from bridge.transport.http_server import serve_connection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from bridge.protocol.audio.tracer import TracerReceiver
     from bridge.simulation.plan import CallPlan
@@ -53,6 +55,16 @@ def event_id(frame: bytes) -> tuple[str, str] | None:
     return (found[1].decode(), found[2].decode()) if found else None
 
 
+Announcement = tuple[str, str]
+"""How the service announces an item: the event's type, and the item's id."""
+
+
+def announcement_of(event_type: str, body: Mapping[str, Any]) -> Announcement:
+    """Give the announcement in an event of `ANNOUNCEMENTS`."""
+    item = body.get("item")
+    return event_type, str(item.get("id")) if isinstance(item, dict) else ""
+
+
 @dataclass(frozen=True, slots=True)
 class TrafficRecorder(Fault):
     """Records the events that the service sends, session by session. It also shortens the answers."""
@@ -63,6 +75,8 @@ class TrafficRecorder(Fault):
     """Event ids in order, by session."""
     session_events: set[str] = field(default_factory=set)
     """Ids of `session.created` and `session.updated`: an SDK gets the first session's and its own updates'."""
+    announcements: dict[str, Announcement] = field(default_factory=dict)
+    """Event ids of announced items: an SDK gets no second announcement of an item that was restored."""
     truncated: set[str] = field(default_factory=set)
     """Ids of events that were cut short: the bridge may forward them or report them."""
 
@@ -81,6 +95,8 @@ class TrafficRecorder(Fault):
                 self.sent.setdefault(found[1], []).append(found[0])
                 if action.type in (SESSION_CREATED | SESSION_UPDATED):
                     self.session_events.add(found[0])
+                if action.type in ANNOUNCEMENTS:
+                    self.announcements[found[0]] = announcement_of(action.type, msgspec.json.decode(action.data))
         return (timed,)
 
 

@@ -25,6 +25,7 @@ from bridge.upstream.failures import (
     failure_from_network,
     failure_from_rest_refusal,
     failure_from_upgrade,
+    hide_keys,
     redact,
     upstream_unavailable,
 )
@@ -43,11 +44,14 @@ if TYPE_CHECKING:
     from bridge.upstream.dial.url import ParsedUrl
     from bridge.upstream.event_decoder import DecodedEvent
     from bridge.upstream.service import UpstreamService
+    from reports.redaction import Secret
 
     OpenStream = Callable[[ParsedUrl], Awaitable[trio.abc.Stream]]
 
 __all__ = ["ConnectFailed", "Connector", "RealtimeConnector", "RealtimeLink", "UpstreamClosed", "UpstreamLink"]
 
+#: How long to wait for the close behind a refusal. The service sends both in the same moment.
+CLOSE_WAIT_SECONDS = 0.25
 #: The close code of an intended close, as SDKs use it.
 _NORMAL = 1000
 
@@ -143,7 +147,21 @@ class RealtimeLink:
             frame = await self._link.receive()
         except LinkClosed as end:
             raise self._decoder.closed(end) from end
-        return self._decoder.decode(frame, trio.current_time())
+        try:
+            return self._decoder.decode(frame, trio.current_time())
+        except UpstreamClosed:
+            if self._decoder.close_is_due:
+                await self._read_close()
+            raise
+
+    async def _read_close(self) -> None:
+        """Wait a moment for the close behind a refusal, for its code and reason. Raises UpstreamClosed with them."""
+        with trio.move_on_after(CLOSE_WAIT_SECONDS):
+            try:
+                while True:
+                    await self._link.receive()
+            except LinkClosed as end:
+                raise self._decoder.closed(end) from end
 
     async def configure(self, session_options: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
         """Send the configuration in the dialect that the first frame showed."""
@@ -215,12 +233,13 @@ class RealtimeConnector:
 
     async def open(self, generation: int, session_options: Mapping[str, Any]) -> RealtimeLink:
         """Mint a secret if configured, and dial. Raises ConnectFailed. Cancelling closes what was opened."""
-        redact = _redactor(self._upstream)
+        keys = [self._upstream.api_key]
+        redact, hide = _redactors(keys)
         upstream, session_id = self._upstream, None
         try:
             if self._mint_secrets:
                 upstream, session_id = await self._mint(session_options)
-                redact = _redactor(self._upstream, upstream)
+                keys.append(upstream.api_key)
             link = await self._dial(upstream, session_options)
         except HandshakeRefused as refused:
             failure = failure_from_upgrade(refused, redact, azure=upstream.azure, sessionId=session_id)
@@ -232,7 +251,12 @@ class RealtimeConnector:
         except ValueError as error:
             raise ConnectFailed(_invalid_request(error, redact)) from error
         decoder = EventDecoder(
-            generation, upstream.dialect, redact=redact, unix_time=self._unix_time, session_id=session_id
+            generation,
+            upstream.dialect,
+            redact=redact,
+            hide=hide,
+            unix_time=self._unix_time,
+            session_id=session_id,
         )
         return RealtimeLink(link, decoder, self._session_config)
 
@@ -268,9 +292,9 @@ def _open_client(context: ssl.SSLContext | None, upstream: UpstreamService) -> h
     return open_rest_client(upstream, ssl_context=context)
 
 
-def _redactor(*upstreams: UpstreamService) -> Callable[[str], str]:
-    """Return a function that removes the keys of these upstreams from a text."""
-    return lambda text: redact(text, *(upstream.api_key for upstream in upstreams))
+def _redactors(keys: list[Secret]) -> tuple[Callable[[str], str], Callable[[str], str]]:
+    """Return `redact` and `hide_keys` for these keys, and for those that are added to them later."""
+    return lambda text: redact(text, *keys), lambda text: hide_keys(text, *keys)
 
 
 def _invalid_request(error: ValueError, redact: Callable[[str], str]) -> Failure:

@@ -6,6 +6,7 @@ that is truncated or otherwise not JSON is never forwarded.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +21,11 @@ from bridge.protocol.refusals.lookup import refusal_for_error
 from bridge.upstream.failures import (
     UpstreamClosed,
     as_upstream_error,
+    close_detail,
     failure_from_close,
     failure_from_error,
     failure_reason,
+    hide_keys,
     redact_json,
     upstream_unavailable,
 )
@@ -58,6 +61,7 @@ class EventDecoder:
         "_created",
         "_detail",
         "_fatal_error",
+        "_hide",
         "_redact",
         "_unix_time",
         "configure_sent",
@@ -72,10 +76,14 @@ class EventDecoder:
         dialect: Dialect,
         *,
         redact: Callable[[str], str],
+        hide: Callable[[str], str] = hide_keys,
         unix_time: Callable[[], float],
         session_id: str | None = None,
     ) -> None:
-        """`redact` removes secrets from a text. `session_id` is that of the minted secret, until the first event."""
+        """`redact` makes a text fit for logs, `hide` only removes the keys from one that the client gets as it is.
+
+        `session_id` is that of the minted secret, until the first event.
+        """
         self.generation = generation
         self.dialect = dialect
         """The requested dialect, then the one that the first frame shows."""
@@ -83,7 +91,7 @@ class EventDecoder:
         """Whether the configuration was sent: then the next session.updated confirms it."""
         self.configured = False
         self._created = False
-        self._redact, self._unix_time = redact, unix_time
+        self._redact, self._hide, self._unix_time = redact, hide, unix_time
         self._detail: dict[str, Any] = {} if session_id is None else {"sessionId": session_id}
         self._fatal_error: Failure | None = None
 
@@ -115,9 +123,15 @@ class EventDecoder:
     def closed(self, end: LinkClosed) -> UpstreamClosed:
         """Return why the WebSocket closed. A fatal error that was read before it says more than the close."""
         if self._fatal_error is not None:
-            return UpstreamClosed(self._fatal_error, failure_reason(self._fatal_error))
+            detail = {**self._fatal_error.detail, **close_detail(end, self._redact)}
+            return UpstreamClosed(replace(self._fatal_error, detail=detail), failure_reason(self._fatal_error))
         failure = failure_from_close(end, self._redact, **self._detail)
         return UpstreamClosed(failure, failure_reason(failure))
+
+    @property
+    def close_is_due(self) -> bool:
+        """Whether an error was read behind which the service closes."""
+        return self._fatal_error is not None
 
     def _unreadable(self) -> UpstreamError:
         failure = upstream_unavailable("The upstream sent a frame that is no event.", **self._detail)
@@ -128,15 +142,15 @@ class EventDecoder:
 
     def _error(self, body: Mapping[str, Any]) -> UpstreamError:
         error = _object(body, "error")
-        shown = redact_json(error, self._redact)
+        shown = redact_json(error, self._hide)
         failure = failure_from_error(error, self._redact, **self._detail, upstream=shown)
         code = error.get("code")
         harmless = isinstance(code, str) and code in HARMLESS_ERRORS
-        fatal = refusal_for_error(error).fatal
-        if not self.configured and (fatal or not harmless):
-            raise UpstreamClosed(failure, failure_reason(failure))
+        fatal = refusal_for_error(error).fatal or not self._created
         if fatal:
             self._fatal_error = failure
+        if not self.configured and (fatal or not harmless):
+            raise UpstreamClosed(failure, failure_reason(failure))
         return UpstreamError(self.generation, as_upstream_error(failure), shown, harmless=harmless)
 
     def _session_created(self, event_type: str, data: bytes, body: Mapping[str, Any], now: float) -> SessionCreated:

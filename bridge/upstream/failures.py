@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from bridge.core.events import Failure
 from bridge.protocol.refusals.lookup import HttpExchange, refusal_for_close, refusal_for_error, refusal_for_status
 from bridge.upstream.client_codes import client_code
@@ -55,12 +57,16 @@ class UpstreamClosed(Exception):  # noqa: N818 - an end is not always an error
         self.reason = reason
 
 
-def redact(text: str, *secrets: Secret) -> str:
-    """Replace keys, tokens and unprintable characters in a text, and cut it to MAX_QUOTED_CHARS."""
+def hide_keys(text: str, *secrets: Secret) -> str:
+    """Replace keys and tokens in a text, and nothing else."""
     for secret in secrets:
         text = secret.hide(text)
-    text = _TOKENS.sub(lambda found: f"{found[1] or found[2] or found[3]}-…", text)
-    return "".join(mark if mark.isprintable() else " " for mark in text[:MAX_QUOTED_CHARS])
+    return _TOKENS.sub(lambda found: f"{found[1] or found[2] or found[3]}-…", text)
+
+
+def redact(text: str, *secrets: Secret) -> str:
+    """Replace keys, tokens and unprintable characters in a text, and cut it to MAX_QUOTED_CHARS."""
+    return "".join(mark if mark.isprintable() else " " for mark in hide_keys(text, *secrets)[:MAX_QUOTED_CHARS])
 
 
 def redact_json(value: Any, redact_text: Callable[[str], str]) -> Any:
@@ -92,11 +98,16 @@ def failure_from_error(error: Mapping[str, Any], redact_text: Callable[[str], st
 
 def failure_from_close(end: LinkClosed, redact_text: Callable[[str], str], **detail: Any) -> Failure:
     """Make a failure of how the WebSocket ended. Our side did not ask for it, so 1000 and 1001 are failures too."""
-    detail = {"closeCode": end.code, **detail}
+    detail = {**close_detail(end, redact_text), **detail}
     if not end.by_peer and end.code in _PROTOCOL_VIOLATIONS:
         return upstream_unavailable("The upstream violated the WebSocket protocol.", **detail)
     code = 1006 if end.code is None else end.code
     return _failure(refusal_for_close(code, end.reason), redact_text(end.reason), detail=detail)
+
+
+def close_detail(end: LinkClosed, redact_text: Callable[[str], str]) -> dict[str, Any]:
+    """Return how the upstream closed, for the `detail` of a failure: an SDK's socket is closed the same way."""
+    return {"closeCode": end.code} | ({"closeReason": redact_text(end.reason)} if end.reason else {})
 
 
 def failure_from_upgrade(
@@ -155,12 +166,24 @@ def _failure_from_status(
 ) -> Failure:
     named = {name.lower(): value for name, value in reversed(headers)}
     request_id = next((redact_text(named[name]) for name in _REQUEST_IDS if name in named), None)
+    error = _error_in(body)
+    upstream = redact_json(error, redact_text) if isinstance(error.get("code"), str) else None
     return _failure(
         refusal_for_status(where, status, body),
         quoted,
         retry_after=_retry_after(named.get("retry-after")),
-        detail={"status": status, "requestId": request_id, **detail},
+        detail={"status": status, "requestId": request_id, "upstream": upstream, **detail},
     )
+
+
+def _error_in(body: bytes) -> Mapping[str, Any]:
+    """Return the error object of the API in a body; empty if it has none."""
+    try:
+        document = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return {}
+    error = document.get("error") if isinstance(document, dict) else None
+    return error if isinstance(error, dict) else {}
 
 
 def _failure(refusal: Refusal, quoted: str, *, detail: Mapping[str, Any], retry_after: float | None = None) -> Failure:

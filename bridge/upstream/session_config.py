@@ -1,8 +1,9 @@
 """Builds the session configuration from the client's options, the bridge's settings and later updates, per dialect.
 
 If several set the same field, the last one wins: defaults, the client's session options, the client's updates, then
-the bridge's enforced fields. Nothing is validated here: the upstream does that, and admission rejects options that a
-client may not set.
+the bridge's enforced fields. A *plain* session (the option `plain`, for SDKs) has none of the defaults that this module
+adds for clients that can't say what they need. Nothing is validated here: the upstream does that, and admission rejects
+options that a client may not set.
 """
 
 from __future__ import annotations
@@ -70,7 +71,9 @@ class SessionConfig:
         kind = self.requested_kind(session_options)
         flat = dialect is Dialect.BETA
         requested = _with_defaults(self.defaults, session_options)
-        session = _convert_shape(self._nested(requested, kind, dialect), kind, flat=flat)
+        plain = session_options.get("plain") is True
+        nested = _to_nested_fields(requested, kind) if plain else self._nested(requested, kind, dialect)
+        session = _convert_shape(nested, kind, flat=flat)
         session = merge_config(session, _convert_shape(updates or {}, kind, flat=flat))
         session = merge_config(session, _convert_shape(_to_nested_fields(self.enforced, kind), kind, flat=flat))
         if "model" in self.enforced:
@@ -116,7 +119,7 @@ class SessionConfig:
     ) -> str | None:
         default = self.beta_input_transcription_model if dialect is Dialect.BETA else self.input_transcription_model
         if kind is SessionKind.CONVERSATION:
-            return None if session_options.get("inputTranscription") is False else default
+            return default
         requested = self.enforced.get("model") or session_options.get("model")
         return requested if isinstance(requested, str) and requested else default or INPUT_TRANSCRIPTION_MODEL
 

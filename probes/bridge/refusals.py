@@ -92,7 +92,7 @@ def upgrade_refused(row: CheckRow, target: BridgeTarget, refused: HandshakeRefus
     """Return the finding for an upgrade that got another response than 101."""
     body = _json_object(refused.body)
     error = body.get("error") if isinstance(body.get("error"), dict) else body
-    code = str((error or {}).get("code") or "")
+    code = bridge_code(error or {}) or str((error or {}).get("code") or "")
     message = str((error or {}).get("detail") or (error or {}).get("message") or "")
     start = code or ("" if message else _start(refused.body))
     evidence = [headline(target.secrets.excerpt(f"HTTP {refused.status} {start}".strip(), 120))]

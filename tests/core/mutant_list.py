@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.core.mutant import Mutant
+from tests.core.mutant_list_client_items import CLIENT_ITEM_MUTANTS
 from tests.core.mutant_list_lifecycle import LIFECYCLE_MUTANTS
 from tests.core.mutant_list_open_responses import OPEN_RESPONSE_MUTANTS
 from tests.core.mutant_list_responses import RESPONSE_MUTANTS
@@ -56,8 +57,8 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "session_data",
-        "            generation=self.generation.number,\n        )\n        answers",
-        "        )\n        answers",
+        "            generation=self.generation.number,\n        )\n        at_once",
+        "        )\n        at_once",
         "a late error is about the wrong generation",
     ),
     # Back-off
@@ -249,7 +250,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "for one in self._later)",
         "a refused update is sent again and again",
     ),
-    Mutant("recovery", "data.state not in CONFIGURING or ", "", "a refused key costs the client its updates"),
+    Mutant("recovery", " or data.state not in CONFIGURING", "", "a refused key costs the client its updates"),
     Mutant(
         "recovery",
         "    return replace(failure, retryable=True)\n",
@@ -258,6 +259,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant("lifecycle", "    data.updates.confirm_all()\n", "", "what a session confirmed stays in doubt"),
     *RESPONSE_MUTANTS,
+    *CLIENT_ITEM_MUTANTS,
     *OPEN_RESPONSE_MUTANTS,
     *LIFECYCLE_MUTANTS,
 )

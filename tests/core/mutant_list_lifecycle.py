@@ -6,7 +6,12 @@ from tests.core.mutant import Mutant
 
 LIFECYCLE_MUTANTS: tuple[Mutant, ...] = (
     # Forwarding and generations
-    Mutant("to_client", "    data.emit(Forward(event.type, event.frame))\n", "", "nothing reaches the client"),
+    Mutant(
+        "to_client",
+        "        data.emit(Forward(event.type, event.frame))\n",
+        "        pass\n",
+        "nothing reaches the client",
+    ),
     Mutant(
         "session",
         "current = generation == data.generation.number and data.state in CONNECTED",

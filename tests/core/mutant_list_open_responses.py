@@ -29,7 +29,12 @@ OPEN_RESPONSE_MUTANTS: tuple[Mutant, ...] = (
         "    for response in ended[:1]:\n        data.emit(",
         "a response out of band never ends",
     ),
-    Mutant("recovery", "        data.history.record_item(call)", "        pass", "the result of a call has no call"),
+    Mutant(
+        "recovery",
+        "        data.history.record_item(call, ANNOUNCEMENTS)",
+        "        pass",
+        "the result of a call has no call",
+    ),
     Mutant(
         "lifecycle",
         '    """Wait for the next attempt, or give up if none is left or none can help."""\n'
@@ -81,8 +86,8 @@ OPEN_RESPONSE_MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "open_responses",
-        '        if self.response.get("conversation_id", "") is None:\n            return []\n',
-        "",
+        '        if self.response.get("conversation_id", "") is None:\n            return []\n        calls',
+        "        calls",
         "a call out of band enters the conversation",
     ),
     Mutant(
@@ -94,15 +99,21 @@ OPEN_RESPONSE_MUTANTS: tuple[Mutant, ...] = (
     Mutant("open_responses", '.removeprefix("output_")', "", "a part with the name of its content is unknown"),
     Mutant(
         "session_data",
-        "answers_sdk = self.native and refused_event(error.detail) is not None",
-        "answers_sdk = False",
+        "at_once = self.native and (terminal or refused_event(error.detail) is not None)",
+        "at_once = self.native and terminal",
         "the answers to an SDK's events are throttled",
     ),
     Mutant(
         "session_data",
-        "answers_sdk = self.native and refused_event(error.detail) is not None",
-        "answers_sdk = self.native",
+        "at_once = self.native and (terminal or refused_event(error.detail) is not None)",
+        "at_once = self.native",
         "a flood of errors that answer nothing reaches an SDK",
+    ),
+    Mutant(
+        "session_data",
+        "at_once = self.native and (terminal or ",
+        "at_once = self.native and (",
+        "an SDK waits for the end of its session",
     ),
     Mutant(
         "to_client",

@@ -69,9 +69,15 @@ RESPONSE_MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "responses",
-        "        return _event_id_of(request) == event_id\n",
+        "        return event_id_of(request) == event_id\n",
         "        return True\n",
         "another event's error ends a request",
+    ),
+    Mutant(
+        "responses",
+        '"response.function_call_arguments.done"',
+        '"response.function_call_arguments.delta"',
+        "half a call is taken for an answer",
     ),
     Mutant("responses", '== "response"', '!= "response"', "an error about something else ends a request"),
     Mutant(

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bridge.core.commands import CloseClient, EndResponse, SendEvent
+from bridge.core.commands import CloseClient, EndResponse, SendEvent, SendFrame
 from bridge.core.events import (
     AttemptFailed,
     ClientGone,
     ClientLimitExceeded,
+    ClientNative,
     Drain,
     EndSession,
     Event,
@@ -107,6 +108,22 @@ def test_what_was_done_is_remembered_as_done() -> None:
     assert item.parts == {0: OpenPart("audio", "Hello.", text_done=True, audio_done=True, done=True)}
 
 
+def test_half_a_call_is_no_answer_and_is_requested_again() -> None:
+    session = ready_session()
+    request = ClientNative("response.create", b'{"type":"response.create"}', {"type": "response.create"})
+    play(session, request, *CALLING)
+    assert SendFrame(2, request.frame) in reconnect(session)
+
+
+def test_a_whole_call_is_not_requested_again() -> None:
+    session = ready_session()
+    request = ClientNative("response.create", b'{"type":"response.create"}', {"type": "response.create"})
+    play(session, request, *CALLING, event("response.function_call_arguments.done", **PLACE, arguments='{"a": 1}'))
+    commands = reconnect(session)
+    assert not of_type(SendFrame, commands)
+    assert [one.event["item"]["call_id"] for one in of_type(SendEvent, commands)] == ["call_1"]
+
+
 @pytest.mark.parametrize("beta", [False, True])
 def test_a_written_answer_is_read_in_either_dialect(beta: bool) -> None:
     name = "response.text" if beta else "response.output_text"
@@ -190,7 +207,7 @@ def test_half_a_call_is_not_restored() -> None:
     play(session, *CALLING)
     commands = reconnect(session)
     assert not [one for one in of_type(SendEvent, commands) if "item" in one.event]
-    assert messages(commands, "reconnected")[0]["lost"] == ["a half-spoken answer"]
+    assert messages(commands, "reconnected")[0]["lost"] == []
 
 
 def test_a_call_out_of_band_is_not_restored() -> None:

@@ -273,6 +273,15 @@ def test_an_sdk_gets_an_answer_to_each_of_its_events() -> None:
     assert len(errors(play(session, *bad))) == 2
 
 
+def test_an_sdk_does_not_wait_for_the_end_of_its_session() -> None:
+    session = sdk_session()
+    assert errors(play(session, upstream_error("one"))) == ["UPSTREAM_ERROR"]
+    assert errors(play(session, lost(1, REFUSED_KEY))) == ["AUTHENTICATION_FAILED"]
+    session = ready_session()
+    play(session, upstream_error("one"))
+    assert errors(play(session, lost(1, REFUSED_KEY))) == []
+
+
 def test_an_answer_to_an_sdk_closes_no_window() -> None:
     session = sdk_session()
     play(session, upstream_error("item_retrieve_invalid_item_id", event_id="mine"))

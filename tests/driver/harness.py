@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 import trio
 import trio.testing
 
-from bridge.core.commands import EndResponse, Forward
+from bridge.core.commands import EndResponse, Forward, SendNative
 from bridge.core.events import Failure, SessionConfigured, SessionCreated
 from bridge.driver.client import ClientDisconnected, Frame
 from bridge.driver.driver import run_session
@@ -106,7 +106,7 @@ class FakeClient:
             raise ClientDisconnected from None
 
     def render(self, command: ClientCommand) -> list[Frame]:
-        if isinstance(command, EndResponse):
+        if isinstance(command, EndResponse | SendNative):
             return []
         return [Frame(command.frame if isinstance(command, Forward) else json.dumps(dict(command.message)).encode())]
 

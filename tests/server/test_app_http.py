@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bridge.client_protocol.native_errors import bridge_code
+from bridge.server.config.settings import ClientRules
 from bridge.transport.link import HandshakeRefused
+from reports.redaction import Secret
 from tests.driver.harness import connect_failed
-from tests.server.harness import CLIENT_PATH, NATIVE_URL, running_bridge
+from tests.server.harness import CLIENT_PATH, NATIVE_URL, TOKEN, make_settings, running_bridge
 
 if TYPE_CHECKING:
     import trio.testing
@@ -67,7 +70,16 @@ async def test_an_sdk_that_requests_another_path_gets_an_error_object(path: str,
     async with running_bridge() as bridge:
         found, _, body = await bridge.get(path, "POST")
         error = json.loads(body)["error"]
-        assert (found, error["type"], error["code"]) == (status, "bridge_error", code)
+        assert (found, error["type"], error["code"]) == (status, "invalid_request_error", None)
+        assert bridge_code(error) == code
+
+
+async def test_an_sdk_without_the_token_is_refused_as_with_a_wrong_key() -> None:
+    async with running_bridge(make_settings(ClientRules(token=Secret(TOKEN)))) as bridge:
+        with pytest.raises(HandshakeRefused) as refused:
+            await bridge.connect(NATIVE_URL)
+        error = json.loads(refused.value.body)["error"]
+        assert (refused.value.status, error["type"], error["code"]) == (401, "invalid_request_error", "invalid_api_key")
 
 
 async def test_a_bridge_is_not_ready_if_its_upstream_always_fails(

@@ -9,7 +9,7 @@ import msgspec
 import trio
 
 from bridge.core.commands import EndResponse, Forward, SendMessage
-from bridge.core.events import UpstreamEvent
+from bridge.core.events import CreateSession, UpstreamEvent
 from bridge.driver.client import Frame
 from bridge.server.app import Bridge, Dependencies
 from bridge.server.clients.json_client import JsonClient
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from bridge.core.commands import ClientCommand
+    from bridge.core.events import Event
     from bridge.transport.http import HttpRequest
     from bridge.transport.websocket import WebSocketLink
     from bridge.upstream.connector import Connector, UpstreamLink
@@ -219,6 +220,23 @@ class _BridgeWithoutEnds(Bridge):
 
 
 lost_answers_never_end = Defect(bridge=_BridgeWithoutEnds)
+
+
+class _NativeClientWithoutMemory(NativeClient):
+    async def receive(self) -> Event:
+        event = await super().receive()
+        return replace(event, native=False) if isinstance(event, CreateSession) else event
+
+
+class _BridgeWithoutMemory(Bridge):
+    def _make_client(self, link: WebSocketLink, request: HttpRequest, *, native: bool) -> JsonClient | NativeClient:
+        client = super()._make_client(link, request, native=native)
+        if isinstance(client, NativeClient):
+            client.__class__ = _NativeClientWithoutMemory
+        return client
+
+
+restored_items_are_announced_again = Defect(bridge=_BridgeWithoutMemory)
 
 
 def _changed(**fields: Any) -> Callable[[JsonClient, ClientCommand], list[Frame]]:

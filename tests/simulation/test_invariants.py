@@ -30,15 +30,20 @@ _ROWS = [
     ("closes an upstream late", defects.with_link(defects.ClosesLate), ("expiry",), "one_upstream_at_a_time"),
     ("keeps an upstream", defects.with_link(defects.NeverCloses), ("leave",), "nothing_leaks"),
     ("leaves a lost answer open", defects.lost_answers_never_end, _DROPS, "responses_end"),
+    ("announces items again", defects.restored_items_are_announced_again, _DROPS, "items_are_announced_once"),
     ("leaves fields out", defects.bare_messages, (), "messages_are_complete"),
     ("never gets ready", defects.with_connector(defects.HangingConnector), (), "clients_recover"),
     ("raises", defects.with_connector(defects.RaisingConnector), (), "bridge_raises_no_exceptions"),
 ]
 
 
+#: Promises that only an SDK is given.
+_FOR_SDKS = ("responses_end", "items_are_announced_once")
+
+
 def _seeds(invariant: str) -> Iterable[int]:
     """Forty seeds; for a promise that only an SDK is given, forty with an SDK."""
-    if invariant != "responses_end":
+    if invariant not in _FOR_SDKS:
         return range(40)
     return [seed for seed in range(400) if draw_plan(seed, _DROPS).calls[0].native][:40]
 
@@ -46,7 +51,7 @@ def _seeds(invariant: str) -> Iterable[int]:
 @pytest.mark.parametrize(("defect", "kinds", "invariant"), [row[1:] for row in _ROWS], ids=[row[0] for row in _ROWS])
 def test_every_defect_is_found_by_its_invariant(defect: Defect, kinds: tuple[str, ...], invariant: str) -> None:
     for seed in _seeds(invariant):
-        outcome = simulate(draw_plan(seed, kinds, simple=invariant != "responses_end"), defect=defect)
+        outcome = simulate(draw_plan(seed, kinds, simple=invariant not in _FOR_SDKS), defect=defect)
         if any(f": {invariant}: " in fault for fault in outcome.violations):
             return
     pytest.fail(f"{invariant} holds for 40 seeds of a bridge that breaks it")

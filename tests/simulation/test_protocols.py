@@ -43,7 +43,21 @@ def test_a_client_asks_for_its_session_and_an_sdk_gets_it_by_connecting() -> Non
         (
             True,
             {**TRANSCRIPTION, "turnDetection": "semantic_vad"},
-            {"type": "transcription_session.update", "session": {"turn_detection": {"type": "semantic_vad"}}},
+            {
+                "type": "transcription_session.update",
+                "session": {
+                    "turn_detection": {"type": "semantic_vad"},
+                    "input_audio_transcription": {"model": "whisper-1"},
+                },
+            },
+        ),
+        (
+            False,
+            TRANSCRIPTION,
+            {
+                "type": "session.update",
+                "session": {"type": "transcription", "audio": {"input": {"transcription": {"model": "whisper-1"}}}},
+            },
         ),
         (False, {"tools": []}, {"type": "session.update", "session": {"type": "realtime", "tools": []}}),
     ],

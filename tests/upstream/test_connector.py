@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 import trio
 import trio.testing
@@ -13,7 +15,7 @@ from bridge.protocol.dialects.detection import Dialect
 from bridge.simulator.faults.actions import CloseFrame, Freeze
 from bridge.transport.http import HttpRequest, HttpResponse, text_response
 from bridge.transport.http_server import WebSocketUpgrade, serve_connection
-from bridge.upstream.connector import RealtimeConnector, UpstreamLink
+from bridge.upstream.connector import CLOSE_WAIT_SECONDS, RealtimeConnector, UpstreamLink
 from bridge.upstream.dial.dial import DialFailed, DialPhase, FailureReason
 from bridge.upstream.failures import ConnectFailed, UpstreamClosed
 from bridge.upstream.rest import make_upstream
@@ -194,6 +196,51 @@ async def _first_failure(link: UpstreamLink) -> Any:
     except UpstreamClosed as over:
         return over.failure
     return (await until_over(link)).failure
+
+
+@virtual_time
+async def test_a_refusal_comes_with_the_close_behind_it() -> None:
+    async with simulated_upstream(key=Secret("sk-scenario-invalid-model-0123456789abcdef")) as (_, connector):
+        link = await connector.open(1, {})
+        began = trio.current_time()
+        over = await until_over(link)
+        assert trio.current_time() - began < CLOSE_WAIT_SECONDS
+    detail = over.failure.detail
+    assert (detail["closeCode"], detail["closeReason"]) == (4000, "invalid_request_error.invalid_model")
+    assert detail["upstream"]["param"] == "model"
+
+
+@virtual_time
+async def test_a_refusal_without_a_close_is_told_after_a_moment() -> None:
+    refusal = {"type": "error", "error": {"type": "invalid_request_error", "code": "odd", "message": "No."}}
+
+    async def refuse(upgrade: WebSocketUpgrade) -> None:
+        link = await upgrade.accept()
+        await link.send_text(msgspec.json.encode(refusal))
+        await link.receive()
+
+    async with trio.open_nursery() as nursery:
+
+        async def open_stream(_: ParsedUrl) -> trio.abc.Stream:
+            ours, theirs = trio.testing.memory_stream_pair()
+            nursery.start_soon(partial(serve_connection, theirs, http=no_pages, websocket=refuse))
+            return ours
+
+        connector = RealtimeConnector(at(), open_stream=open_stream, environment={})
+        link = await connector.open(1, {})
+        began = trio.current_time()
+        over = await until_over(link)
+        assert trio.current_time() - began == pytest.approx(CLOSE_WAIT_SECONDS)
+        assert over.failure.detail == {
+            "refusal": over.failure.detail["refusal"],
+            "code": "odd",
+            "upstream": refusal["error"],
+        }
+        nursery.cancel_scope.cancel()
+
+
+async def no_pages(_: HttpRequest) -> HttpResponse:
+    return text_response(404, "no pages")
 
 
 @virtual_time

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -173,6 +174,29 @@ def test_an_error_of_a_running_session_shows_the_native_object_without_keys() ->
     assert (happened.failure.code, happened.harmless) == ("UPSTREAM_ERROR", False)
 
 
+def test_an_error_keeps_its_words_for_the_client() -> None:
+    message = f"Supported values are:\n{'alloy, ' * 200}"
+    happened = live().decode(error("invalid_value", message), NOW)
+    assert isinstance(happened, UpstreamError)
+    assert happened.upstream["message"] == message
+
+
+@pytest.mark.parametrize(
+    ("found", "code", "due"),
+    [
+        (reading(), "anything", True),
+        (live(), "session_expired", True),
+        (live(), "invalid_value", False),
+    ],
+    ids=["the first frame", "a fatal error", "another error"],
+)
+def test_a_close_is_due_behind_a_refusal(found: EventDecoder, code: str, due: bool) -> None:
+    assert not found.close_is_due
+    with suppress(UpstreamClosed):
+        found.decode(error(code), NOW)
+    assert found.close_is_due == due
+
+
 def test_an_error_without_an_object_is_an_error_all_the_same() -> None:
     happened = live().decode('{"type":"error","error":"odd"}', NOW)
     assert isinstance(happened, UpstreamError)
@@ -185,6 +209,9 @@ def test_a_fatal_error_explains_the_close_behind_it() -> None:
     over = found.closed(LinkClosed(1006, by_peer=True))
     assert over.failure.code == "SESSION_EXPIRED"
     assert over.reason == "The session reached its maximum duration"
+    over = found.closed(LinkClosed(1001, "invalid_request_error.session_expired", by_peer=True))
+    assert (over.failure.detail["closeCode"], over.failure.detail["upstream"]["code"]) == (1001, "session_expired")
+    assert over.failure.detail["closeReason"] == "invalid_request_error.session_expired"
 
 
 def test_an_error_that_is_not_fatal_does_not_explain_the_close() -> None:

@@ -16,6 +16,7 @@ from bridge.upstream.failures import (
     failure_from_rest_refusal,
     failure_from_upgrade,
     failure_reason,
+    hide_keys,
     redact,
     redact_json,
 )
@@ -55,6 +56,11 @@ def test_ordinary_words_and_session_ids_are_not_redacted() -> None:
 def test_what_does_not_print_is_blanked_and_long_texts_are_cut() -> None:
     assert redact("a\r\nb\x1b[31m\u202ec") == "a  b [31m c"
     assert len(redact("x" * 5000)) == MAX_QUOTED_CHARS
+
+
+def test_a_text_for_the_client_keeps_all_but_the_keys() -> None:
+    long = "x" * 5000 + "\n"
+    assert hide_keys(f"{long}sk-abcdefgh {KEY.reveal()}", KEY) == f"{long}sk-… {KEY.hide(KEY.reveal())}"
 
 
 def test_every_text_of_an_object_is_redacted() -> None:
@@ -109,6 +115,7 @@ def test_a_close_is_explained_by_the_table(
     failure = failure_from_close(LinkClosed(code, reason, by_peer=by_peer), hide)
     assert (failure.code, failure.retryable) == (client_code, retryable)
     assert failure.detail.get("closeCode") == code
+    assert failure.detail.get("closeReason", "") == reason
 
 
 def test_a_refused_upgrade_has_status_request_id_and_delay() -> None:
@@ -116,6 +123,25 @@ def test_a_refused_upgrade_has_status_request_id_and_delay() -> None:
     failure = failure_from_upgrade(HandshakeRefused(429, headers, b""), hide, azure=False)
     assert (failure.code, failure.retry_after_seconds) == ("RATE_LIMITED", 7)
     assert failure.detail == {"refusal": "RATE-LIMITED", "status": 429, "requestId": "req_1", "retryAfterMs": 7000}
+
+
+@pytest.mark.parametrize(
+    ("body", "upstream"),
+    [
+        (b'{"error":{"code":"model_not_found","type":"t","message":"No sk-abcdefgh here"}}', True),
+        (b'{"error":{"code":null,"message":"No."}}', False),
+        (b'{"error":"No."}', False),
+        (b'["error"]', False),
+        (b"<html>No.</html>", False),
+        (b"", False),
+    ],
+)
+def test_the_error_in_the_body_of_a_refused_upgrade_is_kept_if_it_says_more_than_the_status(
+    body: bytes, upstream: bool
+) -> None:
+    detail = failure_from_upgrade(HandshakeRefused(403, (), body), hide, azure=False).detail
+    kept = {"upstream": {"code": "model_not_found", "type": "t", "message": "No sk-… here"}} if upstream else {}
+    assert detail == {"refusal": detail["refusal"], "status": 403, **kept}
 
 
 def test_azure_means_something_else_by_a_404() -> None:

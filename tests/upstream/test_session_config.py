@@ -186,10 +186,28 @@ def test_the_update_is_named_as_the_dialect_has_it(dialect: Dialect, kind: str, 
     assert SessionConfig().requested_kind({"kind": kind}) is SessionKind(kind)
 
 
-def test_the_speech_of_an_sdk_is_transcribed_only_if_it_asks() -> None:
-    options = {"inputTranscription": False}
-    assert "transcription" not in SessionConfig().build_session(GA, options)["audio"]["input"]
+@pytest.mark.parametrize(
+    ("dialect", "kind", "session"),
+    [
+        (GA, "conversation", {"type": "realtime"}),
+        (GA, "transcription", {"type": "transcription"}),
+        (BETA, "conversation", {}),
+        (BETA, "transcription", {}),
+    ],
+)
+def test_a_plain_session_is_configured_with_nothing_that_nobody_asked_for(
+    dialect: Dialect, kind: str, session: dict[str, Any]
+) -> None:
+    plain = {"plain": True, "kind": kind, "model": "gpt-realtime-2.1"}
+    assert SessionConfig().build_session(dialect, plain) == session
+    assert SessionConfig().build_mint_session(dialect, plain).items() >= session.items()
+
+
+def test_a_plain_session_has_what_the_client_and_the_operator_ask_for() -> None:
+    config = SessionConfig(defaults={"voice": "marin"}, enforced={"instructions": "Be brief."})
     requested = {"audio": {"input": {"transcription": {"model": "whisper-1"}}}}
-    session = SessionConfig().build_session(GA, options, requested)
-    assert session["audio"]["input"]["transcription"] == {"model": "whisper-1"}
-    assert "transcription" in SessionConfig().build_session(GA, {**options, "kind": "transcription"})["audio"]["input"]
+    assert config.build_session(GA, {"plain": True}, requested) == {
+        "type": "realtime",
+        "instructions": "Be brief.",
+        "audio": {"output": {"voice": "marin"}, **requested["audio"]},
+    }

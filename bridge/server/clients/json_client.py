@@ -10,7 +10,7 @@ import msgspec
 
 from bridge.client_protocol.fields import format_timestamp
 from bridge.client_protocol.messages import PROTOCOL_VERSION
-from bridge.core.commands import EndResponse, Forward, SendMessage
+from bridge.core.commands import EndResponse, Forward, SendMessage, SendNative
 from bridge.core.events import BadMessage, CreateSession
 from bridge.driver.client import Frame
 from bridge.protocol.events.groups import AUDIO_DELTAS
@@ -84,7 +84,7 @@ class JsonClient(ClientSocket):
                     # only now: a create_session that was rejected changes nothing
                     self._audio_out = self._requested_audio_out
                 return [self._message(message)]
-            case EndResponse():  # this client learns from `reconnecting` and `session_closed`
+            case EndResponse() | SendNative():  # this client learns from `reconnecting` and `session_closed`
                 return []
             case _:
                 assert_never(command)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 import msgspec
 
-from bridge.core.commands import EndResponse, Forward, SendMessage
+from bridge.core.commands import EndResponse, Forward, SendMessage, SendNative
 from bridge.core.events import BadMessage, CreateSession
 from bridge.driver.client import Frame
 from bridge.protocol.events.groups import SESSION_CREATED, SESSION_UPDATED
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from bridge.transport.websocket import WebSocketLink
 
 
-_EXPIRED_CODE = 1001
-
-
 @dataclass(frozen=True, slots=True)
 class ClosingFrame(Frame):
     """Not a message, but the close of the socket after all queued messages. `data` is the reason."""
@@ -45,11 +42,10 @@ class ClosingFrame(Frame):
 def session_options_from_query(query: Mapping[str, str], locked: LockedFields) -> dict[str, Any]:
     """Return the session options in the URL of an SDK: the model, and whether it only transcribes.
 
-    Its conversation is transcribed only if its `session.update` says so: transcription costs money.
-
-    A locked model is ignored, not rejected, because every SDK sends one.
+    Everything else is for its `session.update` to say, or for the service's own defaults. A locked model is ignored,
+    not rejected, because every SDK sends one.
     """
-    options: dict[str, Any] = {"inputTranscription": False}
+    options: dict[str, Any] = {"plain": True}
     if query.get("model") and "model" not in locked:
         options["model"] = query["model"]
     if query.get("intent") == "transcription":
@@ -75,6 +71,8 @@ class NativeClient(ClientSocket):
         self._created_sent = False
         self._was_ready = False
         self._numbers = count(1)
+        self._last_error: Mapping[str, Any] | None = None
+        """The service reports what ends a session and closes: the close must not repeat the error."""
 
     def initial_frames(self) -> list[Frame]:
         """Return no frames: the first event of an SDK is `session.created`."""
@@ -106,6 +104,8 @@ class NativeClient(ClientSocket):
             case EndResponse(response, dialect):
                 events = closing_events(response, beta=dialect == "beta")
                 return [self._own_frame(event) for event in events]
+            case SendNative(event):
+                return [self._own_frame(event)]
             case _:
                 assert_never(command)
 
@@ -126,16 +126,15 @@ class NativeClient(ClientSocket):
                 self._was_ready = True
             case "error":
                 return self._error_frames(message)
-            case "session_closed" if message.get("reason") == "expired":
-                return [ClosingFrame(b"session_expired", code=_EXPIRED_CODE)]
         return []
 
     def _error_frames(self, message: Mapping[str, Any]) -> list[Frame]:
         error = native_error(message)
         if error is None:
             return []
-        frames = [self._own_frame({"type": "error", "error": error})]
         close = close_after(message, error)
+        known, self._last_error = error == self._last_error, error
+        frames = [] if known and close is not None else [self._own_frame({"type": "error", "error": error})]
         return frames if close is None else [*frames, ClosingFrame(close[1].encode(), code=close[0])]
 
     async def send(self, frame: Frame) -> None:

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from bridge.client_protocol.native_errors import mark_message
 from bridge.transport.http import HttpResponse, json_response
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bridge.server.admission.policy import Rejection
 
 _SAFE_HEADERS = (("cache-control", "no-store"), ("x-content-type-options", "nosniff"))
@@ -29,9 +32,18 @@ def problem_response(rejection: Rejection) -> HttpResponse:
     return HttpResponse(rejection.status, headers, msgspec.json.encode(body))
 
 
+#: Type and code of rejections for SDKs, as the service has them. Others: an `invalid_request_error` without a code.
+_SERVICE_TERMS: Mapping[str, tuple[str, str | None]] = {
+    "UNAUTHORIZED": ("invalid_request_error", "invalid_api_key"),
+    "SERVER_BUSY": ("server_error", None),
+}
+
+
 def native_error_response(rejection: Rejection) -> HttpResponse:
-    """Return a rejection as an error object of the Realtime API, for SDKs."""
-    error = {"type": "bridge_error", "code": rejection.code.lower(), "message": rejection.message, "param": None}
+    """Return a rejection as an error object of the Realtime API, for SDKs. The bridge's code is in the message."""
+    error_type, code = _SERVICE_TERMS.get(rejection.code, ("invalid_request_error", None))
+    message = mark_message(rejection.message, rejection.code)
+    error = {"type": error_type, "code": code, "message": message, "param": None}
     return json_response(rejection.status, {"error": error}, (*_SAFE_HEADERS, *_extra_headers(rejection)))
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bridge.client_protocol.errors import ClientCode
-from bridge.core.commands import EndResponse, Forward, SendMessage
+from bridge.core.commands import EndResponse, Forward, SendMessage, SendNative
 from bridge.core.events import BadMessage, ClientAudio, CreateSession
 from bridge.core.open_responses import OpenResponse
 from bridge.driver.client import ClientDisconnected, Frame
@@ -67,7 +67,7 @@ async def test_connecting_creates_the_session() -> None:
 def test_only_model_and_intent_are_read_out_of_the_query(
     query: dict[str, str], locked: tuple[str, ...], options: dict[str, str]
 ) -> None:
-    assert session_options_from_query(query, frozenset(locked)) == {"inputTranscription": False, **options}
+    assert session_options_from_query(query, frozenset(locked)) == {"plain": True, **options}
 
 
 async def test_binary_frames_and_locked_fields_are_rejected() -> None:
@@ -152,14 +152,6 @@ async def test_the_bridges_own_rejection_names_the_event_too() -> None:
     assert (error(frame)["type"], error(frame)["code"]) == ("invalid_request_error", "invalid_event")
 
 
-async def test_a_frame_of_the_service_that_is_no_event_is_its_failure() -> None:
-    _, client = pair()
-    detail = {"upstream": {"type": "bridge_error", "code": "unreadable_frame"}}
-    message = {"type": "error", "code": "UPSTREAM_ERROR", "message": "No.", "detail": detail}
-    [frame] = client.render(SendMessage(message))
-    assert (error(frame)["type"], error(frame)["code"]) == ("server_error", None)
-
-
 @pytest.mark.parametrize(
     ("code", "close", "reason"),
     [
@@ -184,21 +176,77 @@ async def test_a_session_that_cannot_be_had_ends_the_socket_behind_the_error(
     assert (ended.value.code, ended.value.reason) == (close, reason)
 
 
+UPSTREAM = {"type": "invalid_request_error", "code": "invalid_model", "message": "No.", "param": "model"}
+
+
+def refusal(code: str = "MODEL_NOT_AVAILABLE", **detail: Any) -> SendMessage:
+    message = {"type": "error", "code": code, "message": "Ours.", "detail": {"attempts": 1, **detail}}
+    return SendMessage(message)
+
+
 async def test_a_refusal_of_the_service_closes_as_the_service_does() -> None:
     _, client = pair()
-    upstream = {"type": "invalid_request_error", "code": "invalid_model", "message": "No.", "param": None}
-    detail = {"upstream": upstream, "attempts": 1}
-    message = {"type": "error", "code": "MODEL_NOT_AVAILABLE", "message": "No.", "detail": detail}
-    first, last = client.render(SendMessage(message))
-    assert error(first) == {**upstream, "event_id": None}
-    assert last == ClosingFrame(b"invalid_request_error.invalid_model", code=4004)
+    reason = "invalid_request_error.invalid_model"
+    first, last = client.render(refusal(upstream=UPSTREAM, closeCode=4000, closeReason=reason))
+    assert error(first) == {**UPSTREAM, "event_id": None}
+    assert last == ClosingFrame(b"invalid_request_error.invalid_model", code=4000)
 
 
+@pytest.mark.parametrize(
+    ("detail", "close"),
+    [
+        ({"upstream": UPSTREAM}, ClosingFrame(b"invalid_request_error.invalid_model", code=4004)),
+        ({"upstream": UPSTREAM, "closeCode": 1013}, ClosingFrame(b"", code=1013)),
+        ({"upstream": UPSTREAM, "closeCode": None}, ClosingFrame(b"invalid_request_error.invalid_model", code=4004)),
+        ({"upstream": UPSTREAM, "closeCode": 1006}, ClosingFrame(b"invalid_request_error.invalid_model", code=4004)),
+        ({"upstream": UPSTREAM, "closeCode": "4000"}, ClosingFrame(b"invalid_request_error.invalid_model", code=4004)),
+        ({"closeCode": 4999, "closeReason": "gone"}, ClosingFrame(b"gone", code=4999)),
+        ({"closeCode": 1000, "closeReason": "bye"}, ClosingFrame(b"invalid_request_error.model_not_found", code=4004)),
+        ({"closeCode": 1012}, ClosingFrame(b"invalid_request_error.model_not_found", code=4004)),
+    ],
+)
+async def test_the_upstreams_close_is_passed_on_if_it_is_its_word_and_can_be_sent(
+    detail: dict[str, Any], close: ClosingFrame
+) -> None:
+    _, client = pair()
+    assert client.render(refusal(**detail))[-1] == close
+
+
+async def test_the_reason_of_a_close_fits_into_its_frame() -> None:
+    _, client = pair()
+    for detail in (
+        {"upstream": {**UPSTREAM, "code": "\u00e4" * 200}},
+        {"closeCode": 4000, "closeReason": "\u00e4" * 200},
+    ):
+        close = client.render(refusal(**detail))[-1]
+        assert 120 <= len(close.data) <= 123
+        assert close.data.decode()
+
+
+async def test_an_error_that_was_passed_on_is_not_repeated_before_the_close() -> None:
+    _, client = pair()
+    passed = {"type": "error", "code": "UPSTREAM_ERROR", "message": "Ours.", "detail": {"upstream": UPSTREAM}}
+    assert len(client.render(SendMessage(passed))) == 1
+    assert len(client.render(SendMessage(passed))) == 1
+    assert client.render(refusal(upstream=UPSTREAM, closeCode=4000)) == [ClosingFrame(b"", code=4000)]
+
+
+async def test_an_error_keeps_its_fields_and_gets_those_that_are_missing() -> None:
+    _, client = pair()
+    for upstream in ({"code": "odd", "more": [1]}, {"type": "t", "message": "m", "param": 7}):
+        detail = {"upstream": upstream, "eventId": "mine"}
+        [frame] = client.render(SendMessage({"type": "error", "code": "X", "message": "Ours.", "detail": detail}))
+        defaults = {"type": "server_error", "code": None, "message": "Ours.", "param": None}
+        assert error(frame) == {**defaults, **upstream, "event_id": "mine"}
+
+
+#: These mean what they say.
+MEANT = ("AUTHENTICATION_FAILED", "QUOTA_EXHAUSTED", "SESSION_EXPIRED")
 #: What LiveKit ends at for good.
 FATAL = {"insufficient_quota", "credit_balance_exhausted", "invalid_api_key", "account_deactivated"}
 
 
-@pytest.mark.parametrize("code", [one for one in ClientCode if one not in ("AUTHENTICATION_FAILED", "QUOTA_EXHAUSTED")])
+@pytest.mark.parametrize("code", [one for one in ClientCode if one not in MEANT])
 async def test_no_error_that_passes_is_taken_for_the_end(code: str) -> None:
     _, client = pair()
     for frame in client.render(SendMessage({"type": "error", "code": code, "message": "No."})):
@@ -231,10 +279,25 @@ async def test_a_lost_response_ends_in_native_events() -> None:
 
 async def test_an_expired_session_closes_as_the_service_does() -> None:
     _, client = pair()
-    assert client.render(SendMessage({"type": "session_closed", "reason": "expired"})) == [
-        ClosingFrame(b"session_expired", code=1001)
-    ]
+    upstream = {"type": "invalid_request_error", "code": "session_expired", "message": "Your session hit ..."}
+    reason = b"invalid_request_error.session_expired"
+    for detail in ({"upstream": upstream, "closeCode": 1001, "closeReason": reason.decode()}, {}):
+        message = {"type": "error", "code": "SESSION_EXPIRED", "message": "No.", "detail": detail}
+        first, last = client.render(SendMessage(message))
+        assert error(first)["code"] == "session_expired"
+        assert last == ClosingFrame(reason, code=1001)
+    assert client.render(SendMessage({"type": "session_closed", "reason": "expired"})) == []
     assert client.render(SendMessage({"type": "session_closed", "reason": "draining"})) == []
+
+
+async def test_an_event_that_the_core_made_has_an_id_of_its_own() -> None:
+    _, client = pair()
+    [frame] = client.render(SendNative({"type": "conversation.item.deleted", "item_id": "item_1"}))
+    assert json.loads(frame.data) == {
+        "type": "conversation.item.deleted",
+        "item_id": "item_1",
+        "event_id": "event_bridge_1",
+    }
 
 
 async def test_a_client_that_disconnects_ends_everything() -> None:
