@@ -169,6 +169,8 @@ class OrderChecker:
         input_config = get_object(get_object(session, "audio"), "input") or session
         if input_config.get("turn_detection", "") is None:
             self._items.discard_turn()
+        if "turn_detection" in input_config:
+            self._items.merges_starts = get_text(get_object(input_config, "turn_detection"), "type") == "semantic_vad"
 
     def _check_conversation(self) -> Iterator[RuleMessage]:
         if self._conversation_announced:

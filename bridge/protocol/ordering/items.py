@@ -184,6 +184,9 @@ class ItemOrder:
         self._transitions = _BETA_TRANSITIONS if dialect is Dialect.BETA else _GA_TRANSITIONS
         self._items: BoundedDict[_Item] = BoundedDict()
         self._transcriptions: BoundedDict[bool] = BoundedDict()
+        self.merges_starts = False
+        """Whether speech may start again before it stopped, under another id (`semantic_vad`; pydantic-ai). The last
+        item is committed, with the speech of all."""
         self._turn: str | None = None
         self._committed: str | None = None
 
@@ -280,6 +283,9 @@ class ItemOrder:
         """Check the rules about the user's turn as a whole: one at a time, and commits in order."""
         open_turn = self._turn if self._turn and self.state(self._turn) in _TURN_OPEN else None
         match step:
+            case "speech_started" if self.merges_starts and open_turn and self.state(open_turn) is ItemState.SPEAKING:
+                if open_turn != item_id:
+                    self.discard_turn()
             case "speech_started" | "timeout" if open_turn and open_turn != item_id:
                 stopped = self.state(open_turn) is ItemState.STOPPED
                 rule = "speech-not-committed" if stopped else "speech-started-twice"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bridge.protocol.models import DEFAULT_MODEL, MODELS, find_model
 from bridge.simulator.session.updates import configured_voice, output_encoding
 
 if TYPE_CHECKING:
@@ -121,10 +122,15 @@ class RunningResponse:
         return 0.0 if self.audio_from is None else max(0.0, self.audio_from + self.audio_ms / 1000 - now)
 
     def can_afford(self, tokens: int) -> bool:
-        """Whether this many more tokens are within `max_output_tokens`. If not, the response is incomplete."""
+        """Whether this many more tokens are within the limit: `max_output_tokens`, or what the model can at most.
+
+        If not, the response is incomplete.
+        """
         limit = self.settings.get("max_output_tokens", self.settings.get("max_response_output_tokens"))
+        if not isinstance(limit, int):
+            limit = (find_model(str(self.settings.get("model"))) or MODELS[DEFAULT_MODEL]).max_output_tokens
         spent = self.usage.output_text + self.usage.output_audio
-        self.hit_token_limit = isinstance(limit, int) and spent + tokens > limit
+        self.hit_token_limit = spent + tokens > limit
         return not self.hit_token_limit
 
     @property

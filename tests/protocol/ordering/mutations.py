@@ -158,7 +158,9 @@ def _item_never_done(events: Events) -> list[Events]:
 
 
 def _before_output_item(events: Events) -> list[Events]:
-    outputs = [(i, following(events, i, name, item_of(events[i]))) for i in where(events, *OUT_ADDED) for name in ADDED]
+    # An MCP item has no status: nothing tells that the model is writing it.
+    begun = [i for i in where(events, *OUT_ADDED) if not events[i]["item"]["type"].startswith("mcp_")]
+    outputs = [(i, following(events, i, name, item_of(events[i]))) for i in begun for name in ADDED]
     return [moved(events, new, index) for index, new in outputs if new]
 
 

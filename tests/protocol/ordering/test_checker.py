@@ -174,6 +174,21 @@ def test_turning_turn_detection_off_lets_an_unfinished_turn_go() -> None:
     assert violations(ga(begun, off, *heard("item_2"))) == []
 
 
+def test_semantic_detection_may_hear_several_starts_and_commit_the_last() -> None:
+    def update(kind: str) -> Event:
+        detection = {"turn_detection": {"type": kind}}
+        return event("session.updated", session={"type": "realtime", "audio": {"input": detection}})
+
+    starts = [event("input_audio_buffer.speech_started", audio_start_ms=n, item_id=f"item_{n}") for n in (1, 2)]
+    assert violations(ga(update("semantic_vad"), *starts, *heard("item_2")[1:])) == []
+    found = violations(ga(update("server_vad"), *starts, *heard("item_2")[1:]))
+    assert [v.rule for v in found] == ["speech-started-twice"]
+    found = violations(ga(update("semantic_vad"), *heard("item_1")[:2], *heard("item_2")))
+    assert {v.rule for v in found} == {"speech-not-committed"}
+    again = violations(ga(update("semantic_vad"), starts[0], *heard("item_1")))
+    assert [v.rule for v in again] == ["speech-started-twice"]
+
+
 def test_speech_that_goes_on_at_the_end_is_no_fault() -> None:
     assert violations(ga(heard("item_1")[0])) == []
     assert [v.rule for v in violations(ga(*heard("item_1")[:2]))] == ["speech-not-committed"]

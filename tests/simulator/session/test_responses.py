@@ -53,6 +53,16 @@ def test_a_faster_session_does_the_same_in_less_time() -> None:
     assert slow.at("response.done") - 0.005 == pytest.approx(10 * (fast.at("response.done") - 0.005))
 
 
+@pytest.mark.parametrize(
+    ("model", "tokens", "status"), [("gpt-realtime", 4_096, "incomplete"), ("gpt-realtime-2.1", 6_000, "completed")]
+)
+def test_a_response_without_a_limit_has_as_many_tokens_as_its_model_can(model: str, tokens: int, status: str) -> None:
+    harness = SimulatorHarness(model=model, behaviour=SessionBehaviour(reply_text="word " * 3_000, pace=1_000))
+    harness.send("response.create", response={**TEXT, "max_output_tokens": "inf"})
+    done = harness.until("response.done")["response"]
+    assert (done["usage"]["output_tokens"], done["status"]) == (tokens, status)
+
+
 @pytest.mark.parametrize(("effort", "tokens"), [("minimal", 16), ("low", 64), ("xhigh", 2_048)])
 def test_what_a_response_thinks_is_part_of_its_text_tokens(effort: str, tokens: int) -> None:
     plain, thinking = SimulatorHarness(), SimulatorHarness()
