@@ -54,6 +54,8 @@ class ConversationHistory:
     """Items that went upstream and that the service has not announced yet."""
     _forgotten: int = 0
     _unwritten: int = 0
+    _silent: str | None = None
+    """The item that an idle time-out commits, until the service announces it."""
 
     def item_sent(self, item: Mapping[str, Any]) -> None:
         """Record an item that went upstream: it must be restored even if this session dies before confirming it."""
@@ -73,6 +75,8 @@ class ConversationHistory:
         if known is None:
             self._confirm(item)
         text = _text(item) or (known.text if known else None)
+        if item_id == self._silent:
+            self._silent, text = None, ""
         self._turns[item_id] = _Turn(dict(item), text, (known.seen if known else frozenset()).union(seen))
         self._trim()
 
@@ -83,6 +87,10 @@ class ConversationHistory:
                 for _ in range(index + 1):
                     self._sent.popleft()
                 return
+
+    def record_silence(self, item_id: object) -> None:
+        """Record that an idle time-out commits this item: it is no turn of the user, and nothing of it is restored."""
+        self._silent = as_text(item_id) or self._silent
 
     def record_transcript(self, item_id: object, text: object) -> None:
         """Record the transcript of the user's speech."""
@@ -96,18 +104,18 @@ class ConversationHistory:
         return isinstance(item_id, str) and self._turns.pop(item_id, None) is not None
 
     def delete_unwritten(self) -> list[str]:
-        """Remove speech without a transcript, which counts as lost. Returns the items."""
-        turns = self._turns.items()
-        unwritten = [name for name, turn in turns if turn.item["type"] == "message" and turn.text is None]
-        for item_id in unwritten:
+        """Remove speech without a transcript, which counts as lost, and silence, which doesn't. Returns the items."""
+        removed = [name for name, turn in self._turns.items() if turn.item["type"] == "message" and not turn.text]
+        for item_id in removed:
+            self._unwritten += self._turns[item_id].text is None
             del self._turns[item_id]
-        self._unwritten += len(unwritten)
-        return unwritten
+        return removed
 
     def clear(self) -> None:
         """Start over: the session was ended by intent, so the next one has no history."""
         self._turns.clear()
         self._sent.clear()
+        self._silent = None
         self._forgotten = self._unwritten = 0
 
     def _trim(self) -> None:

@@ -118,6 +118,10 @@ def _speech_stopped(data: SessionData, body: Mapping[str, Any]) -> None:
     data.generation.replay.speech_stopped(as_number(body.get("audio_end_ms")))
 
 
+def _timed_out(data: SessionData, body: Mapping[str, Any]) -> None:
+    data.history.record_silence(body.get("item_id"))
+
+
 def _committed(data: SessionData, body: Mapping[str, Any]) -> None:
     generation = data.generation
     by_client = generation.replay.committed(str(body.get("item_id")))
@@ -157,6 +161,7 @@ _HANDLERS: Mapping[str, Callable[[SessionData, Mapping[str, Any]], None]] = {
     "conversation.item.input_audio_transcription.completed": _transcribed,
     "input_audio_buffer.speech_started": _speech_started,
     "input_audio_buffer.speech_stopped": _speech_stopped,
+    "input_audio_buffer.timeout_triggered": _timed_out,
     "input_audio_buffer.committed": _committed,
     "session.updated": _session_updated,
     "transcription_session.updated": _session_updated,

@@ -54,6 +54,25 @@ def test_speech_without_a_transcript_is_reported_once() -> None:
     assert history.restore("ga").lost == ()
 
 
+def test_silence_that_an_idle_time_out_committed_is_no_turn_and_no_loss() -> None:
+    history = ConversationHistory()
+    history.record_silence("i1")
+    history.record_silence(None)
+    for _ in ("added", "done"):
+        history.record_item(message("i1", None))
+    history.record_item(message("i2", None))
+    history.record_transcript("i2", "")
+    assert (history.restore("ga").items, history.restore("ga").lost) == ((), ())
+
+
+def test_silence_of_an_ended_conversation_is_forgotten() -> None:
+    history = ConversationHistory()
+    history.record_silence("i1")
+    history.clear()
+    history.record_item(message("i1", None))
+    assert history.restore("ga").lost == ("1 spoken turns without a transcript",)
+
+
 def test_calls_come_back_with_their_answers_and_open_ones_are_pending() -> None:
     history = ConversationHistory()
     history.record_item(CALL)

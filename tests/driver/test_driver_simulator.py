@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 import trio
 
-from bridge.core.events import ClientAudio, ClientCommit, ClientText, CreateSession
+from bridge.core.events import ClientAudio, ClientCommit, ClientNative, ClientText, CreateSession
 from bridge.driver.settings import DriverSettings
 from bridge.protocol.audio.tracer import TracerSource
 from bridge.simulator.faults.actions import CloseFrame, Drop
@@ -67,6 +68,23 @@ async def test_a_response_of_two_items_reaches_the_client_and_is_restored_whole(
         restored = (await call.client.receives("reconnected"))["restored"]
     assert [item["phase"] for item in done["response"]["output"]] == ["commentary", "final_answer"]
     assert restored["turns"] == 3
+
+
+@virtual_time
+async def test_silence_after_an_idle_time_out_is_not_lost_with_its_session() -> None:
+    detection = {"type": "server_vad", "idle_timeout_ms": 5000}
+    session = {"type": "realtime", "audio": {"input": {"turn_detection": detection}}}
+    update = {"type": "session.update", "session": session}
+    async with simulated_upstream() as (simulator, connector), driven_session(connector) as call:
+        call.client.sends(CreateSession({}))
+        await call.client.receives("session_ready")
+        call.client.sends(ClientNative("session.update", json.dumps(update).encode(), update))
+        call.client.sends(ClientText("Hello."))
+        await call.client.receives("input_audio_buffer.timeout_triggered")
+        await call.client.receives("response.done", times=2)
+        befalls(simulator, Drop())
+        back = await call.client.receives("reconnected")
+    assert (back["restored"]["turns"], back["lost"]) == (3, [])
 
 
 @virtual_time
