@@ -101,7 +101,7 @@ class LiveKit(Driver):
                 self.interrupted()
 
     def _take_error(self, event: Any) -> None:
-        self.report("error", text=describe(event.error.error))
+        self.report("error", text=f"{event.error} <- {describe(event.error.error)}")
 
     def _take_close(self, event: Any) -> None:
         self.report("ended", text=f"{event.reason} {event.error}")
