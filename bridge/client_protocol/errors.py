@@ -1,6 +1,7 @@
 """The error codes of the client protocol: whether a retry can help, what each means, and what a client does about it.
 
-The same codes name rejections before the upgrade (HTTP) and, in lower case, errors at the native endpoint.
+The same codes name rejections before the upgrade (HTTP). At the native endpoint errors have the service's codes; those
+that the bridge made name one of these in their message (`native_errors.py`).
 """
 
 from __future__ import annotations
