@@ -7,6 +7,7 @@ dialect; its tests generate them again from the schemas. Pure data, and a look-u
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -41,24 +42,48 @@ _PATHS: Mapping[str, str] = {
 LOCKABLE_FIELDS: tuple[str, ...] = tuple(_PATHS)
 
 
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """One path of the table, read once: clients send events all the time."""
+
+    text: str
+    names: tuple[str, ...]
+    condition: tuple[str, str] | None
+    """A field of the object at the path, and the value that it must have."""
+
+
+def _read(paths: str) -> tuple[_Path, ...]:
+    read = []
+    for text in paths.split():
+        path, _, condition = text.partition("{")
+        key, _, wanted = condition.rstrip("}").partition("=")
+        read.append(_Path(text, tuple(path.split(".")), (key, wanted) if condition else None))
+    return tuple(read)
+
+
+_BY_NAME: Mapping[str, tuple[_Path, ...]] = {name: _read(paths) for name, paths in _PATHS.items()}
+_WITH_ANY_LOCK = _read(_ALWAYS)
+
+
 def find_locked_paths(event: Mapping[str, Any], locked: frozenset[str]) -> Iterator[tuple[str, str]]:
     """Yield the name of a locked field and the path by which the event sets it, such as `voice`, `session.voice`.
 
     A path counts as set if it is there, whatever its value: `null` sets too.
     """
-    for name, paths in _PATHS.items():
+    for name, paths in _BY_NAME.items():
         if name in locked:
-            yield from ((name, path) for path in paths.split() if _has(event, path))
+            yield from ((name, path.text) for path in paths if _has(event, path))
     if locked:
-        yield from ((path.rpartition(".")[2], path) for path in _ALWAYS.split() if _has(event, path))
+        yield from ((path.names[-1], path.text) for path in _WITH_ANY_LOCK if _has(event, path))
 
 
-def _has(event: Mapping[str, Any], path: str) -> bool:
-    path, _, condition = path.partition("{")
+def _has(event: Mapping[str, Any], path: _Path) -> bool:
     value: object = event
-    for name in path.split("."):
+    for name in path.names:
         if not isinstance(value, dict) or name not in value:
             return False
         value = value[name]
-    key, _, wanted = condition.rstrip("}").partition("=")
-    return not condition or (isinstance(value, dict) and value.get(key) == wanted)
+    if path.condition is None:
+        return True
+    key, wanted = path.condition
+    return isinstance(value, dict) and value.get(key) == wanted

@@ -121,8 +121,8 @@ def to_native_event(kind: str, body: dict[str, Any], locked: LockedFields) -> Ev
             raise InvalidMessageError(f"{APPEND}: 'audio' must be a base64 string.")
         event_id = body.get("event_id")
         return audio_event(decode_audio(audio), event_id if isinstance(event_id, str) else None)
-    holder = _HOLDERS.get(kind, "")
-    if not isinstance(body.get(holder, {}), dict | None):
+    holder = _HOLDERS.get(kind)
+    if holder is not None and not isinstance(body.get(holder), dict | None):
         raise InvalidMessageError(f"{kind}: {holder!r} must be an object.")
     if locked:
         _check_locks(kind, body, locked)

@@ -53,6 +53,10 @@ def test_unknown_events_are_forwarded_too() -> None:
     assert event.type == "future.event"
 
 
+def test_a_field_without_a_name_is_no_settings() -> None:
+    assert isinstance(parse_native_frame('{"type":"response.cancel","":5}', FREE), ClientNative)
+
+
 def test_an_append_becomes_audio() -> None:
     frame = '{"event_id":"e","type":"input_audio_buffer.append","audio":"AQIDBA=="}'
     assert parse_native_frame(frame, FREE) == ClientAudio(b"\1\2\3\4", "e")
