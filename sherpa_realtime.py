@@ -5,14 +5,16 @@ same names. Python would import yours if your project comes first on `sys.path`:
 project's folder, or because PYTHONPATH names it. So the commands start here, in a module whose name is unlikely to
 clash, and install a finder that always takes our four packages from the folder of this file. This affects only the
 processes of our commands. In a process of your own, such as pytest, nothing changes: see `is_hidden`.
+
+Every command pays for what this module imports, so it imports as little as it can.
 """
 
 from __future__ import annotations
 
-import importlib.util
+import os
 import sys
-from importlib.abc import MetaPathFinder
-from pathlib import Path
+from importlib import import_module
+from importlib.machinery import PathFinder
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,10 +23,10 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 PACKAGES = ("bridge", "loadtests", "probes", "reports")
-_FOLDER = Path(__file__).resolve().parent
+_FOLDER = os.path.dirname(os.path.realpath(__file__))
 
 
-class _OwnPackageFinder(MetaPathFinder):
+class _OwnPackageFinder:
     """Finds our packages beside this file, whatever is on `sys.path`."""
 
     def find_spec(
@@ -34,10 +36,7 @@ class _OwnPackageFinder(MetaPathFinder):
         del path, target
         if fullname not in PACKAGES:
             return None
-        folder = _FOLDER / fullname
-        return importlib.util.spec_from_file_location(
-            fullname, folder / "__init__.py", submodule_search_locations=[str(folder)]
-        )
+        return PathFinder.find_spec(fullname, [_FOLDER])
 
 
 def use_own_packages() -> None:
@@ -50,12 +49,14 @@ def use_own_packages() -> None:
 
 def is_hidden(package: str) -> bool:
     """Whether `import PACKAGE` in this process gives something other than our package of this name."""
+    from importlib.util import find_spec  # late, as no command needs it
+
     try:
-        spec = importlib.util.find_spec(package)
+        spec = find_spec(package)
     except ValueError:  # a module without a spec, which somebody put into sys.modules
         return True
     locations = (spec.submodule_search_locations if spec else None) or ()
-    return _FOLDER / package not in {Path(location).resolve() for location in locations}
+    return os.path.join(_FOLDER, package) not in map(os.path.realpath, locations)
 
 
 def python_command(module: str, *arguments: str) -> list[str]:
@@ -64,12 +65,12 @@ def python_command(module: str, *arguments: str) -> list[str]:
     The process uses our packages, in any folder and with any PYTHONPATH. The module reads `arguments` from
     `sys.argv[1:]`.
     """
-    return [sys.executable, "-P", str(Path(__file__).resolve()), module, *arguments]
+    return [sys.executable, "-P", os.path.realpath(__file__), module, *arguments]
 
 
 def _run(module: str) -> None:
     use_own_packages()
-    sys.exit(importlib.import_module(module).main())
+    sys.exit(import_module(module).main())
 
 
 def sherpa_bridge() -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from loadtests.run.run import RunRequest
     from reports.store.reader import StoredReport
+    from reports.usage_errors import CommandFailure
 
 NAME = "sherpa-load"
 #: Signals that end a run gracefully, as Ctrl-C does.
@@ -218,8 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code. Raises OutputError."""
-    from reports.console import OutputError, discard_output, output_error
-    from reports.usage_errors import CommandFailure
+    from reports.console import OutputError
 
     tool = _tool(arguments)
     for number in _ENDINGS:  # a CI job that is cancelled wants the report as well
@@ -228,24 +228,24 @@ def _run(arguments: Sequence[str]) -> int:
         code = cli.main(list(arguments), prog_name=NAME, standalone_mode=False)
     except OutputError:
         raise
-    except (KeyboardInterrupt, click.exceptions.Abort):
-        failure = CommandFailure(tool=tool, code="LOAD-INTERRUPTED", message="interrupted", exit_code=130)
-    except click.ClickException as error:
-        failure = _usage(tool, error.format_message())
-    except Exception as error:  # noqa: BLE001 - the last place that can turn it into a message
-        if isinstance(error, OSError) and error.errno == ENOSPC:
-            discard_output(sys.stdout)
-            raise output_error(error) from None
-        failure = _explained(tool, error)
-    else:
-        return code if isinstance(code, int) else 0
-    return failure.show(as_json="--json" in arguments, environment=os.environ)
+    except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - the last place that can turn it into a message
+        return _failure(tool, error).show(as_json="--json" in arguments, environment=os.environ)
+    return code if isinstance(code, int) else 0
 
 
-def _explained(tool: str, error: Exception) -> Any:
-    """Tell invalid usage from a crash."""
+def _failure(tool: str, error: BaseException) -> CommandFailure:
+    """Tell interruption, invalid usage and a crash apart. Raises OutputError if click itself couldn't write."""
+    from reports.console import discard_output, output_error
     from reports.usage_errors import CommandFailure
 
+    match error:
+        case KeyboardInterrupt() | click.exceptions.Abort():
+            return CommandFailure(tool=tool, code="LOAD-INTERRUPTED", message="interrupted", exit_code=130)
+        case click.ClickException():
+            return _usage(tool, error.format_message())
+        case OSError() if error.errno == ENOSPC:
+            discard_output(sys.stdout)
+            raise output_error(error) from None
     if isinstance(error, ModuleNotFoundError) and error.name in ("locust", "gevent", "psutil", "websocket", "hdrh"):
         fix = "pip install 'sherpa-realtime[load]', or '.[load]' in a checkout"
         return CommandFailure(tool=tool, code="LOAD-USAGE", message="load tests need the extra [load]", fix=fix)
@@ -259,7 +259,7 @@ def _explained(tool: str, error: Exception) -> Any:
     return CommandFailure(tool=tool, code="LOAD-CRASHED", message=message, exit_code=3)
 
 
-def _usage(tool: str, message: str) -> Any:
+def _usage(tool: str, message: str) -> CommandFailure:
     from reports.usage_errors import CommandFailure
 
     return CommandFailure(tool=tool, code="LOAD-USAGE", message=message, fix=f"{tool} --help")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -52,6 +51,8 @@ def explain(code: str, json_: bool) -> None:
 @with_options(SETTINGS_OPTIONS)
 def config(**values: Any) -> None:
     """Show every setting with its source; secrets are hidden."""
+    from pathlib import Path
+
     from probes.runner.command import check_simulation
     from probes.runner.output import terminal_width, write_text
     from probes.targets.config_view import as_json, read_settings, render, setting_rows
@@ -97,6 +98,7 @@ def lint(
     `sherpa-lint: ignore[RULE] reason` on its line or on the line above.
     """  # noqa: D400 - a question is what it answers
     from functools import partial
+    from pathlib import Path
 
     from probes.runner.subject import FileSubject, ignore_subject
     from probes.runner.usage import UsageError

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,9 +20,11 @@ from probes.cli_options import (
     run_offline_and_exit,
     with_options,
 )
+from reports.cli_common import FilePath
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable
+    from pathlib import Path
 
     from probes.runner.findings import ProbeItem
     from probes.targets.opening import ServiceAndBridge
@@ -97,12 +98,12 @@ def models(require: tuple[str, ...], warn_days: int, **values: Any) -> None:
 @_SCRIPT
 @click.option("--bridge", metavar="URL", help="Play the script through this bridge instead.")
 @TOKEN_OPTION
-@click.option("--capture", metavar="FILE", type=click.Path(path_type=Path), help="Record all frames in this file.")
+@click.option("--capture", metavar="FILE", type=FilePath(), help="Record all frames in this file.")
 @click.option(
     "--from",
     "capture_file",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     help="Check a capture file offline, without a connection.",
 )
 @SHOW_CONTENT_OPTION

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
+
+from reports.cli_common import FilePath
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable
@@ -102,7 +103,7 @@ _RESULT: tuple[Callable[[Any], Any], ...] = (
 _CONFIG = click.option(
     "--config",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=FilePath(),
     help="Settings file [default ./sherpa.toml, if it exists].",
 )
 _VERBOSE = click.option(

@@ -19,6 +19,8 @@ from reports.render.registry import FORMATS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from reports.usage_errors import CommandFailure
+
 NAME = "sherpa-report"
 
 
@@ -127,31 +129,35 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def _run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code. Raises OutputError."""
-    from reports.console import OutputError, discard_output, output_error
-    from reports.usage_errors import CommandFailure, InputError, crash_failure, input_failure, interrupted_failure
+    from reports.console import OutputError
 
-    failure: CommandFailure
     try:
         code = cli.main(list(arguments), prog_name=NAME, standalone_mode=False)
     except OutputError:
         raise
-    except (KeyboardInterrupt, click.exceptions.Abort):
-        failure = interrupted_failure(_tool(arguments))
-    except InputError as error:
-        failure = input_failure(error, _tool(arguments))
-    except click.ClickException as error:
-        context = getattr(error, "ctx", None)
-        failure = input_failure(
-            InputError(error.format_message()), context.command_path if context else _tool(arguments)
-        )
-    except Exception as error:  # noqa: BLE001 - the last place that can turn it into a plain line
-        if isinstance(error, OSError) and error.errno == ENOSPC:  # click itself failed to write: --help, --version
+    except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - the last place that can turn it into a plain line
+        failure = _failure(error, _tool(arguments))
+        return failure.show(as_json=_wants_json(arguments), environment=os.environ)
+    return code if isinstance(code, int) else 0
+
+
+def _failure(error: BaseException, tool: str) -> CommandFailure:
+    """Tell interruption, invalid input and a crash apart. Raises OutputError if click itself couldn't write."""
+    from reports.console import discard_output, output_error
+    from reports.usage_errors import InputError, crash_failure, input_failure, interrupted_failure
+
+    match error:
+        case KeyboardInterrupt() | click.exceptions.Abort():
+            return interrupted_failure(tool)
+        case InputError():
+            return input_failure(error, tool)
+        case click.ClickException():
+            context = getattr(error, "ctx", None)
+            return input_failure(InputError(error.format_message()), context.command_path if context else tool)
+        case OSError() if error.errno == ENOSPC:  # click itself failed to write: --help, --version
             discard_output(sys.stdout)
             raise output_error(error) from None
-        failure = crash_failure(_tool(arguments), error)
-    else:
-        return code if isinstance(code, int) else 0
-    return failure.show(as_json=_wants_json(arguments), environment=os.environ)
+    return crash_failure(tool, error)
 
 
 def _wants_json(arguments: Sequence[str]) -> bool:

@@ -1,4 +1,4 @@
-"""What all commands share: a hint at a mistyped or misplaced command, and one form for wrong usage.
+"""What all commands share: the type of files, a hint at a mistyped or misplaced command, one form for wrong usage.
 
 The form is that of `reports.console.print_error`: the command and what is wrong with it, then the command to type.
 """
@@ -6,12 +6,13 @@ The form is that of `reports.console.print_error`: the command and what is wrong
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 #: The subcommands of each command, so that one can refer to another without importing it.
 COMMANDS: Mapping[str, tuple[str, ...]] = {
@@ -21,6 +22,16 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "sherpa-report": ("compare", "render"),
     "sherpa-sim": ("list", "serve"),
 }
+
+
+class FilePath(click.Path):
+    """A file, as a `pathlib.Path`. Only a command line that names one pays for the import of pathlib."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Turn a word of the command line into a path. Raises click.BadParameter."""
+        from pathlib import Path
+
+        return Path(os.fsdecode(super().convert(value, param, ctx)))
 
 
 class CommandGroup(click.Group):
@@ -65,7 +76,7 @@ def unknown_command(name: str, tool: str, known: list[str]) -> str:
 
 def show_usage_error(error: click.ClickException, tool: str) -> int:
     """Print what is wrong and where the help is, on stderr, and return the exit code."""
-    from reports.console import print_error  # late: it costs more than a page of help may take
+    from reports.console import print_error  # late: only a mistake pays for it
 
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else tool

@@ -12,8 +12,6 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
-from reports.render.terminal_text import sanitize, wrap
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -31,6 +29,8 @@ def print_error(tool: str, message: str, fix: str, environment: Mapping[str, str
 
     Each line of a message that has several starts on a line of its own.
     """
+    from reports.render.terminal_text import sanitize, wrap  # noqa: PLC0415 - late: every command imports this module
+
     width = terminal_width(sys.stderr, environment or {})
     first, *others = message.splitlines() or [""]
     lines = [

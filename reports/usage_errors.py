@@ -74,7 +74,7 @@ def interrupted_failure(tool: str) -> CommandFailure:
     return CommandFailure(tool=tool, code=INTERRUPTED, message="interrupted", exit_code=EXIT_INTERRUPTED)
 
 
-def crash_failure(tool: str, error: Exception) -> CommandFailure:
+def crash_failure(tool: str, error: BaseException) -> CommandFailure:
     """Make the failure for a bug of ours."""
     line = (str(error).splitlines() or [""])[0][:300]
     message = f"internal error while processing the report: {type(error).__name__}: {line}"

@@ -1,6 +1,7 @@
-"""Commands answer at once: they take little longer than Python takes to import the libraries that they need.
+"""Commands answer at once: they import only what they need, and take little longer than Python takes to import that.
 
-Ratios are compared, of the best of a few runs in turns, so that the verdict is the same on a slow or a busy machine.
+What is imported is compared exactly. Of times, ratios are compared, of the best of a few runs in turns, so that the
+verdict is the same on a slow or a busy machine.
 """
 
 from __future__ import annotations
@@ -29,6 +30,21 @@ COMMANDS = {
 #: What is imported for a page of help, and for a look at a service.
 HELP_LIBRARIES, ACCESS_LIBRARIES = "import click", "import click, httpx, msgspec, rich.console, trio, websockets"
 ACCESS = "from probes.cli import main; main()"
+#: A page of help as click alone prints it.
+CLICK_HELP = "import click; click.Group('x', help='y', commands=[click.Command('z')]).main(['--help'])"
+#: Modules besides those called `cli...` that a page of help needs, and which are light.
+HELP_MODULES = {
+    "probes.runner.early_interrupts", "probes.runner.interrupts", "probes.runner.output", "reports.console",
+    "reports.render.registry", "sherpa_realtime", "signal",
+}  # fmt: skip
+#: Commands, what they never need, and is slow to import.
+UNNEEDED = {
+    "sherpa-probe explain 1013": {"asyncio", "h11", "httpx", "jinja2", "ssl", "structlog", "trio", "websockets"},
+    "sherpa-probe lint --list": {"asyncio", "h11", "httpx", "jinja2", "ssl", "structlog", "trio", "websockets"},
+    "sherpa-probe access --simulate": {"ast_grep_py", "asyncio", "gevent", "jinja2", "locust", "pygal", "structlog"},
+    "sherpa-sim list": {"asyncio", "h11", "httpx", "jinja2", "ssl", "structlog", "trio", "websockets"},
+    "sherpa-load list": {"asyncio", "gevent", "httpx", "jinja2", "locust", "ssl", "structlog", "trio", "websocket"},
+}  # fmt: skip
 #: How often both are run before a command is called slow.
 TRIES = 12
 
@@ -46,6 +62,18 @@ def run(program: str, *words: str) -> tuple[float, str]:
     return seconds, done.stdout
 
 
+def imported_by(program: str, *words: str) -> set[str]:
+    """Run a program as a process; returns the names of the modules that it imported."""
+    show = "import atexit, sys; atexit.register(lambda: sys.stdout.write('\\n' + ' '.join(sys.modules)))"
+    return set(run(f"{show}; {program}", *words)[1].splitlines()[-1].split())
+
+
+def entry(command: str) -> str:
+    """Return the program that starts a command as its installed script does."""
+    function = command.replace("-", "_")
+    return f"import sys; sys.argv[0] = '{command}'; from sherpa_realtime import {function}; {function}()"
+
+
 def best_ratio(measured: Callable[[], float], imports: str, enough: float) -> float:
     """Divide the best seconds of a command by those of an import; stop as soon as the ratio is small enough."""
     best = reference = float("inf")
@@ -55,6 +83,37 @@ def best_ratio(measured: Callable[[], float], imports: str, enough: float) -> fl
         if best / reference < enough:
             break
     return best / reference
+
+
+@pytest.fixture(scope="module")
+def click_modules() -> set[str]:
+    return imported_by(CLICK_HELP)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words",
+    [
+        *COMMANDS, "sherpa-bridge serve", "sherpa-load run", "sherpa-probe access", "sherpa-probe events",
+        "sherpa-probe lint", "sherpa-report render", "sherpa-sim serve",
+    ],
+)  # fmt: skip
+def test_help_imports_nothing_but_click_and_the_modules_that_define_options(
+    words: str, click_modules: set[str]
+) -> None:
+    command, *more = words.split()
+    imported = imported_by(entry(command), *more, "--help") - click_modules
+    packages = {module.rpartition(".")[0] for module in imported} | {"bridge", "reports", "reports.render"}
+
+    assert {module for module in imported - packages if not module.rpartition(".")[2].startswith("cli")} <= HELP_MODULES
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", UNNEEDED)
+def test_a_command_does_not_import_what_it_does_not_need(words: str) -> None:
+    command, *more = words.split()
+
+    assert not imported_by(entry(command), *more) & UNNEEDED[words]
 
 
 @pytest.mark.slow

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from bridge.simulation.cli import simulate
-from reports.cli_common import CommandGroup, show_usage_error
+from reports.cli_common import CommandGroup, FilePath, show_usage_error
 
 if TYPE_CHECKING:
     import socket
@@ -68,7 +67,7 @@ _OPTIONS = (
         help="json on stdout, console on stderr.  [default: json, console on a terminal]",
     ),
     click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="[default: info]"),
-    click.option("--config", type=click.Path(path_type=Path), help="Settings file to use instead of sherpa.toml."),
+    click.option("--config", type=FilePath(), help="Settings file to use instead of sherpa.toml."),
     click.option(
         "--simulate",
         is_flag=False,
@@ -134,6 +133,8 @@ def ticket(client_token_env: str, seconds: int) -> None:
 
 
 def _settings(given: dict[str, Any]) -> BridgeSettings:
+    from pathlib import Path
+
     from bridge.config.resolve import Flags
     from bridge.server.config.resolve import BridgeFlags, ConfigError, read_bridge_settings
 
