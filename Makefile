@@ -5,7 +5,7 @@ COVERAGE := 90
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help demo test clients strangers coverage test-lowest lock check format pages golden load nightly mutants simulate autobahn bench clean
+.PHONY: help demo test clients strangers coverage test-lowest lock check format pages golden load nightly mutants simulate autobahn bench bench-parts clean
 
 help:
 	@echo "make demo      look at the embedded simulator, then speak a sentence through it"
@@ -23,7 +23,8 @@ help:
 	@echo "make mutants   make mistakes in the bridge's core, one by one: a test must notice each (minutes)"
 	@echo "make simulate  200,000 simulated calls with faults drawn from seeds: hours; SEEDS=N for fewer"
 	@echo "make autobahn  Autobahn's test suite against both ends of our WebSocket; needs a CPython 2.7"
-	@echo "make bench     measure; figures are kept in docs/benchmarks.md"
+	@echo "make bench     our bridge and relays of other people side by side, in under 5 minutes; ALL=1 for more of them"
+	@echo "make bench-parts  measure the parts one by one; figures are kept in docs/benchmarks.md"
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
@@ -113,12 +114,15 @@ format: $(VENV)/.dev
 autobahn: $(VENV)/.dev
 	$(BIN)/python -m tests.autobahn.run
 
+# Node.js is optional: its relay runs if it is installed, and what is missing is said. JSON and plot go to .bench.
 bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.relay --install --json .bench/relay.json --plot .bench/relay.svg $(if $(ALL),--all)
+
+bench-parts: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.peek
 	$(BIN)/python -m benchmarks.audio
 	$(BIN)/python -m benchmarks.link
 	$(BIN)/python -m benchmarks.simulator --sessions 100 200 400
-	$(BIN)/python -m benchmarks.relay --sessions 1 50 200
 
 clean:
-	rm -rf $(VENV) .venv27 .venv-clients .venv-strangers .demo build dist .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv27 .venv-clients .venv-strangers .venv-bench .bench .demo build dist .mypy_cache .ruff_cache .hypothesis

@@ -12,7 +12,7 @@ import sys
 import uvloop
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
 
-from benchmarks.relay_upstream import AFTER_AUDIO, BEFORE_AUDIO, CREATED, UPDATED, audio_of
+from benchmarks.relay.upstream import AFTER_AUDIO, BEFORE_AUDIO, CREATED, UPDATED, audio_of
 
 
 def _message(kind: str, **fields: object) -> bytes:

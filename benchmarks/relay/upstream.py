@@ -1,17 +1,26 @@
 """An upstream with almost no cost: it opens and configures sessions, and echoes each append as one delta.
 
-Run: python -m benchmarks.relay_upstream. It prints its port. It uses picows on uvloop, so that the relay is what is
-measured. It is not a simulator: it checks nothing and has no turns.
+Run: python -m benchmarks.relay.upstream. Its first line is JSON: the plain port, and the TLS port with the file of the
+authority to trust, if the extra `[tls]` is installed. It uses picows on uvloop, so that the relay is what is measured.
+It is not a simulator: it checks nothing and has no turns.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import uvloop
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
 
+from bridge.simulator.certificate import CertificateError, ServerTls, make_certificate
+
+if TYPE_CHECKING:
+    import asyncio
+
+_HOST = "127.0.0.1"
 _PCM = {"format": {"type": "audio/pcm", "rate": 24_000}}
 _SESSION = {
     "id": "sess_relay",
@@ -64,12 +73,29 @@ def _accept(_request: WSUpgradeRequest) -> WSListener:
     return Session()
 
 
+def _port_of(server: asyncio.Server) -> int:
+    return int(server.sockets[0].getsockname()[1])
+
+
+def _make_tls(stack: ExitStack) -> ServerTls | None:
+    try:
+        return stack.enter_context(make_certificate(_HOST))
+    except CertificateError:
+        return None
+
+
 async def main() -> None:
     """Serve until killed."""
-    server = await ws_create_server(_accept, "127.0.0.1", 0)
-    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
-    sys.stdout.flush()
-    await server.serve_forever()
+    with ExitStack() as stack:
+        plain = await ws_create_server(_accept, _HOST, 0)
+        told: dict[str, object] = {"port": _port_of(plain)}
+        tls = _make_tls(stack)
+        if tls is not None:
+            secure = await ws_create_server(_accept, _HOST, 0, ssl=tls.context)
+            told |= {"tls_port": _port_of(secure), "authority": str(tls.authority)}
+        sys.stdout.write(f"{json.dumps(told)}\n")
+        sys.stdout.flush()
+        await plain.serve_forever()
 
 
 if __name__ == "__main__":

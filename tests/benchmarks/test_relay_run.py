@@ -1,0 +1,99 @@
+"""The relay benchmark measures real processes over loopback. What it costs them is not asserted here."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmarks.relay.__main__ import main
+from benchmarks.relay.load import Load
+from benchmarks.relay.processes import StartError, port_in, run_once, running_upstream, started
+from benchmarks.relay.relays import RELAYS, Command
+from benchmarks.relay.upstream import audio_of
+from benchmarks.relay.usage import Cores, available_cores, choose_cores, pinned, spent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.relay.relays import Upstream
+
+LOAD = Load(sessions=2, seconds=0.05)
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[Upstream]:
+    with running_upstream(Cores()) as found:
+        yield found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["direct", "picows", "trio-websocket", "client", "native", "client-tls", "node"])
+def test_chunks_come_back_through_every_relay(name: str, upstream: Upstream) -> None:
+    relay = RELAYS[name]
+    if relay.needs():
+        pytest.skip(relay.needs())
+    one = run_once(relay, LOAD, upstream, Cores())
+    assert (one.errors, one.unanswered) == ((), 0)
+    assert one.round_trips > 0
+    assert one.ready_p50_ms > 0
+
+
+@pytest.mark.slow
+def test_idle_sessions_of_the_simulator_stay_open(upstream: Upstream) -> None:
+    one = run_once(RELAYS["simulator"], Load(sessions=2, speaking=False), upstream, Cores())
+    assert (one.errors, one.round_trips) == ((), 0)
+
+
+def test_a_relay_that_does_not_start_is_an_error_with_its_words() -> None:
+    command = Command((sys.executable, "-c", "print('no such key')"), {})
+    with pytest.raises(StartError, match="no such key"), started(command, frozenset()):
+        pass
+
+
+def test_the_port_is_a_number_or_stands_in_the_first_url() -> None:
+    assert port_in("8123\n") == 8123
+    assert port_in("sherpa-bridge   ws://127.0.0.1:40123/api   upstream http://127.0.0.1:7001/v1") == 40123
+    with pytest.raises(StartError, match="error 17"):
+        port_in("error 17")
+
+
+def test_without_the_load_generator_the_command_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("benchmarks.relay.__main__.python_problem", lambda *_names: "Not installed: picows")
+    assert main([]) == 2
+    assert capsys.readouterr().err == "The load generator needs the extra [bench]: pip install -e '.[bench]'\n"
+
+
+def test_an_unknown_load_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--only", "nothing"])
+    assert ended.value.code == 2
+    assert "flat-out" in capsys.readouterr().err
+
+
+def test_the_relay_has_a_core_of_its_own_where_there_are_two() -> None:
+    assert choose_cores(frozenset({0})) == Cores()
+    assert choose_cores(frozenset({2, 5})) == Cores(frozenset({2}), frozenset({5}), frozenset({2, 5}))
+    assert choose_cores(frozenset({0, 1, 2, 3})).load == frozenset({2, 3}), "two workers leave two cores to the load"
+    assert str(choose_cores(frozenset({0, 1}))) == "relay on core 0, load and upstream on 1"
+
+
+@pytest.mark.skipif(not shutil.which("true") or sys.platform != "linux", reason="affinity is Linux's")
+def test_pinning_ends_with_the_block() -> None:
+    before = available_cores()
+    with pinned(frozenset([min(before)])):
+        assert os.sched_getaffinity(0) == {min(before)}
+    assert available_cores() == before
+
+
+def test_processes_that_started_in_between_count_from_zero() -> None:
+    assert spent({1: 5.0, 2: 1.0}, {1: 5.5, 2: 2.0, 3: 0.25}) == pytest.approx((1.75, 1.0))
+
+
+def test_the_upstream_cuts_the_audio_out_of_an_append_however_it_is_spaced() -> None:
+    assert audio_of(b'{"type": "input_audio_buffer.append", "audio" : "QUJD"}') == b"QUJD"
