@@ -17,8 +17,8 @@ from bridge.core.responses import ResponseTracker
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bridge.core.replay_buffer import ReplayBuffer
     from bridge.core.responses import ResponseRequest
+    from bridge.core.speech.replay_buffer import ReplayBuffer
 
 
 @dataclass(slots=True, kw_only=True)

@@ -113,8 +113,8 @@ class OpenResponses:
             self._forget_frames()
 
     def record(self, event_type: str, frame: bytes) -> None:
-        """Keep an event of an open response that was forwarded."""
-        if event_type not in _READERS or self._size > 2 * MAX_KEPT_BYTES:
+        """Keep an event of `KEPT_EVENTS` that was forwarded, while a response is open."""
+        if not self._responses or self._size > 2 * MAX_KEPT_BYTES:
             return
         if self._size + len(frame) > MAX_KEPT_BYTES and event_type.endswith(".delta"):
             return
@@ -254,3 +254,6 @@ _READERS: Mapping[str, Callable[[_Known, Mapping[str, Any]], None]] = {
     "conversation.item.added": _conversation_item_added,
     "conversation.item.done": _conversation_item_done,
 }
+
+#: The events whose frames `OpenResponses.record` keeps.
+KEPT_EVENTS = frozenset(_READERS)

@@ -43,7 +43,7 @@ class ActiveResponse:
     request: ResponseRequest | None
     """The request that created it; None if turn detection did."""
     answers_up_to: int
-    """Which of the speech that went upstream it answers: everything before this position (`replay_buffer.py`)."""
+    """Which of the speech that went upstream it answers: all before this position (`speech/replay_buffer.py`)."""
     reached_client: bool = False
     """Whether any of its output was forwarded."""
     unfinished_items: set[str] = field(default_factory=set)

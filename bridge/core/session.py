@@ -2,6 +2,7 @@
 
     session = Session(CoreSettings(), rng=random.random)
     commands = session.handle(CreateSession({}), now=12.5)
+    session.relay_audio(pcm, now=12.6)  # the same for speech of a ready session, without objects; or False
     session.deadline                # when a `Tick` is wanted; None: only an event can change anything
 
 No clock, no log, no I/O, no tasks. `handle` never raises for anything that a peer can do.
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, Final, assert_never
 
 from bridge.core import deadlines, lifecycle, recovery, to_client, to_upstream
 from bridge.core.commands import Command, SendMessage
@@ -48,6 +49,7 @@ from bridge.core.states import ATTEMPTING, CONFIGURING, CONNECTED, LIVE, NOT_REA
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+_READY: Final = State.READY
 _NOT_READY_MESSAGES = {
     "NO_SESSION_EXISTS": "There is no session: send create_session. Your input is buffered until then.",
     "SESSION_NOT_READY": "The session was lost and is being reopened. Your input is buffered until then.",
@@ -97,9 +99,10 @@ class Session:
 
         `now` is the time in seconds, on any clock; time that goes backwards counts as standing still.
 
-        Most events of a live session are audio, one way or the other. They only pass through. None of them can make a
-        deadline earlier, so no deadline is looked up for them. They can make one later (a session that talks has not
-        stalled); then the next `Tick` comes early, finds nothing due, and the deadline is computed again.
+        Most events of a live session are audio, one way or the other. They only pass through; `relay_audio` and
+        `relay_event` are a shorter way for them. None of them can make a deadline earlier, so no deadline is looked up
+        for them. They can make one later (a session that talks has not stalled); then the next `Tick` comes early,
+        finds nothing due, and the deadline is computed again.
         """
         data = self._data
         data.now = max(data.now, now)
@@ -111,6 +114,36 @@ class Session:
                 deadlines.run_due(data)
             self._next_deadline = deadlines.next_deadline(data)
         return data.take_commands()
+
+    # The short way, for what only passes through. It records what `handle` records, by the same functions.
+
+    def relay_audio(self, pcm: bytes, now: float) -> bool:
+        """Record a chunk of speech that is sent to the ready session at once, as it is and without an `event_id`.
+
+        True: send it, as `SendAudio` of the current generation says, and do nothing else. False: nothing was recorded;
+        `handle(ClientAudio(pcm), now)` says what to do.
+        """
+        data = self._data
+        if data.state is not _READY or not data.now <= now < self._next_deadline:
+            return False
+        data.now = now
+        data.generation.replay.audio_sent(pcm)
+        return True
+
+    def relay_event(self, generation: int, event_type: str, frame: bytes, now: float) -> bool:
+        """Record an event of the ready session that the client gets as it is: any without a parsed body.
+
+        True: forward the frame, as `Forward` says, and do nothing else. False: nothing was recorded;
+        `handle(UpstreamEvent(generation, event_type, frame), now)` says what to do.
+        """
+        data = self._data
+        if data.state is not _READY or not data.now <= now < self._next_deadline:
+            return False
+        if generation != data.generation.number:
+            return False
+        data.now = now
+        to_client.record(data, event_type, frame)
+        return True
 
     @property
     def deadline(self) -> float | None:
@@ -133,7 +166,7 @@ class Session:
     def _relay(self, event: Event) -> bool:
         """Handle an event that only passes through a ready session. Returns False if it is any other event."""
         data = self._data
-        if data.state is not State.READY:
+        if data.state is not _READY:
             return False
         if isinstance(event, ClientAudio):
             to_upstream.send_audio(data, event)

@@ -14,9 +14,9 @@ from bridge.core.generation import Generation, Recovery
 from bridge.core.history import ConversationHistory
 from bridge.core.input_buffer import InputBuffer
 from bridge.core.json_access import as_object, as_text
-from bridge.core.replay_buffer import ReplayBuffer
 from bridge.core.responses import ResponseTracker
 from bridge.core.session_updates import SessionUpdates
+from bridge.core.speech.replay_buffer import ReplayBuffer
 from bridge.core.states import NOT_READY_CODES, PHASES, Phase, State, Trigger, next_state
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.core.commands import Forward
 from bridge.core.json_access import as_number, as_object, as_text
+from bridge.core.open_responses import KEPT_EVENTS
 from bridge.core.responses import OUTPUT_EVENTS
 from bridge.core.to_upstream import OWN_EVENT_ID, RESPONSE_CREATE, request_next_response, request_response
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from bridge.core.events import UpstreamError, UpstreamEvent
+    from bridge.core.generation import Generation
     from bridge.core.session_data import SessionData
 
 
@@ -25,27 +27,32 @@ UNREADABLE_FRAME = "unreadable_frame"
 
 def forward(data: SessionData, event: UpstreamEvent) -> None:
     """Forward one native event and record what follows from it."""
+    body = event.body
+    if body is None or not data.generation.items.is_echo(event.type, body):
+        data.emit(Forward(event.type, event.frame))
+    record(data, event.type, event.frame, body)
+
+
+def record(data: SessionData, event_type: str, frame: bytes, body: Mapping[str, Any] | None = None) -> None:
+    """Record what follows from an event that was forwarded, or is about to be; `body` as in `UpstreamEvent`."""
     generation = data.generation
     generation.last_event_at = data.now
-    if event.body is None or not generation.items.is_echo(event.type, event.body):
-        data.emit(Forward(event.type, event.frame))
-    if generation.open_responses:
-        generation.open_responses.record(event.type, event.frame)
-    if event.type in OUTPUT_EVENTS:
-        _output(data)
+    if event_type in KEPT_EVENTS:
+        generation.open_responses.record(event_type, frame)
+    if event_type in OUTPUT_EVENTS:
+        _output(generation)
         return
-    handler = _HANDLERS.get(event.type)
-    if handler is not None and event.body is not None:
-        handler(data, event.body)
+    if body is not None and (handler := _HANDLERS.get(event_type)) is not None:
+        handler(data, body)
     generation.replay.event_received(data.now)
 
 
-def _output(data: SessionData) -> None:
+def _output(generation: Generation) -> None:
     """Output of a response reaches the client: what it answers needs no replay."""
-    active = data.generation.responses.active
+    active = generation.responses.active
     if active is not None and not active.reached_client:
         active.reached_client = True
-        data.generation.replay.answered(active.answers_up_to)
+        generation.replay.answered(active.answers_up_to)
 
 
 def _response_created(data: SessionData, body: Mapping[str, Any]) -> None:
@@ -176,9 +183,10 @@ def handle_error(data: SessionData, event: UpstreamError) -> None:
     generation = data.generation
     generation.last_event_at = data.now
     code = event.upstream.get("code")
+    awaited = data.native and bool(as_text(event.upstream.get("event_id")))  # an SDK waits for this answer
     if code == "conversation_already_has_active_response":
         again = generation.responses.request_refused()
-        if again or not (data.native and as_text(event.upstream.get("event_id"))):
+        if again or not awaited:
             data.log("response.waits", code=code)
             return
     if code == "input_audio_buffer_commit_empty":
@@ -187,7 +195,7 @@ def handle_error(data: SessionData, event: UpstreamError) -> None:
     data.updates.rejected(event.upstream)
     if generation.responses.request_failed(event.upstream):
         request_next_response(data)
-    if event.harmless and not (data.native and as_text(event.upstream.get("event_id"))):
+    if event.harmless and not awaited:
         data.log("upstream.harmless_error", code=code)
         return
     if code == UNREADABLE_FRAME:

@@ -6,6 +6,7 @@ from tests.core.mutant import Mutant
 from tests.core.mutant_list_client_items import CLIENT_ITEM_MUTANTS
 from tests.core.mutant_list_lifecycle import LIFECYCLE_MUTANTS
 from tests.core.mutant_list_open_responses import OPEN_RESPONSE_MUTANTS
+from tests.core.mutant_list_relay import RELAY_MUTANTS
 from tests.core.mutant_list_responses import RESPONSE_MUTANTS
 
 __all__ = ["MUTANTS", "Mutant"]
@@ -105,53 +106,58 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     # Replay
     Mutant(
-        "replay_buffer",
+        "speech/replay_buffer",
         "ended = self._speech_end is not None or ",
         "ended = ",
         "first words lost between end and commit",
     ),
     Mutant(
-        "replay_buffer",
+        "speech/replay_buffer",
         "if self._quiet:\n            self._settle(_to_bytes",
         "if True:\n            self._settle(_to_bytes",
         "speech before the second report is lost",
     ),
-    Mutant("replay_buffer", "self._commits[-1] if self._commits else 0", "0", "clearing takes back what was committed"),
-    Mutant("replay_buffer", "        entries.append(None)", "        pass", "the commit is not sent again"),
     Mutant(
-        "replay_buffer",
-        "if self._quiet:\n            self._settle(self._mark",
-        "if True:\n            self._settle(self._mark",
+        "speech/replay_buffer",
+        "self._commits[-1] if self._commits else 0",
+        "0",
+        "clearing takes back what was committed",
+    ),
+    Mutant("speech/replay_buffer", "        entries.append(None)", "        pass", "the commit is not sent again"),
+    Mutant(
+        "speech/replay_buffer",
+        "if self._quiet:\n            self._settle(self._marked",
+        "if True:\n            self._settle(self._marked",
         "a long sentence is forgotten",
     ),
     Mutant(
-        "replay_buffer",
-        "self._overflow.add(*self._release_before(self._position - self._bound))",
-        "self._release_before(self._position - self._bound)",
+        "speech/replay_buffer",
+        "self._overflow.add(*audio.release_before(kept_from), kept_from)",
+        "audio.release_before(kept_from)",
         "words past the bound vanish",
     ),
     Mutant(
-        "replay_buffer",
+        "speech/replay_buffer",
         "        self._overflow.settle(self._settled)\n",
         "",
         "words that were answered are reported as dropped",
     ),
     Mutant(
-        "replay_buffer",
+        "speech/replay_buffer",
         "self._committed > self._settled",
-        "self._committed > (self._chunks[0].start if self._chunks else 0)",
+        "self._committed > (self._audio.start if self._audio.size else 0)",
         "an old unanswered turn counts as silence",
     ),
     Mutant(
-        "replay_buffer",
+        "speech/replay_buffer",
         "        self._overflow.cut(last_commit, self._settled)\n",
         "",
         "what the client took back is reported as dropped",
     ),
     Mutant(
-        "replay_buffer",
-        "        if self._quiet:\n            self._overflow.settle(self._position",
-        "        if self.turn_detection:\n            self._overflow.settle(self._position",
+        "speech/replay_buffer",
+        "        if self._quiet:\n            self._overflow.settle(self._audio",
+        "        if self.turn_detection:\n            self._overflow.settle(self._audio",
         "words past the bound vanish because the connection works",
     ),
     Mutant("recovery", "        drop_overflow(data)\n", "", "words past the bound are lost silently"),
@@ -176,12 +182,15 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant("session_data", " and not self.closed\n", "\n", "an error that held until the close is called outdated"),
     Mutant(
-        "replay_buffer", "            self._confirmed_commits += 1\n", "", "a confirmed commit stays pending for ever"
+        "speech/replay_buffer",
+        "            self._confirmed_commits += 1\n",
+        "",
+        "a confirmed commit stays pending for ever",
     ),
     Mutant("to_client", "        active.reached_client = True\n", "", "every piece counts as the first one"),
     Mutant(
         "to_client",
-        "        data.generation.replay.answered(active.answers_up_to)",
+        "        generation.replay.answered(active.answers_up_to)",
         "        pass",
         "answered speech is replayed",
     ),
@@ -192,7 +201,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "transcribed speech is replayed",
     ),
     Mutant(
-        "replay_buffer",
+        "speech/replay_buffer",
         "< SILENCE_SECONDS:",
         "< 0:",
         "what a service said before it stalled hides what it did not hear",
@@ -261,5 +270,6 @@ MUTANTS: tuple[Mutant, ...] = (
     *RESPONSE_MUTANTS,
     *CLIENT_ITEM_MUTANTS,
     *OPEN_RESPONSE_MUTANTS,
+    *RELAY_MUTANTS,
     *LIFECYCLE_MUTANTS,
 )

@@ -7,7 +7,7 @@ from tests.core.mutant import Mutant
 CLIENT_ITEM_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "to_client",
-        "if event.body is None or not generation.items.is_echo(event.type, event.body):",
+        "if body is None or not data.generation.items.is_echo(event.type, body):",
         "if True:",
         "a restored item is announced twice",
     ),
@@ -77,8 +77,8 @@ CLIENT_ITEM_MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "to_client",
-        "if again or not (data.native",
-        "if True or not (data.native",
+        "if again or not awaited:",
+        "if True or not awaited:",
         "the answer to a request that nobody repeats is left out",
     ),
     Mutant(

@@ -19,7 +19,7 @@ OPEN_RESPONSE_MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "to_client",
-        "        generation.open_responses.record(event.type, event.frame)\n",
+        "        generation.open_responses.record(event_type, frame)\n",
         "        pass\n",
         "a response that was cut ends without its items",
     ),
@@ -74,8 +74,8 @@ OPEN_RESPONSE_MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "open_responses",
-        "not in _READERS or self._size > 2 * MAX_KEPT_BYTES:",
-        "not in _READERS:",
+        "if not self._responses or self._size > 2 * MAX_KEPT_BYTES:",
+        "if not self._responses:",
         "a flood of items is kept without a bound",
     ),
     Mutant(
@@ -117,8 +117,8 @@ OPEN_RESPONSE_MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "to_client",
-        ' and not (data.native and as_text(event.upstream.get("event_id"))):',
-        ":",
+        "    if event.harmless and not awaited:",
+        "    if event.harmless:",
         "a harmless answer to an SDK's event is left out",
     ),
 )

@@ -111,16 +111,19 @@ RESPONSE_MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant("to_client", "        generation.responses.settle_commit()\n", "", "a refused commit passes its request on"),
     Mutant(
-        "replay_buffer",
+        "speech/replay_buffer",
         "            return self.speaking\n",
         "            return True\n",
         "requested for what turn detection took",
     ),
     Mutant(
-        "replay_buffer", "max(self._last_commit, self._cleared)", "self._last_commit", "requested for what was cleared"
+        "speech/replay_buffer",
+        "max(self._last_commit, self._cleared)",
+        "self._last_commit",
+        "requested for what was cleared",
     ),
     Mutant(
-        "replay_buffer",
+        "speech/replay_buffer",
         "self._speech_end is None or self._speech_end > self._commits[self._confirmed_commits] - BYTES_PER_MS",
         "self._speech_end is None",
         "a commit that ended the speech stays pending for ever",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -46,6 +46,9 @@ from tests.core.builders import (
 )
 from tests.core.ledger import Ledger
 from tests.core.upstream_model import UpstreamModel, chunk
+
+if TYPE_CHECKING:
+    from bridge.core.commands import Command
 
 LIMITED = Failure(code="RATE_LIMITED", message="Slow down.", retryable=True, retry_after_seconds=3.0)
 LOSSES = st.sampled_from([UNAVAILABLE, UNAVAILABLE, UNAVAILABLE, EXPIRED, REFUSED_KEY])
@@ -92,8 +95,7 @@ class SessionMachine(RuleBasedStateMachine):
             rollover=rollover,
             buffer_limits=self.limits,
         )
-        rng = Random(seed)
-        self.session = Session(chosen, rng=lambda: rng.choice([0.0, 0.5, 0.99]))
+        self.session = self.new_session(chosen, seed)
         self.manual, self.rollover = manual, rollover
         self.now, self.serial = 0.0, 0
         self.passing = True
@@ -101,6 +103,10 @@ class SessionMachine(RuleBasedStateMachine):
         self.ledger = Ledger(manual=manual, replay_ms=replay_ms)
         if opened:
             self.a_session_is_opened()
+
+    def new_session(self, settings: CoreSettings, seed: int) -> Session:
+        rng = Random(seed)
+        return Session(settings, rng=lambda: rng.choice([0.0, 0.5, 0.99]))
 
     @property
     def up(self) -> UpstreamModel | None:
@@ -115,11 +121,14 @@ class SessionMachine(RuleBasedStateMachine):
         """Handle an event, enter it in the ledger, and check that no deadline has passed."""
         self.passing = False
         self.ledger.unanswered_ms = self.session.statistics().replay_ms
-        commands = self.session.handle(event, self.now)
+        commands = self.handle(event)
         self.ledger.enter(event, commands, self.now)
         deadline = self.session.deadline
         assert deadline is None or deadline > self.now, "a deadline that has passed"
         self.passing = True
+
+    def handle(self, event: Event) -> list[Command]:
+        return self.session.handle(event, self.now)
 
     def mark(self) -> int:
         self.serial += 1

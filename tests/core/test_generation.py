@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bridge.core.generation import Generation, Recovery
-from bridge.core.replay_buffer import ReplayBuffer
+from bridge.core.speech.replay_buffer import ReplayBuffer
 from tests.core.builders import audio
 
 VAD = {"type": "server_vad"}

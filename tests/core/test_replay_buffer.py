@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.core.input_buffer import BYTES_PER_MS
-from bridge.core.replay_buffer import ReplayBuffer
+from bridge.core.speech.replay_buffer import ReplayBuffer
 from tests.core.builders import audio
 
 
@@ -42,6 +42,15 @@ def test_commits_stand_where_they_were_sent_confirmed_or_not() -> None:
     assert buffer.commit_pending
     buffer.answered(buffer.committed_up_to)
     assert marks(buffer) == [3, None]
+
+
+def test_a_commit_stays_before_the_single_samples_that_follow_it() -> None:
+    buffer = buffered()
+    buffer.audio_sent(audio(10, 1).pcm)
+    buffer.commit_sent()
+    for mark in (2, 3):
+        buffer.audio_sent(bytes([mark, 0]))
+    assert [entry and len(entry) for entry in buffer.entries()] == [480, None, 4]
 
 
 def test_a_commit_of_nothing_is_left_out() -> None:

@@ -53,21 +53,12 @@ from collections import deque
 from dataclasses import dataclass
 
 from bridge.core.input_buffer import BYTES_PER_MS
+from bridge.core.speech.kept_audio import KeptAudio
 
 #: The service refuses a commit of less audio; its error message states the number.
 MIN_COMMIT_MS = 100
 #: Under turn detection, audio that a talking service has not reported for this long was silence.
 SILENCE_SECONDS = 3.0
-
-
-@dataclass(slots=True)
-class _Chunk:
-    start: int
-    pcm: bytes
-
-    @property
-    def end(self) -> int:
-        return self.start + len(self.pcm)
 
 
 @dataclass(slots=True)
@@ -100,14 +91,30 @@ class _Overflow:
 class ReplayBuffer:
     """The unanswered speech of one upstream session; see the theory of operation above."""
 
+    __slots__ = (
+        "_audio",
+        "_bound",
+        "_cleared",
+        "_commits",
+        "_committed",
+        "_confirmed_commits",
+        "_items",
+        "_marked_at",
+        "_marked_position",
+        "_overflow",
+        "_settled",
+        "_speech_end",
+        "speaking",
+        "turn_detection",
+    )
+
     def __init__(self, bound_ms: float) -> None:
         self._bound = _to_bytes(bound_ms)
-        self._chunks: deque[_Chunk] = deque()
+        self._audio = KeptAudio()
         self._commits: deque[int] = deque()
         """Positions of the client's commits that are unconfirmed, or whose answer has not begun."""
         self._confirmed_commits = 0
         """How many of `_commits`, from the left, the service has confirmed."""
-        self._position = 0
         self._committed = 0
         """Up to where the service has taken turns."""
         self._cleared = 0
@@ -119,8 +126,10 @@ class ReplayBuffer:
         self._settled = 0
         """Up to where everything was answered or silence."""
         self._overflow = _Overflow()
-        self._mark = (float("-inf"), 0)
-        """When an event of the service was noted for rule 3, and the position at that time."""
+        self._marked_at = float("-inf")
+        """When an event of the service was noted for rule 3."""
+        self._marked_position = 0
+        """How much was sent at that time."""
         self.speaking = False
         """Whether the service reported speech that has not ended."""
         self.turn_detection = True
@@ -130,22 +139,22 @@ class ReplayBuffer:
 
     def audio_sent(self, pcm: bytes) -> None:
         """Record audio that went upstream."""
-        self._chunks.append(_Chunk(self._position, pcm))
-        self._position += len(pcm)
-        self._overflow.add(*self._release_before(self._position - self._bound))
+        audio = self._audio
+        audio.append(pcm)
+        if audio.end - audio.start > self._bound:
+            kept_from = audio.end - self._bound
+            self._overflow.add(*audio.release_before(kept_from), kept_from)
 
     def commit_sent(self) -> None:
         """Record a commit that went upstream."""
-        self._commits.append(self._position)
+        self._commits.append(self._audio.end)
+        self._audio.seal()
 
     def buffer_cleared(self) -> None:
         """Record that the client took back what it had not committed."""
         last_commit = self._last_commit
-        self._cleared = self._position
-        while self._chunks and self._chunks[-1].end > last_commit:
-            last = self._chunks.pop()
-            if last.start < last_commit:
-                self._chunks.append(_Chunk(last.start, last.pcm[: last_commit - last.start]))
+        self._cleared = self._audio.end
+        self._audio.take_back(last_commit)
         self._overflow.cut(last_commit, self._settled)
         self.speaking = False
         self._speech_end = None
@@ -154,16 +163,16 @@ class ReplayBuffer:
 
     def event_received(self, now: float) -> None:
         """Record that the service said something, whatever it was (rule 3)."""
-        if now - self._mark[0] < SILENCE_SECONDS:
+        if now - self._marked_at < SILENCE_SECONDS:
             return
         if self._quiet:
-            self._settle(self._mark[1])
-        self._mark = (now, self._position)
+            self._settle(self._marked_position)
+        self._marked_at, self._marked_position = now, self._audio.end
 
     def acknowledged(self, up_to: int | None = None) -> None:
         """Record that the service received all audio, or all before `up_to`: unreported overflow in it was silence."""
         if self._quiet:
-            self._overflow.settle(self._position if up_to is None else up_to)
+            self._overflow.settle(self._audio.end if up_to is None else up_to)
 
     def speech_started(self, at_ms: float) -> None:
         """Record the start of speech as the service reported it (rule 2)."""
@@ -227,7 +236,7 @@ class ReplayBuffer:
         """Whether the service is certain to accept a commit now. Turn detection may have taken the speech already."""
         if self.turn_detection:
             return self.speaking
-        return self._position - max(self._last_commit, self._cleared) >= _to_bytes(MIN_COMMIT_MS)
+        return self._audio.end - max(self._last_commit, self._cleared) >= _to_bytes(MIN_COMMIT_MS)
 
     @property
     def commit_pending(self) -> bool:
@@ -237,19 +246,18 @@ class ReplayBuffer:
     @property
     def mid_sentence(self) -> bool:
         """Whether the caller is in the middle of a turn."""
-        uncommitted = not self.turn_detection and any(chunk.pcm for chunk in self._chunks)
+        uncommitted = not self.turn_detection and self._audio.size > 0
         return self.speaking or self.commit_pending or uncommitted
 
     @property
     def item_ids(self) -> list[str]:
         """The items whose speech would be replayed; they must not be restored as text too."""
-        kept_from = self._chunks[0].start if self._chunks else self._position
-        return [item_id for position, item_id in self._items if position > kept_from]
+        return [item_id for position, item_id in self._items if position > self._audio.start]
 
     @property
     def ms(self) -> float:
         """How much audio would be replayed."""
-        return sum(len(chunk.pcm) for chunk in self._chunks) / BYTES_PER_MS
+        return self._audio.size / BYTES_PER_MS
 
     @property
     def overflow_ms(self) -> float:
@@ -265,11 +273,11 @@ class ReplayBuffer:
         """Return what to send again, in order; None stands for a commit."""
         entries: list[bytes | None] = []
         commits = deque(self._commits)
-        for chunk in self._chunks:
-            while commits and commits[0] <= chunk.start:
+        for start, pcm in self._audio:
+            while commits and commits[0] <= start:
                 _append_commit(entries)
                 commits.popleft()
-            entries.append(chunk.pcm)
+            entries.append(pcm)
         for _ in commits:
             _append_commit(entries)
         return entries
@@ -286,21 +294,9 @@ class ReplayBuffer:
 
     def _settle(self, position: int) -> None:
         """Everything before `position` needs no replay any more."""
-        self._settled = max(self._settled, min(position, self._position))
+        self._settled = max(self._settled, min(position, self._audio.end))
         self._overflow.settle(self._settled)
-        self._release_before(position)
-
-    def _release_before(self, position: int) -> tuple[int, int, int]:
-        """Drop the audio before `position`. Returns its size, its number of chunks and the position."""
-        size = chunks = 0
-        while self._chunks and self._chunks[0].end <= position:
-            size += len(self._chunks.popleft().pcm)
-            chunks += 1
-        if self._chunks and self._chunks[0].start < position:
-            first = self._chunks[0]
-            size += position - first.start
-            self._chunks[0] = _Chunk(position, first.pcm[position - first.start :])
-        return size, chunks, position
+        self._audio.release_before(position)
 
 
 def _to_bytes(ms: float) -> int:
