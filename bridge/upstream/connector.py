@@ -9,7 +9,7 @@ import os
 import time
 from binascii import b2a_base64
 from collections import deque
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -29,8 +29,7 @@ from bridge.upstream.failures import (
     redact,
     upstream_unavailable,
 )
-from bridge.upstream.mint import mint
-from bridge.upstream.rest import RestFailed, RestRefused, open_rest_client
+from bridge.upstream.rest_response import RestFailed, RestRefused
 from bridge.upstream.session_config import SessionConfig
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
 
     from bridge.core.events import Failure
     from bridge.transport.websocket import WebSocketLink
-    from bridge.upstream.dial.url import ParsedUrl
+    from bridge.upstream.dial.url import ParsedUrl, Proxy
     from bridge.upstream.event_decoder import DecodedEvent
     from bridge.upstream.service import UpstreamService
     from reports.redaction import Secret
@@ -52,6 +51,8 @@ __all__ = ["ConnectFailed", "Connector", "RealtimeConnector", "RealtimeLink", "U
 
 #: How long to wait for the close behind a refusal. The service sends both in the same moment.
 CLOSE_WAIT_SECONDS = 0.25
+#: How many parsed URLs are kept: one for each model and kind of session that clients ask for.
+_MAX_ENDPOINTS = 64
 #: The close code of an intended close, as SDKs use it.
 _NORMAL = 1000
 
@@ -223,11 +224,13 @@ class RealtimeConnector:
         self._upstream = upstream
         self._session_config = session_config or SessionConfig()
         self._mint_secrets = mint_secrets
-        self._open_stream = open_stream or partial(_open_stream, environment, ssl_context)
-        self._open_client = open_rest_client or partial(_open_client, ssl_context)
-        self._unix_time = unix_time
         endpoint = parse_url(upstream.base_url)
-        find_proxy(endpoint, environment)
+        self._open_stream = open_stream or partial(_open_stream, find_proxy(endpoint, environment), ssl_context)
+        self._open_client = open_rest_client or partial(_open_client, ssl_context)
+        self._parse_url = lru_cache(_MAX_ENDPOINTS)(parse_url)
+        self._unix_time = unix_time
+        if mint_secrets:
+            import bridge.upstream.mint  # noqa: PLC0415, F401 - now, so that no call waits for it
         if endpoint.secure and ssl_context is None:
             shared_tls_context()  # loaded now, so that no call waits for it
 
@@ -263,6 +266,8 @@ class RealtimeConnector:
     async def _mint(self, session_options: Mapping[str, Any]) -> tuple[UpstreamService, str | None]:
         """Mint a client secret for one session. Return the upstream with that secret as its key, and the session id."""
         session = self._session_config.build_mint_session(self._upstream.dialect, session_options)
+        from bridge.upstream.mint import mint  # noqa: PLC0415 - see _open_client
+
         async with self._open_client(self._upstream) as client:
             minted = await mint(
                 client, self._upstream, kind=self._session_config.requested_kind(session_options), session=session
@@ -270,7 +275,7 @@ class RealtimeConnector:
         return self._upstream.with_key(minted.secret), minted.session_id
 
     async def _dial(self, upstream: UpstreamService, session_options: Mapping[str, Any]) -> WebSocketLink:
-        endpoint = parse_url(
+        endpoint = self._parse_url(
             upstream.socket_url(
                 self._session_config.requested_model(session_options),
                 self._session_config.requested_kind(session_options),
@@ -281,14 +286,13 @@ class RealtimeConnector:
         return upgraded.link
 
 
-async def _open_stream(
-    environment: Mapping[str, str], context: ssl.SSLContext | None, endpoint: ParsedUrl
-) -> trio.abc.Stream:
-    proxy = find_proxy(endpoint, environment)
+async def _open_stream(proxy: Proxy | None, context: ssl.SSLContext | None, endpoint: ParsedUrl) -> trio.abc.Stream:
     return (await open_stream(endpoint, proxy=proxy, ssl_context=context)).stream
 
 
 def _open_client(context: ssl.SSLContext | None, upstream: UpstreamService) -> httpx.AsyncClient:
+    from bridge.upstream.rest import open_rest_client  # noqa: PLC0415 - imports httpx, which only minting needs
+
     return open_rest_client(upstream, ssl_context=context)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bridge.protocol.refusals.lookup import Refusal
     from bridge.transport.link import HandshakeRefused, Headers, LinkClosed
     from bridge.upstream.dial.errors import DialFailed
-    from bridge.upstream.rest import RestFailed, RestRefused
+    from bridge.upstream.rest_response import RestFailed, RestRefused
     from reports.redaction import Secret
 
 #: How much of what the upstream wrote is quoted.

@@ -18,6 +18,7 @@ import trio
 from bridge.transport.sockets import peer_name
 from bridge.upstream.dial.errors import DialFailed, DialPhase, FailureReason, explain_exception, is_hostname_mismatch
 from bridge.upstream.dial.handshake import UpgradedConnection, open_tunnel, upgrade
+from bridge.upstream.dial.tcp import connect
 from bridge.upstream.dial.tls import shared_tls_context
 from bridge.upstream.dial.url import ParsedUrl, Proxy, find_proxy, parse_proxy, parse_url
 
@@ -112,11 +113,11 @@ async def _connect(
         with _timed(seconds, DialPhase.NAME):
             addresses = await resolve(endpoint.host, endpoint.port)
         with _timed(seconds, DialPhase.TCP):
-            stream = await _tcp(endpoint.host, endpoint.port, addresses)
+            stream = await _tcp(endpoint.address, addresses, endpoint.port)
         return stream, peer_name(stream)
     with _timed(seconds, DialPhase.PROXY):
         try:
-            stream = await _tcp(proxy.host, proxy.port, await resolve(proxy.host, proxy.port))
+            stream = await _tcp(proxy.address, await resolve(proxy.host, proxy.port), proxy.port)
         except DialFailed as failed:
             detail = f"the proxy {proxy.address}: {explain_exception(failed)[1]}"
             raise DialFailed(DialPhase.PROXY, FailureReason.PROXY_UNREACHABLE, detail) from failed
@@ -125,13 +126,12 @@ async def _connect(
     return stream, proxy.address
 
 
-async def _tcp(host: str, port: int, addresses: Sequence[str]) -> trio.SocketStream:
-    """Connect to the only address, or race several addresses (RFC 8305, done by trio)."""
+async def _tcp(where: str, addresses: Sequence[str], port: int) -> trio.SocketStream:
     try:
-        return await trio.open_tcp_stream(addresses[0] if len(addresses) == 1 else host, port)
+        return await connect(addresses, port)
     except OSError as error:
         reason, detail = explain_exception(error)
-        raise DialFailed(DialPhase.TCP, reason, f"{host}:{port}: {detail}") from error
+        raise DialFailed(DialPhase.TCP, reason, f"{where}: {detail}") from error
 
 
 async def _handshake(

@@ -7,7 +7,7 @@ import ssl
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
@@ -137,6 +137,29 @@ async def test_a_refused_upgrade_is_the_servers_answer() -> None:
 async def test_names_are_looked_up_once_each() -> None:
     assert await resolve("127.0.0.1", 80) == ("127.0.0.1",)
     assert "127.0.0.1" in await resolve("localhost", 80)
+
+
+class CountedLookups(trio.abc.HostnameResolver):
+    """Knows two addresses of every name; nothing listens on the first."""
+
+    def __init__(self) -> None:
+        self.names: list[object] = []
+
+    async def getaddrinfo(self, host: bytes | None, port: Any, *_: Any, **__: Any) -> Any:
+        self.names.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in ("127.0.0.2", "127.0.0.1")]
+
+    async def getnameinfo(self, *_: Any) -> Any:
+        raise NotImplementedError
+
+
+async def test_a_name_with_several_addresses_is_looked_up_once() -> None:
+    async with echo_server() as port:
+        lookups = CountedLookups()
+        trio.socket.set_custom_hostname_resolver(lookups)
+        upgraded = await dial(f"ws://voice.example:{port}/")
+        await upgraded.link.close()
+    assert lookups.names == [b"voice.example"]
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", f"{'a' * 64}.invalid"])
