@@ -39,12 +39,12 @@ HELP_MODULES = {
 }  # fmt: skip
 #: Commands, what they never need, and is slow to import.
 UNNEEDED = {
-    "sherpa-bridge check-config": {"bridge.simulator", "httpx", "jinja2", "loadtests", "probes", "pygal"},
-    "sherpa-probe explain 1013": {"asyncio", "h11", "httpx", "jinja2", "ssl", "structlog", "trio", "websockets"},
-    "sherpa-probe lint --list": {"asyncio", "h11", "httpx", "jinja2", "ssl", "structlog", "trio", "websockets"},
-    "sherpa-probe access --simulate": {"ast_grep_py", "asyncio", "gevent", "jinja2", "locust", "pygal", "structlog"},
-    "sherpa-sim list": {"asyncio", "h11", "httpx", "jinja2", "ssl", "structlog", "trio", "websockets"},
-    "sherpa-load list": {"asyncio", "gevent", "httpx", "jinja2", "locust", "ssl", "structlog", "trio", "websocket"},
+    "sherpa-bridge check-config": {"asyncio", "bridge.simulator", "httpx", "jinja2", "loadtests", "probes", "rich"},
+    "sherpa-probe explain 1013": {"asyncio", "h11", "httpx", "jinja2", "ssl", "trio", "websockets"},
+    "sherpa-probe lint --list": {"asyncio", "h11", "httpx", "jinja2", "ssl", "trio", "websockets"},
+    "sherpa-probe access --simulate": {"ast_grep_py", "asyncio", "gevent", "jinja2", "locust", "pygal"},
+    "sherpa-sim list": {"asyncio", "h11", "httpx", "jinja2", "ssl", "trio", "websockets"},
+    "sherpa-load list": {"asyncio", "gevent", "httpx", "jinja2", "locust", "ssl", "trio", "websocket"},
 }  # fmt: skip
 #: How often both are run before a command is called slow.
 TRIES = 12

@@ -18,9 +18,9 @@ _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 def escape(text: str, limit: int = MAX_TEXT) -> str:
     """Return the text with unprintable characters as escape sequences, cut to `limit` characters."""
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        return text
     short = text if len(text) <= limit else f"{text[: limit - 1]}…"
-    if short.isascii() and short.isprintable():
-        return short
     return "".join(_spelled(mark) if unicodedata.category(mark) in _HIDDEN else mark for mark in short)
 
 

@@ -312,7 +312,7 @@ def test_a_crash_is_a_report_and_never_a_traceback(sherpa: Any, tmp_path: Path) 
 
 
 def test_help_needs_nothing_heavy() -> None:
-    heavy = ["trio", "httpx", "rich", "msgspec", "structlog", "websockets", "bridge", "reports.model"]
+    heavy = ["trio", "httpx", "rich", "msgspec", "websockets", "bridge", "reports.model"]
     code = "import sys; sys.path.insert(0, sys.argv[1]); import probes.cli; print(*sys.modules)"
     words = [sys.executable, "-c", code, str(ROOT)]
     done = subprocess.run(words, capture_output=True, text=True, check=True)

@@ -85,3 +85,29 @@ def test_a_log_that_cannot_be_written_ends_nothing() -> None:
     closed.close()
     log.write("info", "a.b", "c")
     assert closed.closed
+
+
+def test_text_that_cannot_be_encoded_ends_nothing() -> None:
+    Log(io.StringIO()).write("info", "a.b", "half of a pair: \ud800")
+
+
+def test_a_line_is_written_in_one_piece_and_flushed() -> None:
+    class Recorded(io.StringIO):
+        calls: tuple[str, ...] = ()
+
+        def write(self, text: str) -> int:
+            self.calls += (text[-1],)
+            return len(text)
+
+        def flush(self) -> None:
+            self.calls += ("flushed",)
+
+    stream = Recorded()
+    Log(stream).write("info", "a.b", "c")
+    assert stream.calls == ("\n", "flushed")
+
+
+def test_without_any_stream_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", None)
+    monkeypatch.setattr("sys.stdout", None)
+    Log().write("error", "a.b", "c")
