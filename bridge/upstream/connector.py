@@ -149,7 +149,9 @@ class RealtimeLink:
         except LinkClosed as end:
             raise self._decoder.closed(end) from end
         try:
-            return self._decoder.decode(frame, trio.current_time())
+            if isinstance(frame, bytes):
+                return self._decoder.decode_binary()
+            return self._decoder.decode(frame.encode(), trio.current_time())
         except UpstreamClosed:
             if self._decoder.close_is_due:
                 await self._read_close()

@@ -1,7 +1,8 @@
 """Decodes the frames of one upstream session into events of the core. No I/O and no clock.
 
-The hot path is audio for the client: only its type and its last byte are checked, and it is forwarded unparsed. A frame
-that is truncated or otherwise not JSON is never forwarded.
+Text frames come as their UTF-8, which the transport has checked, and what is forwarded is the same bytes. The hot path
+is audio for the client: only its type and its last byte are checked, and it is forwarded unparsed. A frame that is
+truncated or otherwise not JSON is never forwarded.
 """
 
 from __future__ import annotations
@@ -48,9 +49,8 @@ HARMLESS_ERRORS: Mapping[str, str] = {
     "session_expired": "the close that follows says the same, and the bridge reconnects",
 }
 
-#: Flat objects, most of them base64, which has no brace in it: such a frame is whole when it ends with one.
-
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
+_BRACE = ord("}")
 _check_json = msgspec.json.Decoder(msgspec.Raw).decode
 
 
@@ -95,30 +95,33 @@ class EventDecoder:
         self._detail: dict[str, Any] = {} if session_id is None else {"sessionId": session_id}
         self._fatal_error: Failure | None = None
 
-    def decode(self, frame: str | bytes, now: float) -> DecodedEvent:
-        """Decode one frame; `now` is the core's time.
+    def decode(self, frame: bytes, now: float) -> DecodedEvent:
+        """Decode one text frame; `now` is the core's time.
 
         Raises UpstreamClosed for an error before the configuration is confirmed, and if the first frame is no event.
         """
-        event_type = peek(frame) if isinstance(frame, str) else None
-        if event_type is None:
+        relayed = relayed_type(frame)
+        if relayed is not None:
+            return UpstreamEvent(self.generation, relayed, frame)
+        event_type = peek(frame)
+        if event_type is None or event_type not in _PARSED:
             return self._unreadable()
-        data = frame.encode() if isinstance(frame, str) else frame
-        if event_type not in _PARSED:
-            whole = _is_complete_object(data) if event_type in AUDIO_DELTAS else _is_json(data)
-            return UpstreamEvent(self.generation, event_type, data) if whole else self._unreadable()
         try:
-            body = _decode(data)
+            body = _decode(frame)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return self._unreadable()
         if event_type == "error":
             return self._error(body)
         if event_type in SESSION_CREATED and not self._created:
-            return self._session_created(event_type, data, body, now)
+            return self._session_created(event_type, frame, body, now)
         if event_type in SESSION_UPDATED and self.configure_sent and not self.configured:
             self.configured = True
-            return SessionConfigured(self.generation, data, body, event_type)
-        return UpstreamEvent(self.generation, event_type, data, body)
+            return SessionConfigured(self.generation, frame, body, event_type)
+        return UpstreamEvent(self.generation, event_type, frame, body)
+
+    def decode_binary(self) -> UpstreamError:
+        """Return the error for a binary frame, which is never an event. Raises as `decode` does."""
+        return self._unreadable()
 
     def closed(self, end: LinkClosed) -> UpstreamClosed:
         """Return why the WebSocket closed. A fatal error that was read before it says more than the close."""
@@ -153,7 +156,7 @@ class EventDecoder:
             raise UpstreamClosed(failure, failure_reason(failure))
         return UpstreamError(self.generation, as_upstream_error(failure), shown, harmless=harmless)
 
-    def _session_created(self, event_type: str, data: bytes, body: Mapping[str, Any], now: float) -> SessionCreated:
+    def _session_created(self, event_type: str, frame: bytes, body: Mapping[str, Any], now: float) -> SessionCreated:
         self._created = True
         session = _object(body, "session")
         detected = detect_dialect(body).dialect
@@ -166,7 +169,7 @@ class EventDecoder:
         return SessionCreated(
             generation=self.generation,
             type=event_type,
-            frame=data,
+            frame=frame,
             session_id=session_id,
             model=_text(session, "model"),
             dialect=str(self.dialect),
@@ -175,15 +178,26 @@ class EventDecoder:
         )
 
 
-def _is_complete_object(data: bytes) -> bool:
+def relayed_type(frame: bytes) -> str | None:
+    """Return the type of a text frame that is forwarded unread; None if `decode` must look at it.
+
+    For `Session.relay_event`: `decode` makes an `UpstreamEvent` without a body of exactly these frames.
+    """
+    event_type = peek(frame)
+    if event_type in AUDIO_DELTAS:
+        return event_type if _is_complete_object(frame) else None
+    return event_type if event_type is not None and event_type not in _PARSED and _is_json(frame) else None
+
+
+def _is_complete_object(frame: bytes) -> bool:
     """Whether the frame ends with a closing brace. Audio deltas are flat, and base64 has no brace."""
-    return data[-1:] == b"}" or data.rstrip(b" \t\r\n")[-1:] == b"}"
+    return frame[-1] == _BRACE or frame.rstrip(b" \t\r\n")[-1] == _BRACE
 
 
-def _is_json(data: bytes) -> bool:
+def _is_json(frame: bytes) -> bool:
     """Whether the frame is valid JSON as a whole. Nothing is kept."""
     try:
-        _check_json(data)
+        _check_json(frame)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return False
     return True

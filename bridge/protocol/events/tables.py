@@ -147,3 +147,6 @@ TRANSLATION_SERVER: EventRows = (
     ("session.updated", "session", ""),
     ("error", "error", ""),
 )
+
+#: Every table, for what is to hold for any event.
+ALL: tuple[EventRows, ...] = (BETA_CLIENT, BETA_SERVER, GA_CLIENT, GA_SERVER, TRANSLATION_CLIENT, TRANSLATION_SERVER)

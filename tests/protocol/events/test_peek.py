@@ -60,6 +60,11 @@ def test_bytes_that_are_no_utf8_have_no_type() -> None:
     assert peek(b"\xff\xfe") is None
 
 
+def test_the_type_of_a_known_event_is_the_same_string_each_time() -> None:
+    first, second = (peek(b'{"type":"response.output_audio.delta","n":%d}' % n) for n in (1, 2))
+    assert first is second
+
+
 def test_half_a_character_in_text_is_no_fault() -> None:
     assert peek('{"x":"\ud800","type":"a"}') is None
 
