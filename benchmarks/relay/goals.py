@@ -106,7 +106,7 @@ class Row:
 
     def _read(self, measured: Round, key: tuple[str, str] | None) -> float | None:
         found = measured.get(key) if key is not None else None
-        return None if found is None else self.figure(found)
+        return None if found is None or not found.tells else self.figure(found)
 
 
 _NODE_FLAT: Final = ("flat-out", "node")
@@ -228,7 +228,8 @@ class Outcome:
     """A row after all rounds: medians, the range of the ratio over the rounds, and the verdict."""
 
     row: Row
-    ours: float
+    ours: float | None
+    """None: the bridge answered too few chunks for a figure."""
     peer: float | None
     ratio: float | None
     """The median of the rounds' ratios: ours by the peer's, or the gain where the goal is one."""
@@ -254,11 +255,11 @@ def median(values: Sequence[float]) -> float:
 
 
 def judge(row: Row, rounds: Sequence[Round]) -> Outcome | None:
-    """Return the outcome of a row; None if our figure was not measured."""
-    values = [found for measured in rounds if (found := row.values(measured)) is not None]
-    if not values:
+    """Return the outcome of a row; None if the bridge was not measured."""
+    if not any(row.ours in measured for measured in rounds):
         return None
-    ours = median([one for one, _ in values])
+    values = [found for measured in rounds if (found := row.values(measured)) is not None]
+    ours = median([one for one, _ in values]) if values else None
     pairs = [(one, other) for one, other in values if other]
     ratios = [_ratio(row.goal, one, other) for one, other in pairs if other and one]
     ratio = median(ratios) if ratios else None
@@ -270,7 +271,7 @@ def judge(row: Row, rounds: Sequence[Round]) -> Outcome | None:
         ratio=ratio,
         low=min(ratios, default=None),
         high=max(ratios, default=None),
-        met=False if overloaded else row.goal.met(ours, ratio),
+        met=False if overloaded else None if ours is None else row.goal.met(ours, ratio),
         overloaded=overloaded,
     )
 
@@ -285,7 +286,12 @@ def judge_all(rounds: Sequence[Round], rows: Sequence[Row] = ROWS) -> list[Outco
 
 
 def medians(rounds: Sequence[Round]) -> Mapping[tuple[str, str], float]:
-    """Return the median CPU time of a round trip by scenario and relay, in the order of the first round."""
+    """Return the median CPU time of a round trip by scenario and relay, in the order of the first round.
+
+    Relays that carried too little of the load are left out.
+    """
     keys = dict.fromkeys(key for measured in rounds for key in measured)
-    found = {key: [measured[key].cpu_us for measured in rounds if key in measured] for key in keys}
+    found = {
+        key: [measured[key].cpu_us for measured in rounds if key in measured and measured[key].tells] for key in keys
+    }
     return {key: median(values) for key, values in found.items() if any(values)}

@@ -9,6 +9,8 @@ from typing import Any, Final
 _BYTES_PER_MS: Final = 48
 #: A relay that answers fewer of the chunks that were due can't carry the load.
 _KEPT_UP: Final = 0.95
+#: With fewer answers than this, most of the CPU time went into chunks that were not answered in time.
+_TELLS: Final = 0.7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,15 @@ class Measurement:
     @property
     def kept_up(self) -> bool:
         """Whether the relay answered what was due."""
-        return self.round_trips >= _KEPT_UP * self.load.sessions * self.load.pace * self.seconds
+        return self._answered(_KEPT_UP)
+
+    @property
+    def tells(self) -> bool:
+        """Whether enough was answered for the figures to mean something."""
+        return self._answered(_TELLS)
+
+    def _answered(self, share: float) -> bool:
+        return self.round_trips >= share * self.load.sessions * self.load.pace * self.seconds
 
     def to_json(self) -> dict[str, Any]:
         """Return the measurement for the JSON file."""

@@ -63,6 +63,12 @@ def test_a_load_that_the_bridge_could_not_carry_never_meets_a_goal() -> None:
     assert outcome is not None
     assert outcome.overloaded
     assert outcome.met is False
+    assert outcome.ours is None, "a cost of chunks that were not answered is no cost of a round trip"
+
+
+def test_a_relay_that_carried_too_little_has_no_cost() -> None:
+    found = medians([{("speech", "client"): costing(5, Load(sessions=50, pace=50)), ("speech", "node"): costing(5)}])
+    assert list(found) == [("speech", "node")]
 
 
 def test_a_gain_is_the_peers_figure_by_ours() -> None:
