@@ -20,6 +20,8 @@ from benchmarks.relay.load import Measurement, percentile
 from benchmarks.relay.usage import memory_bytes, sample_cpu, spent
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import psutil
 
     from benchmarks.relay.load import Load
@@ -133,7 +135,17 @@ class Caller(WSListener):
             count += 1
 
 
-async def measure(name: str, port: int, relay: psutil.Process, protocol: Protocol, load: Load) -> Measurement:
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What a profiler does at the begin and at the end of the measured part."""
+
+    on_begin: Callable[[], object] = lambda: None
+    on_end: Callable[[], object] = lambda: None
+
+
+async def measure(
+    name: str, port: int, relay: psutil.Process, protocol: Protocol, load: Load, hooks: Hooks = Hooks()
+) -> Measurement:
     """Open the sessions, let them speak for `load.seconds`, and return what it cost. Errors are in the result."""
     await _close(await _open(port, protocol, load, _Record(), _WARM_UP))
     record = _Record()
@@ -144,9 +156,11 @@ async def measure(name: str, port: int, relay: psutil.Process, protocol: Protoco
     idle = memory_bytes(relay)
     speaking = _start_speaking(callers, load)
     await asyncio.sleep(_SETTLE_SECONDS if load.speaking else 0)  # the first chunks are slower
+    hooks.on_begin()
     seen, before, began = len(record.latencies), sample_cpu(relay), _clock()
     await asyncio.sleep(load.seconds if load.speaking else 0)
     latencies, used, took = record.latencies[seen:], spent(before, sample_cpu(relay)), _clock() - began
+    hooks.on_end()
     record.going = False
     await asyncio.gather(*speaking)
     if speaking:
