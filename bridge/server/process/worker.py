@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import signal
@@ -49,6 +50,15 @@ def raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     except (ValueError, OSError):
         return
+
+
+def keep_startup_objects() -> None:
+    """Take all objects that exist now out of garbage collection: modules and tables live as long as the process.
+
+    A full collection stops every session until it has looked at each object, and most objects are these. Called before
+    workers are forked, it also lets them share the memory.
+    """
+    gc.freeze()
 
 
 def configured_upstream(settings: BridgeSettings) -> UpstreamFactory:
