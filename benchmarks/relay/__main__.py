@@ -1,12 +1,12 @@
 """The command: measures the bridge and its peers in turns, prints ratios and goals, writes JSON and a plot.
 
-    python -m benchmarks.relay                         # about four minutes
+    python -m benchmarks.relay                         # under five minutes
     python -m benchmarks.relay --only flat-out speech  # some of the loads
     python -m benchmarks.relay --all                   # the slower ones too
 
 The bridge gets one core, its callers and upstream the others. A round trip is a 20 ms chunk to the upstream (binary at
 the client endpoint, base64 in JSON elsewhere) and one delta of 1.4 kB back; its cost is the CPU time of the relay's
-processes, so a busy machine changes it little. Compare ratios between machines, never microseconds.
+processes, not the time that passed. Compare ratios between machines, never microseconds.
 Exit code 1 if a chunk was not answered or a relay reported an error.
 """
 
@@ -16,13 +16,15 @@ import argparse
 import os
 import platform
 import sys
+import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.relay.goals import Round, judge_all, medians
-from benchmarks.relay.relays import RELAYS, Upstream, install, python_problem
+from benchmarks.relay.relays import RELAYS, Upstream, install, node_version, python_problem
 from benchmarks.relay.report import make_report, run_notes, write_files
 from benchmarks.relay.scenarios import SCENARIOS, Scenario, half_load
 from benchmarks.relay.table import figure, goal_lines, note_lines, relay_lines
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 class Run:
     """One run of the command: its settings, and what it has measured so far."""
 
+    minutes: float
+
     scenarios: list[Scenario]
     rounds: int
     seconds: float
@@ -43,11 +47,16 @@ class Run:
     measured: list[Round] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
     half: Load | None = None
 
     def run(self, upstream: Upstream) -> None:
         """Measure all rounds. In each round, every relay has its turn under every load."""
+        began = time.monotonic()
         for number in range(1, self.rounds + 1):
+            if not has_time(time.monotonic() - began, number - 1, self.minutes * 60):
+                self.remarks.append(f"{number - 1} of {self.rounds} rounds: a longer run needs more --minutes.")
+                return
             current: Round = {}
             self.measured.append(current)
             for scenario in self.scenarios:
@@ -80,6 +89,11 @@ class Run:
         return self.half
 
 
+def has_time(elapsed: float, rounds: int, limit: float) -> bool:
+    """Return whether one more round will end within the limit, given how long the others took, in seconds."""
+    return not rounds or elapsed / rounds * (rounds + 1) <= limit
+
+
 def _brief(scenario: Scenario, current: Round) -> str:
     found = [(name, current[scenario.name, name]) for name in scenario.relays if (scenario.name, name) in current]
     if not scenario.load.speaking:
@@ -93,6 +107,7 @@ def _arguments(given: list[str] | None) -> argparse.Namespace:
     )
     parse.add_argument("--rounds", type=int, default=3)
     parse.add_argument("--seconds", type=float, default=2.0, help="of each measurement  [default: 2]")
+    parse.add_argument("--minutes", type=float, default=5.0, help="start no round that would end later  [default: 5]")
     parse.add_argument("--only", nargs="+", choices=list(SCENARIOS), metavar="NAME", help=", ".join(SCENARIOS))
     parse.add_argument("--all", action="store_true", help="measure the slower loads and more libraries too")
     parse.add_argument("--json", type=Path, help="write the results to this file")
@@ -109,7 +124,8 @@ def _chosen(args: argparse.Namespace) -> list[Scenario]:
 
 def machine() -> dict[str, Any]:
     """Return what the figures depend on."""
-    return {"cores": os.cpu_count(), "architecture": platform.machine(), "python": platform.python_version()}
+    python = {"python": platform.python_version(), "trio": version("trio"), "websockets": version("websockets")}
+    return {"cores": os.cpu_count(), "architecture": platform.machine(), **python, "node": node_version()}
 
 
 def main(given: list[str] | None = None) -> int:
@@ -125,14 +141,20 @@ def main(given: list[str] | None = None) -> int:
     from benchmarks.relay.processes import running_upstream  # noqa: PLC0415
     from benchmarks.relay.usage import available_cores, choose_cores  # noqa: PLC0415
 
-    run = Run(_chosen(args), args.rounds, args.seconds, choose_cores(available_cores()))
+    run = Run(
+        minutes=args.minutes,
+        scenarios=_chosen(args),
+        rounds=args.rounds,
+        seconds=args.seconds,
+        cores=choose_cores(available_cores()),
+    )
     before, date = CpuSample.now(), f"{datetime.now(UTC):%Y-%m-%d}"
     with running_upstream(run.cores) as upstream:
         run.run(upstream)
     others = others_share(before, CpuSample.now(), os.cpu_count() or 1)
     outcomes, cpu_us = judge_all(run.measured), medians(run.measured)
-    notes = run_notes(run.measured, run.missing, run.problems, others, str(run.cores))
-    print("", *relay_lines(cpu_us), "", *goal_lines(outcomes), "", *note_lines(notes), sep="\n")
+    notes = run_notes(run.measured, run.missing, [*run.remarks, *run.problems], others, str(run.cores))
+    print("", *relay_lines(cpu_us), *goal_lines(outcomes), "", *note_lines(notes), sep="\n")
     report = make_report(
         date=date,
         machine=machine(),

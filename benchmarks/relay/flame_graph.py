@@ -7,6 +7,7 @@ says nothing. Boxes of less than a pixel are left out, so the file stays small.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Final
@@ -19,22 +20,14 @@ _LEAST_WIDTH: Final = 1.0
 _CHARACTER: Final = 6.4
 #: Labels shorter than this say nothing.
 _LEAST_LABEL: Final = 3
-#: Colours by where a function is from: the first prefix of its path that fits.
-_COLOURS: Final = (
-    ("bridge/core", "#7fb069"),
-    ("bridge/transport", "#e6aa68"),
-    ("bridge/", "#f2d479"),
-    ("trio/", "#8fb8de"),
-    ("websockets/", "#d6a2c4"),
-    ("", "#d5d5d5"),
-)
-_LEGEND: Final = (
-    ("core", 0),
-    ("transport", 1),
-    ("rest of the bridge", 2),
-    ("trio", 3),
-    ("websockets", 4),
-    ("other", 5),
+#: Names and colours by where a function is from: the first prefix of its path that fits.
+_ORIGINS: Final = (
+    ("bridge/core", "core", "#7fb069"),
+    ("bridge/transport", "transport", "#e6aa68"),
+    ("bridge/", "rest of the bridge", "#f2d479"),
+    ("trio/", "trio", "#8fb8de"),
+    ("websockets/", "websockets", "#d6a2c4"),
+    ("", "other", "#d5d5d5"),
 )
 #: py-spy's "function (path/to/file.py:12)"; the line is left out, so that a function is one box.
 _FRAME: Final = re.compile(r"(?P<name>.+) \((?P<path>[^():]+)(?::\d+)?\)")
@@ -99,10 +92,29 @@ def draw_flame_graph(root: Box, title: str) -> str:
     return "\n".join(parts) + "\n"
 
 
+def own_shares(root: Box) -> dict[str, float]:
+    """Return the share of the samples in functions of each origin themselves, without what they call."""
+    own: Counter[str] = Counter()
+
+    def add(label: str, box: Box) -> None:
+        own[_origin(label)[0]] += box.samples - sum(child.samples for child in box.children.values())
+        for name, child in box.children.items():
+            add(name, child)
+
+    for name, child in root.children.items():
+        add(name, child)
+    return {name: samples / root.samples for name, samples in own.most_common()}
+
+
+def _origin(label: str) -> tuple[str, str]:
+    """Return name and colour of where a function is from."""
+    return next((name, colour) for prefix, name, colour in _ORIGINS if label.startswith(prefix))
+
+
 def _legend() -> Iterator[str]:
     x = _MARGIN
-    for name, colour in _LEGEND:
-        yield f'<rect x="{x}" y="24" width="10" height="10" fill="{_COLOURS[colour][1]}"/>'
+    for _, name, colour in _ORIGINS:
+        yield f'<rect x="{x}" y="24" width="10" height="10" fill="{colour}"/>'
         yield f'<text x="{x + 14}" y="33">{name}</text>'
         x += 34 + int(len(name) * _CHARACTER)
 
@@ -117,7 +129,7 @@ def _boxes(box: Box, x: float, y: float, scale: float, total: int) -> Iterator[s
 
 
 def _drawn(label: str, x: float, y: float, width: float, share: float) -> str:
-    colour = next(colour for prefix, colour in _COLOURS if label.startswith(prefix))
+    _, colour = _origin(label)
     name = label.rpartition(":")[2]
     room = int((width - 4) / _CHARACTER)
     text = name if len(name) <= room else f"{name[: room - 1]}…" if room >= _LEAST_LABEL else ""

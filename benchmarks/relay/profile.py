@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 import uvloop
 
 from benchmarks.relay.callers import CLIENT, NATIVE, Hooks, measure
-from benchmarks.relay.flame_graph import draw_flame_graph, read_stacks
+from benchmarks.relay.flame_graph import draw_flame_graph, own_shares, read_stacks
 from benchmarks.relay.load import Load
 from benchmarks.relay.processes import port_in, running_upstream, started
 from benchmarks.relay.relays import RELAYS, Command
@@ -103,7 +103,8 @@ def flame(args: argparse.Namespace) -> None:
         root = read_stacks(stacks.read_text().splitlines(), inside="trio/_core/_run.py:run")
     title = f"{args.title or relay.title}, 50 sessions flat out: {root.samples} samples, CPU time only"
     args.out.write_text(draw_flame_graph(root, title))
-    print(f"{found.round_trips} round trips, {root.samples} samples: {args.out}")
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in own_shares(root).items())
+    print(f"{found.round_trips} round trips, {root.samples} samples: {args.out}\nself time: {shares}")
 
 
 def callgrind(args: argparse.Namespace) -> None:

@@ -115,6 +115,14 @@ def node_problem(*, command: str | None = None, package: Path = _WS_FOLDER) -> s
     return ""
 
 
+def node_version() -> str | None:
+    """Return the version of Node.js; None if it isn't installed."""
+    node = shutil.which("node")
+    if node is None:
+        return None
+    return subprocess.run([node, "--version"], check=False, capture_output=True, text=True).stdout.strip()  # noqa: S603
+
+
 def python_problem(*modules: str) -> str:
     """Return which Python packages are missing, as a sentence; empty if none."""
     missing = [name for name in modules if importlib.util.find_spec(name) is None]

@@ -57,7 +57,7 @@ def run_notes(
     """Return what the reader must know to judge the figures: one sentence or two each."""
     notes = [f"{cores[:1].upper()}{cores[1:]}. Other programs used {max(0.0, others):.0%} of the machine."]
     if others > _BUSY:
-        notes.append("The machine was busy: do not keep latencies and times to ready; ratios of CPU time hold.")
+        notes.append("DO NOT KEEP latencies and times to ready: the machine was busy. Ratios have a wide range then.")
     half = next((one.load for measured in rounds for (name, _), one in measured.items() if name == "half-load"), None)
     if half is not None:
         notes.append(f"Half load was {half.sessions} callers at {half.pace:g} chunks/s.")

@@ -42,6 +42,8 @@ def goal_lines(outcomes: Sequence[Outcome]) -> Iterator[str]:
 
 def relay_lines(cpu_us: Mapping[tuple[str, str], float]) -> Iterator[str]:
     """Return the CPU time of a round trip for every relay, by load."""
+    if not cpu_us:
+        return
     scenario = ""
     yield f"{'CPU time of a round trip':48}{'us':>8}{'by Node':>11}"
     for (name, relay), value in cpu_us.items():
@@ -51,6 +53,7 @@ def relay_lines(cpu_us: Mapping[tuple[str, str], float]) -> Iterator[str]:
         node = cpu_us.get((name, "node")) or cpu_us.get((name, "node-tls"))
         ratio = f"{figure(value / node)} x" if node else ""
         yield f"  {RELAYS[relay].title:46}{figure(value):>8}{ratio:>11}".rstrip()
+    yield ""
 
 
 def note_lines(notes: Sequence[str]) -> Iterator[str]:

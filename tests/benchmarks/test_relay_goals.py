@@ -71,6 +71,15 @@ def test_a_relay_that_carried_too_little_has_no_cost() -> None:
     assert list(found) == [("speech", "node")]
 
 
+def test_idle_sessions_have_no_cost_of_a_round_trip() -> None:
+    assert medians([{("idle", "client"): costing(5, SCENARIOS["idle"].load)}]) == {}
+
+
+def test_callers_without_a_relay_are_not_listed_among_relays() -> None:
+    direct = Measurement(relay="direct", load=FLAT, seconds=1.0, round_trips=1, cpu_seconds=1.0)
+    assert medians([{("half-load", "direct"): direct}]) == {}
+
+
 def test_a_gain_is_the_peers_figure_by_ours() -> None:
     row = Row(key="r", title="", unit="", figure=cpu_us, ours=ROW.ours, peer=ROW.peer, goal=Goal(gain_least=1.8))
     outcome = judge(row, [a_round(10, 19)])
@@ -88,13 +97,24 @@ def test_the_time_without_a_relay_is_subtracted_from_both_sides() -> None:
         ours=("half-load", "client"),
         peer=("half-load", "node"),
         beyond=("half-load", "direct"),
-        goal=Goal(value_below=0.5, ratio_most=1.0),
+        goal=Goal(value_below=0.5, no_worse=True),
     )
     times = {"client": 0.5, "node": 0.4, "direct": 0.2}
     outcome = judge(row, [{("half-load", name): costing(1, p50_ms=ms) for name, ms in times.items()}])
     assert outcome is not None
     assert (outcome.ours, outcome.peer) == pytest.approx((0.3, 0.2))
     assert outcome.met is False, "below 0.5 ms, but more than Node"
+    times["node"] = 0.1
+    outcome = judge(row, [{("half-load", name): costing(1, p50_ms=ms) for name, ms in times.items()}])
+    assert outcome is not None
+    assert (outcome.peer, outcome.ratio, outcome.met) == (0, None, False), "faster than no relay is no time at all"
+
+
+def test_a_difference_that_no_timer_shows_is_no_worse() -> None:
+    goal = Goal(value_below=0.5, no_worse=True)
+    assert goal.met(0.24, None, 0.2) is True
+    assert goal.met(0.26, None, 0.2) is False
+    assert goal.met(0.24, None) is None
 
 
 def test_an_absolute_goal_needs_no_peer() -> None:

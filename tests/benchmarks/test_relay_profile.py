@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from benchmarks.relay import profile
-from benchmarks.relay.flame_graph import draw_flame_graph, frame_label, read_stacks
+from benchmarks.relay.flame_graph import draw_flame_graph, frame_label, own_shares, read_stacks
 from benchmarks.relay.profile import instructions_in
 
 STACKS = """\
@@ -51,6 +51,10 @@ def test_a_graph_may_begin_at_a_function_and_leaves_other_stacks_out() -> None:
 def test_boxes_of_less_than_a_pixel_are_left_out() -> None:
     found = boxes(draw_flame_graph(read_stacks(["a;b 9999", "a;c 1"]), ""))
     assert set(found) == {"a 100.0%", "b 100.0%"}
+
+
+def test_own_shares_leave_out_what_a_function_calls() -> None:
+    assert own_shares(read_stacks(STACKS)) == pytest.approx({"trio": 0.59, "core": 0.30, "other": 0.11})
 
 
 def test_titles_and_names_are_escaped() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.relay.__main__ import main
+from benchmarks.relay.__main__ import has_time, machine, main
 from benchmarks.relay.load import Load
 from benchmarks.relay.processes import StartError, port_in, run_once, running_upstream, started
 from benchmarks.relay.relays import RELAYS, Command
@@ -67,6 +67,16 @@ def test_without_the_load_generator_the_command_says_what_to_install(
     monkeypatch.setattr("benchmarks.relay.__main__.python_problem", lambda *_names: "Not installed: picows")
     assert main([]) == 2
     assert capsys.readouterr().err == "The load generator needs the extra [bench]: pip install -e '.[bench]'\n"
+
+
+def test_no_round_begins_that_would_end_too_late() -> None:
+    assert has_time(0, 0, limit=10)
+    assert has_time(6, 2, limit=9)
+    assert not has_time(6.1, 2, limit=9)
+
+
+def test_the_machine_is_described_without_its_name() -> None:
+    assert set(machine()) == {"cores", "architecture", "python", "trio", "websockets", "node"}
 
 
 def test_an_unknown_load_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
