@@ -65,7 +65,7 @@ class Run:
                     print(f"{number}/{self.rounds}  {scenario.title}: {_brief(scenario, current)}", flush=True)
 
     def _measure(self, scenario: Scenario, upstream: Upstream, current: Round) -> None:
-        from benchmarks.relay.processes import StartError, run_once  # noqa: PLC0415 - needs the extra [bench]
+        from benchmarks.relay.processes import RelayError, run_once  # noqa: PLC0415 - needs the extra [bench]
 
         load = replace(self._load(scenario, current), seconds=self.seconds)
         for relay in map(RELAYS.__getitem__, scenario.relays):
@@ -75,7 +75,7 @@ class Run:
                 continue
             try:
                 one = run_once(relay, load, upstream, self.cores)
-            except (StartError, OSError, TimeoutError) as error:
+            except (RelayError, OSError, TimeoutError) as error:
                 self.problems.append(f"{scenario.title}, {relay.title}: {str(error) or type(error).__name__}")
                 continue
             current[scenario.name, relay.name] = one

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import uvloop
+from picows import WSError
 
 from benchmarks.relay import callers
 from benchmarks.relay.relays import Command, Relay, Upstream
@@ -28,7 +29,11 @@ _PROTOCOLS = {"client": callers.CLIENT, "native": callers.NATIVE, "direct": call
 _END_SECONDS = 2.0
 
 
-class StartError(Exception):
+class RelayError(Exception):
+    """A relay can't be measured; the message says why."""
+
+
+class StartError(RelayError):
     """A process did not start; the message has its first line."""
 
 
@@ -88,13 +93,18 @@ def running_upstream(cores: Cores) -> Iterator[Upstream]:
 
 
 def run_once(relay: Relay, load: Load, upstream: Upstream, cores: Cores) -> Measurement:
-    """Measure a relay in a process of its own. Raises StartError or TimeoutError."""
+    """Measure a relay in a process of its own. Raises RelayError or TimeoutError."""
     protocol = _PROTOCOLS[relay.protocol]
     if relay.start is None:
         measured = callers.measure(relay.name, upstream.port, psutil.Process(), protocol, load)
         return _run_on(cores, measured)
     with started(relay.start(upstream), cores.workers if relay.workers > 1 else cores.relay) as (line, process):
-        return _run_on(cores, callers.measure(relay.name, port_in(line), process, protocol, load))
+        try:
+            return _run_on(cores, callers.measure(relay.name, port_in(line), process, protocol, load))
+        except psutil.NoSuchProcess:
+            raise RelayError("its process ended during the measurement") from None
+        except WSError as error:
+            raise RelayError(f"it refused a caller: {error}") from None
 
 
 def _run_on(cores: Cores, measuring: Coroutine[None, None, Measurement]) -> Measurement:

@@ -11,8 +11,8 @@ import pytest
 
 from benchmarks.relay.__main__ import has_time, machine, main
 from benchmarks.relay.load import Load
-from benchmarks.relay.processes import StartError, port_in, run_once, running_upstream, started
-from benchmarks.relay.relays import RELAYS, Command
+from benchmarks.relay.processes import RelayError, StartError, port_in, run_once, running_upstream, started
+from benchmarks.relay.relays import RELAYS, Command, Relay
 from benchmarks.relay.upstream import audio_of
 from benchmarks.relay.usage import Cores, available_cores, choose_cores, pinned, spent
 
@@ -52,6 +52,55 @@ def test_a_relay_that_does_not_start_is_an_error_with_its_words() -> None:
     command = Command((sys.executable, "-c", "print('no such key')"), {})
     with pytest.raises(StartError, match="no such key"), started(command, frozenset()):
         pass
+
+
+REFUSING = """
+from http.server import BaseHTTPRequestHandler, HTTPServer
+server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
+ENDING = """
+import socket
+listening = socket.create_server(("127.0.0.1", 0))
+print(listening.getsockname()[1], flush=True)
+listening.accept()
+"""
+
+
+#: Closes each connection at its first chunk.
+CLOSING = """
+import uvloop
+from picows import WSListener, WSMsgType, ws_create_server
+class Closing(WSListener):
+    def on_ws_connected(self, transport):
+        transport.send(WSMsgType.TEXT, b'{"type":"session.created"}')
+    def on_ws_frame(self, transport, frame):
+        transport.disconnect()
+async def main():
+    server = await ws_create_server(lambda request: Closing(), "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+uvloop.run(main())
+"""
+
+
+def running(program: str) -> Relay:
+    command = Command((sys.executable, "-c", program), {})
+    return Relay(name="bad", title="bad", protocol="native", start=lambda _upstream: command)
+
+
+@pytest.mark.parametrize(("program", "problem"), [(REFUSING, RelayError), (ENDING, (RelayError, OSError))])
+def test_a_relay_that_refuses_or_ends_is_an_error_and_no_crash(
+    program: str, problem: type[Exception] | tuple[type[Exception], ...], upstream: Upstream
+) -> None:
+    with pytest.raises(problem):
+        run_once(running(program), LOAD, upstream, Cores())
+
+
+def test_a_caller_that_is_disconnected_is_an_error_in_the_result(upstream: Upstream) -> None:
+    one = run_once(running(CLOSING), Load(sessions=2, pace=20, seconds=0.5), upstream, Cores())
+    assert "a caller was disconnected" in one.errors
 
 
 def test_the_port_is_a_number_or_stands_in_the_first_url() -> None:
