@@ -7,7 +7,6 @@ counted and reported to the client.
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +49,7 @@ class ConversationHistory:
     """The conversation of one client connection so far."""
 
     _turns: dict[str, _Turn] = field(default_factory=dict)
-    _sent: deque[Mapping[str, Any]] = field(default_factory=deque)
+    _sent: list[Mapping[str, Any]] = field(default_factory=list)
     """Items that went upstream and that the service has not announced yet."""
     _forgotten: int = 0
     _unwritten: int = 0
@@ -63,7 +62,7 @@ class ConversationHistory:
         if kind in _RESTORED_FIELDS and (kind != "message" or _text(item) is not None):
             self._sent.append(item)
             if len(self._sent) > MAX_TURNS:
-                self._sent.popleft()
+                del self._sent[0]
                 self._forgotten += 1
 
     def record_item(self, item: Mapping[str, Any], seen: Iterable[str] = ()) -> None:
@@ -85,7 +84,7 @@ class ConversationHistory:
         for index, sent in enumerate(self._sent):
             if _same(sent, item):
                 for _ in range(index + 1):
-                    self._sent.popleft()
+                    del self._sent[0]
                 return
 
     def record_silence(self, item_id: object) -> None:

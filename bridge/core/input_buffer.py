@@ -43,6 +43,8 @@ class DroppedInput:
 class InputBuffer:
     """The buffered input of one client connection."""
 
+    __slots__ = ("_audio_bytes", "_chunks", "_dropped", "_entries", "_limits")
+
     def __init__(self, limits: InputBufferLimits) -> None:
         self._limits = limits
         self._entries: deque[tuple[float, ClientInput]] = deque()

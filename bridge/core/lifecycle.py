@@ -139,7 +139,7 @@ def _replay(data: SessionData, plan: Recovery) -> None:
     if plan.respond_after_last_commit and responses.respond_after_commit:
         responses.respond_after_commit[-1] = True
     if plan.request is not None:
-        responses.queued.appendleft(plan.request)
+        responses.queued.insert(0, plan.request)
     request_next_response(data)
 
 

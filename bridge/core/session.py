@@ -89,6 +89,8 @@ class SessionStatistics:
 class Session:
     """The session of one client connection."""
 
+    __slots__ = ("_data", "_next_deadline")
+
     def __init__(self, settings: CoreSettings | None = None, *, rng: Callable[[], float]) -> None:
         """`rng` returns numbers in [0, 1), for the jitter of back-offs."""
         self._data = SessionData(settings or CoreSettings(), rng)

@@ -33,6 +33,28 @@ def refused_event(detail: Mapping[str, Any]) -> str | None:
 class SessionData:
     """One client connection's session, all of it."""
 
+    __slots__ = (
+        "attempt",
+        "commands",
+        "drain_by",
+        "drop_notice_at",
+        "generation",
+        "gone_items",
+        "history",
+        "input_buffer",
+        "native",
+        "now",
+        "reconnects",
+        "recovery",
+        "retry_at",
+        "rng",
+        "session_options",
+        "settings",
+        "state",
+        "throttle",
+        "updates",
+    )
+
     def __init__(self, settings: CoreSettings, rng: Callable[[], float]) -> None:
         self.settings, self.rng = settings, rng
         self.now = 0.0

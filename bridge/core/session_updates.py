@@ -7,7 +7,6 @@ it was answered is sent again all the same; if the fresh session refuses it, it 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -46,10 +45,12 @@ class _Update:
 class SessionUpdates:
     """The updates of one client connection since it asked for its session."""
 
+    __slots__ = ("_base", "_later")
+
     def __init__(self) -> None:
         self._base: dict[str, Any] = {}
         """All confirmed updates up to the first one in doubt, merged."""
-        self._later: deque[_Update] = deque()
+        self._later: list[_Update] = []
         """The others, in the order they were sent in."""
 
     def sent(self, event: Mapping[str, Any]) -> None:
@@ -98,13 +99,13 @@ class SessionUpdates:
     def drop_unconfirmed(self) -> list[Mapping[str, Any]]:
         """Keep only confirmed updates, after a fresh session refused its configuration. Returns the others."""
         dropped = [one.event for one in self._later if one.status is not _UpdateStatus.CONFIRMED]
-        self._later = deque(one for one in self._later if one.status is _UpdateStatus.CONFIRMED)
+        self._later = [one for one in self._later if one.status is _UpdateStatus.CONFIRMED]
         self._fold()
         return dropped
 
     def _fold(self) -> None:
         while self._later and self._later[0].status is _UpdateStatus.CONFIRMED:
-            self._base = merge_config(self._base, self._later.popleft().session)
+            self._base = merge_config(self._base, self._later.pop(0).session)
 
 
 def merge_config(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:

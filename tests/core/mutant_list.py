@@ -255,8 +255,8 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "session_updates",
-        "for one in self._later if one.status is _UpdateStatus.CONFIRMED)",
-        "for one in self._later)",
+        "for one in self._later if one.status is _UpdateStatus.CONFIRMED]",
+        "for one in self._later]",
         "a refused update is sent again and again",
     ),
     Mutant("recovery", " or data.state not in CONFIGURING", "", "a refused key costs the client its updates"),

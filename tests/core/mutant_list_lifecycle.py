@@ -127,7 +127,7 @@ LIFECYCLE_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "recovery", "(*replay.item_ids, *unfinished)", "unfinished", "speech comes back twice: as audio and as text"
     ),
-    Mutant("lifecycle", "appendleft(plan.request)", "append(plan.request)", "the outstanding answer comes last"),
+    Mutant("lifecycle", "insert(0, plan.request)", "append(plan.request)", "the outstanding answer comes last"),
     Mutant(
         "recovery", '        lost.append("a half-spoken answer")\n', "        pass\n", "a cut answer is not reported"
     ),

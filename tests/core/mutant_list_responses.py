@@ -19,7 +19,7 @@ RESPONSE_MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "responses",
-        "self.queued.appendleft(request)",
+        "self.queued.insert(0, request)",
         "self.queued.append(request)",
         "a refused request loses its place",
     ),
@@ -99,7 +99,7 @@ RESPONSE_MUTANTS: tuple[Mutant, ...] = (
     Mutant("responses", "        self.queued.clear()\n", "", "a queued request outlives the interruption"),
     Mutant(
         "responses",
-        "        self.respond_after_commit = deque(False for _ in self.respond_after_commit)\n",
+        "        self.respond_after_commit = [False] * len(self.respond_after_commit)\n",
         "",
         "a commit is answered after the interruption",
     ),

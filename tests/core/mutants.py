@@ -100,6 +100,7 @@ def copy_package(folder: Path) -> None:
     )  # it fails for every mutant, since it compares with the source
     shutil.copytree(ROOT / "bridge", folder / "bridge", ignore=ignore)
     shutil.copytree(ROOT / "tests" / "core", folder / "tests" / "core", ignore=ignore)
+    shutil.copy(ROOT / "tests" / "memory.py", folder / "tests")
     (folder / "tests" / "conftest.py").write_text(_CONFTEST)
     shutil.copy(ROOT / "pyproject.toml", folder)
 

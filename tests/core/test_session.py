@@ -16,6 +16,17 @@ from tests.core.builders import (
     ready_session,
 )
 from tests.core.playbook import Playbook, log_event_like, message_like
+from tests.memory import held_bytes
+
+
+def test_an_idle_session_takes_a_few_kilobytes_and_speech_little_more_than_its_bytes() -> None:
+    one, ten = ready_session(), [ready_session() for _ in range(10)]
+    each = (held_bytes(one, *ten) - held_bytes(one)) / 10
+    assert each < 6 * 1024
+    before = held_bytes(one)
+    for mark in range(1000):
+        assert one.relay_audio(audio(20, mark % 251).pcm, 0.0)
+    assert held_bytes(one) - before < 1.1 * 1000 * len(audio(20).pcm)
 
 
 def test_statistics_say_how_a_session_stands() -> None:

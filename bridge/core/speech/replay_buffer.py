@@ -111,7 +111,7 @@ class ReplayBuffer:
     def __init__(self, bound_ms: float) -> None:
         self._bound = _to_bytes(bound_ms)
         self._audio = KeptAudio()
-        self._commits: deque[int] = deque()
+        self._commits: list[int] = []
         """Positions of the client's commits that are unconfirmed, or whose answer has not begun."""
         self._confirmed_commits = 0
         """How many of `_commits`, from the left, the service has confirmed."""
@@ -214,7 +214,7 @@ class ReplayBuffer:
         self._settle(up_to)
         self._items = [(position, item_id) for position, item_id in self._items if position > up_to]
         while self._confirmed_commits and self._commits and self._commits[0] <= up_to:
-            self._commits.popleft()
+            del self._commits[0]
             self._confirmed_commits -= 1
 
     def item_answered(self, item_id: str) -> None:

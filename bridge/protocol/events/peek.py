@@ -49,13 +49,16 @@ def peek(frame: str | bytes) -> str | None:
     A `type` inside a nested object or inside a string does not count.
     """
     try:
-        if isinstance(frame, str):
-            text = _TEXT_OPENING(frame)
-            return _decode(frame).type if text is None else text[1]
-        opening = _BYTES_OPENING(frame)
-        if opening is None:
-            return _decode(frame).type
-        found = opening[1]
-        return _NAMES[found] if found in _NAMES else found.decode()  # `get` is a call, which costs more
+        if isinstance(frame, bytes):
+            opening = _BYTES_OPENING(frame)
+            if opening is None:
+                return _decode(frame).type
+            found = opening[1]
+            try:
+                return _NAMES[found]
+            except KeyError:
+                return found.decode()
+        text = _TEXT_OPENING(frame)
+        return _decode(frame).type if text is None else text[1]
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
