@@ -199,7 +199,10 @@ def test_time_that_goes_backwards_stands_still() -> None:
     session = ready_session(now=5.0)
     assert not session.relay_audio(audio(20).pcm, 4.0)
     assert play(session, audio(20), now=4.0) == [SendAudio(1, audio(20).pcm)]
-    assert session.relay_audio(audio(20).pcm, 5.0)
+    assert session.relay_audio(audio(20).pcm, 6.0)
+    assert not session.relay_audio(audio(20).pcm, 5.9)
+    assert session.relay_event(1, DELTA, b"delta", 7.0)
+    assert not session.relay_event(1, DELTA, b"delta", 6.9)
 
 
 def test_nothing_that_was_relayed_comes_out_of_the_next_event_again() -> None:
