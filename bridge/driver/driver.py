@@ -1,14 +1,16 @@
 """The only interpreter of the core's commands: a client connection on one side, an upstream session on the other.
 
-Readers turn what arrives into core events, one at a time. Each command goes into a bounded queue, or starts or ends a
-task. Nothing is decided here, and handling an event never blocks. One nursery per client connection: when
-`run_session` returns, nothing of it is left.
+Both call the driver for each message. It turns messages into events of the core, and the core's commands into messages,
+on the spot: nothing between two sockets waits for a task. Tasks are for what takes time: timers, opening an upstream
+session, closing. Nothing is decided here. One nursery per client connection: when `run_session` returns, nothing of it
+is left.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Final, assert_never
 
 import trio
@@ -27,13 +29,13 @@ from bridge.core.commands import (
     SendMessage,
     SendNative,
 )
-from bridge.core.events import ClientGone, ClientLimitExceeded, Drain, Tick, UpstreamLost
+from bridge.core.events import ClientAudio, ClientGone, ClientLimitExceeded, Drain, Tick, UpstreamEvent, UpstreamLost
 from bridge.core.session import Session
-from bridge.driver.client import ClientDisconnected
-from bridge.driver.send_queue import SendQueue
+from bridge.driver.client import ClosingFrame
 from bridge.driver.settings import DriverSettings
 from bridge.driver.upstream_session import UpstreamSession
-from bridge.transport.keepalive import Pingable, wait_until_dead
+from bridge.transport.keepalive import KeepAlive
+from bridge.transport.timers import current_timers
 from bridge.upstream.failures import upstream_unavailable
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 
     from bridge.core.commands import ClientCommand, Command
     from bridge.core.events import Event
-    from bridge.driver.client import ClientConnection, Frame, SessionObserver
+    from bridge.driver.client import ClientConnection, SessionObserver
     from bridge.driver.upstream_session import UpstreamCommand
     from bridge.upstream.connector import Connector
 
@@ -80,7 +82,7 @@ async def run_session(
 
 
 class _Driver:
-    """The tasks of one client connection, and what they share."""
+    """The two sides of one session, and its timers. A `ClientHandler`, and the `SessionOwner` of upstream sessions."""
 
     def __init__(
         self,
@@ -95,39 +97,81 @@ class _Driver:
         self._events: deque[Event] = deque()
         self._handling = False
         self._upstream: UpstreamSession | None = None
-        self._to_client: SendQueue[tuple[Frame, float | None]] = SendQueue(settings.client_queue_bytes)
         self._gap = False
         """Messages to a slow client were dropped; what follows the gap would make no sense to it."""
-        self._pending_close: tuple[int, str] | None = None
-        """The code and reason to close the client connection with, once its queue is written."""
-        self._no_pong = False
-        """The client answers no pings: it is gone, or asleep."""
-        self._last_received_at = trio.current_time()
-        self._deadline, self._deadline_changed = math.inf, trio.Event()
-        self._listening, self._writing = trio.CancelScope(), trio.CancelScope()
+        self._close: tuple[int, str] | None = None
+        """The code and reason to close the client connection with."""
+        self._resume_at = math.inf
+        self._timer = current_timers().timer(self._on_timer)
+        self._error: Exception | None = None
+        """A bug that a timer came upon."""
+        self._serving = trio.CancelScope()
+        self._context = copy_context()
         self._tasks: trio.Nursery
 
     async def run(self, drain: trio.Event | None) -> None:
         """Run the session to its end."""
-        async with trio.open_nursery() as self._tasks:
-            self._tasks.start_soon(self._write_client)
-            with self._listening:
-                async with trio.open_nursery() as listening:
-                    listening.start_soon(self._run_timer)
-                    listening.start_soon(self._keep_alive)
-                    if drain is not None:
-                        listening.start_soon(self._wait_for_drain, drain)
-                    await self._read_client()
-            if self._upstream is not None:
-                self._upstream.close("client gone")
-        if self._no_pong:  # a client that wakes up must not take this for a normal close
-            await self._client.close(*_NO_PONG)
+        keep_alive = KeepAlive(self._client, self._no_pongs, interval_seconds=self._settings.ping_seconds)
+        try:
+            async with trio.open_nursery() as self._tasks:
+                await self._serve(drain)
+                if self._close is not None:
+                    with trio.move_on_after(self._settings.client_close_seconds):
+                        await self._client.close(*self._close)
+        finally:
+            self._timer.stop()
+            keep_alive.stop()
+
+    async def _serve(self, drain: trio.Event | None) -> None:
+        """Serve the client until it has gone or is to be closed, and end its upstream session."""
+        with self._serving:
+            async with trio.open_nursery() as waiting:
+                if drain is not None:
+                    waiting.start_soon(self._wait_for_drain, drain)
+                await self._client.run(self)
+                self._serving.cancel()
+        if self._error is not None:
+            raise self._error
+        self.handle(ClientGone())
+        if self._upstream is not None:
+            self._upstream.close("client gone")
+
+    # From the client
+
+    def audio(self, pcm: bytes, now: float) -> None:
+        """Take speech of the client; see ClientHandler."""
+        if not self.session.relay_audio(pcm, now):
+            self.handle(ClientAudio(pcm))
+        elif self._upstream is not None and not self._upstream.send_audio(pcm):
+            self._upstream_accepts_nothing(self._upstream)
+
+    def resume_at(self, when: float) -> None:
+        """Let the client be read again at this time; see ClientHandler."""
+        self._resume_at = when
+        self._set_timer()
+
+    def written(self, events: int, seconds: float) -> None:
+        """Take note of forwarded events; see ClientHandler."""
+        self._observer.events_forwarded(events, seconds)
+
+    # From the upstream
+
+    def relay(self, generation: int, event_type: str, frame: bytes, now: float) -> None:
+        """Take an event that the core needs only by its type; see SessionOwner."""
+        if not self.session.relay_event(generation, event_type, frame, now):
+            self.handle(UpstreamEvent(generation, event_type, frame))
+        elif not (self._gap or self._close is not None or self._client.forward(event_type, frame, now)):
+            self._too_slow()
+            self._work_off()
 
     # Events and commands
 
-    def _handle_event(self, event: Event) -> None:
+    def handle(self, event: Event) -> None:
         """Handle one event, and the events that come of it. Never blocks."""
         self._events.append(event)
+        self._work_off()
+
+    def _work_off(self) -> None:
         if self._handling:
             return
         self._handling = True
@@ -136,9 +180,7 @@ class _Driver:
                 self._step(self._events.popleft(), trio.current_time())
         finally:
             self._handling = False
-        deadline = self.session.deadline
-        if deadline is not None and deadline < self._deadline:
-            self._deadline_changed.set()
+        self._set_timer()
 
     def _step(self, event: Event, now: float) -> None:
         if isinstance(event, ClientLimitExceeded):
@@ -155,8 +197,9 @@ class _Driver:
             case LogEvent():
                 self._observer.log_event(self._client.client_id, command)
             case OpenUpstream(generation, session_options):
-                self._upstream = UpstreamSession(generation, self._settings, self._handle_event)
-                self._tasks.start_soon(self._upstream.run, self._connector, session_options)
+                self._upstream = UpstreamSession(generation, self._settings, self)
+                # in the session's context, though a timer or the reactor may have called
+                self._context.run(self._tasks.start_soon, self._upstream.run, self._connector, session_options)
             case CloseUpstream(generation, reason):
                 if self._upstream is not None and self._upstream.generation == generation:
                     self._upstream.close(reason)
@@ -166,84 +209,56 @@ class _Driver:
                 assert_never(command)
 
     def _send_client(self, command: ClientCommand, now: float) -> None:
-        if self._gap or self._pending_close is not None:
+        if self._gap or self._close is not None:
             return
         read_at = now if isinstance(command, Forward) else None
         for frame in self._client.render(command):
-            if not self._to_client.put((frame, read_at), len(frame.data)):
+            if isinstance(frame, ClosingFrame):
+                self._close_client(frame.code, frame.data.decode())
+            elif not self._client.send(frame, read_at):
                 self._too_slow()
                 return
 
     def _too_slow(self) -> None:
         """Drop what is queued: the client would take up to a minute to read it before it learned why it is closed."""
-        dropped = self._to_client.clear()
+        dropped = self._client.drop_unsent()
         self._gap = True
         message = f"The client reads too slowly: {dropped} bytes were queued for it."
         self._events.appendleft(ClientLimitExceeded("SLOW_CONSUMER", message, 1013))
 
     def _send_upstream(self, command: UpstreamCommand) -> None:
         upstream = self._upstream
-        if upstream is None or upstream.generation != command.generation or upstream.put(command):
-            return
+        if upstream is not None and upstream.generation == command.generation and not upstream.send(command):
+            self._upstream_accepts_nothing(upstream)
+
+    def _upstream_accepts_nothing(self, upstream: UpstreamSession) -> None:
         upstream.close("the upstream accepts no data")
         failure = upstream_unavailable("The upstream accepts no more data.")
-        self._events.append(UpstreamLost(upstream.generation, failure, "the upstream accepts no data"))
+        self.handle(UpstreamLost(upstream.generation, failure, "the upstream accepts no data"))
 
     def _close_client(self, code: int, reason: str) -> None:
-        self._pending_close = (code, reason)
-        self._to_client.close()
-        self._writing.deadline = trio.current_time() + self._settings.client_close_seconds
-        self._listening.cancel()
+        self._close = (code, reason)
+        self._serving.cancel()
 
-    # Tasks
+    def _no_pongs(self) -> None:
+        self._close_client(*_NO_PONG)
 
-    async def _read_client(self) -> None:
+    # Timers
+
+    def _set_timer(self) -> None:
+        deadline = self.session.deadline
+        self._timer.set(self._resume_at if deadline is None else min(self._resume_at, deadline))
+
+    def _on_timer(self, now: float) -> None:
         try:
-            while True:
-                event = await self._client.receive()
-                self._last_received_at = trio.current_time()
-                self._handle_event(event)
-        except ClientDisconnected:
-            self._client_gone()
-
-    def _client_gone(self) -> None:
-        self._handle_event(ClientGone())
-        self._writing.cancel()
-        self._listening.cancel()
-
-    async def _write_client(self) -> None:
-        with self._writing:
-            try:
-                async for frame, read_at in self._to_client:
-                    await self._client.send(frame)
-                    if read_at is not None:
-                        self._observer.event_forwarded(trio.current_time() - read_at)
-                if self._pending_close is not None:
-                    await self._client.close(*self._pending_close)
-            except ClientDisconnected:
-                self._client_gone()
-
-    async def _keep_alive(self) -> None:
-        client = self._client
-        if not isinstance(client, Pingable):  # without WebSocket pings, the endpoint itself finds out
-            return
-        try:
-            await wait_until_dead(client, lambda: self._last_received_at, interval_seconds=self._settings.ping_seconds)
-        except ClientDisconnected:
-            return  # the reader gets it too
-        self._no_pong = True
-        self._client_gone()
-
-    async def _run_timer(self) -> None:
-        while True:
-            self._deadline_changed = trio.Event()
-            deadline = self.session.deadline
-            self._deadline = math.inf if deadline is None else deadline
-            with trio.move_on_at(self._deadline) as sleep:
-                await self._deadline_changed.wait()
-            if sleep.cancelled_caught:
-                self._handle_event(Tick())
+            if now >= self._resume_at:
+                self._resume_at = math.inf
+                self._client.resume()
+            self.handle(Tick())
+        except Exception as error:  # noqa: BLE001 - `run` raises it; the timers of other sessions go on
+            self._error = error
+            self._serving.cancel()
 
     async def _wait_for_drain(self, drain: trio.Event) -> None:
         await drain.wait()
-        self._handle_event(Drain(self._settings.drain_seconds))
+        self.handle(Drain(self._settings.drain_seconds))

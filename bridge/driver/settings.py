@@ -16,8 +16,6 @@ class DriverSettings:
     client_queue_bytes: int = 4 * 2**20
     """To the client: about a minute of speech in base64 (64 kB a second). The service sends it faster than it is
     played."""
-    upstream_queue_bytes: int = 8 * 2**20
-    """To the upstream: twice what a fresh session is sent at once (30 s of buffered and 30 s of replayed audio)."""
     connect_seconds: float = 15.0
     """For opening an upstream session. The core gives up earlier (`CoreSettings.ready_seconds`), so this is a
     backstop."""

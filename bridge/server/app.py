@@ -22,16 +22,16 @@ from bridge.client_protocol.endpoints import (
     NATIVE_PATH,
     READY_PATH,
 )
-from bridge.driver.client import ClientDisconnected
 from bridge.driver.driver import run_session
 from bridge.protocol.dialects.detection import GA_SUBPROTOCOL, KEY_SUBPROTOCOL_PREFIX
 from bridge.server.admission.policy import Rejection, host_from_peer
-from bridge.server.clients.frame_reader import ClientFrameReader
 from bridge.server.clients.json_client import JsonClient, utc_now
 from bridge.server.clients.native_client import NativeClient, session_options_from_query
 from bridge.server.http.responses import metrics_response, native_error_response, problem_response, status_response
 from bridge.telemetry.metrics import CONTENT_TYPE, render_prometheus
+from bridge.transport.carriers import carrier_for
 from bridge.transport.http_server import WebSocketUpgrade, serve_connection
+from bridge.transport.push_link import PushLink
 from bridge.transport.sockets import peer_name, reset_stream
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     from bridge.telemetry.metrics import Metrics, MetricsSnapshot
     from bridge.telemetry.observer import TelemetryObserver
     from bridge.transport.http import HttpRequest, HttpResponse
-    from bridge.transport.websocket import WebSocketLink
     from bridge.upstream.connector import Connector
 
 _ENDPOINTS: Final = (CLIENT_PATH, NATIVE_PATH)
@@ -64,8 +63,6 @@ _MAX_IDLE_PER_ADDRESS: Final = 1024
 _SPARE_CONNECTIONS: Final = 4096
 #: A valid subprotocol name (RFC 6455 4.1, RFC 9110 5.6.2); the response never repeats an invalid one.
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-#: How long the first message may take to a client that doesn't read.
-_FIRST_MESSAGE_SECONDS: Final = 10.0
 #: RFC 6455 7.4.1: the server hit an unexpected condition.
 _INTERNAL_ERROR: Final = 1011
 
@@ -206,19 +203,18 @@ class Bridge:
     async def _serve_client(self, upgrade: WebSocketUpgrade, *, native: bool) -> None:
         rules = self._deps.rules
         subprotocol = choose_subprotocol(upgrade.subprotocols, native=native)
-        link = await upgrade.accept(subprotocol, max_size=rules.max_message_bytes, defer_close=True)
+        accepted = await upgrade.accept(subprotocol, max_size=rules.max_message_bytes, defer_close=True)
+        unsent = self._deps.driver.client_queue_bytes
+        link = PushLink(accepted, max_unsent_bytes=unsent, make_carrier=carrier_for)
         client = self._make_client(link, upgrade.request, native=native)
         endpoint = "native" if native else "sherpa"
         self._deps.metrics.increment("clients_total", 1, endpoint)
         fields = {"clientId": client.client_id, "peer": client.peer, "door": endpoint}
         self._deps.log.write("info", "client.connected", "A client connected", **fields)
         try:
-            with trio.fail_after(_FIRST_MESSAGE_SECONDS):
-                for frame in client.initial_frames():
-                    await client.send(frame)
+            for frame in client.initial_frames():
+                client.send(frame)
             await self._run(client)
-        except (ClientDisconnected, trio.TooSlowError):
-            return
         except Exception as error:  # noqa: BLE001 - a bug in one session must end only that session
             self._deps.observer.internal_error(client.client_id, error)
             await link.close(_INTERNAL_ERROR, "internal error")
@@ -237,14 +233,25 @@ class Bridge:
             drain=self._draining,
         )
 
-    def _make_client(self, link: WebSocketLink, request: HttpRequest, *, native: bool) -> JsonClient | NativeClient:
-        rules = self._deps.rules
-        reader = ClientFrameReader(link, max_bytes=rules.max_message_bytes, limits=rules.rates)
-        client_id = str(uuid.uuid4())
+    def _make_client(self, link: PushLink, request: HttpRequest, *, native: bool) -> JsonClient | NativeClient:
+        rules, client_id = self._deps.rules, str(uuid.uuid4())
         if native:
-            options = session_options_from_query(request.query, rules.locked)
-            return NativeClient(link, reader, client_id=client_id, session_options=options, locked=rules.locked)
-        return JsonClient(link, reader, client_id=client_id, locked=rules.locked, clock=self._deps.clock)
+            return NativeClient(
+                link,
+                client_id=client_id,
+                max_bytes=rules.max_message_bytes,
+                limits=rules.rates,
+                session_options=session_options_from_query(request.query, rules.locked),
+                locked=rules.locked,
+            )
+        return JsonClient(
+            link,
+            client_id=client_id,
+            max_bytes=rules.max_message_bytes,
+            limits=rules.rates,
+            locked=rules.locked,
+            clock=self._deps.clock,
+        )
 
     def _record_rejection(self, rejection: Rejection, request: HttpRequest) -> None:
         self._deps.metrics.increment("refused_total", 1, rejection.code)

@@ -85,7 +85,7 @@ def _error_times(connection: ConnectionRecord) -> list[float]:
 
 def final_errors_are_delivered(_: RunRecord, connection: ConnectionRecord) -> Iterator[str]:
     """A client that stays gets an error for every session that failed. An SDK's socket is closed with it."""
-    closed = connection.native and _closed_by_bridge(connection)
+    closed = connection.native and _closed_by_bridge(connection) and connection.link.broken_at is None
     if not connection.verified and not connection.problem and not closed:  # it left, or its socket was cut
         return
     errors = [(one.at, str(one.body["code"])) for one in connection.received if one.type == "error"]

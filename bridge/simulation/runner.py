@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from bridge.core.commands import LogEvent
+    from bridge.core.session import SessionStatistics
     from bridge.simulation.disruptions import Disruption
     from bridge.simulation.plan import CallPlan, SimulationPlan
     from bridge.upstream.dial.url import ParsedUrl
@@ -102,6 +103,8 @@ class SimulationRun:
         self.record = record
         self._plan, self._trace, self._defect = record.plan, record.trace, defect
         self._callers: list[SimulatedCaller] = []
+        self._served: dict[str, ConnectionRecord] = {}
+        """The connections that the bridge serves, by its id for them."""
 
     async def run(self) -> None:
         """Run the plan to its end."""
@@ -141,9 +144,13 @@ class SimulationRun:
         )
         return self._defect.bridge(self._defect.change(dependencies))
 
-    def on_log_event(self, event: LogEvent) -> None:
-        """Record what the bridge logs about the connection whose task this is."""
-        connection = _connection.get()
+    def on_session_started(self, client_id: str) -> None:
+        """Note that the bridge serves the connection whose task this is, under this id."""
+        self._served[client_id] = _connection.get()
+
+    def on_log_event(self, client_id: str, event: LogEvent) -> None:
+        """Record what the bridge logs about a connection, from whatever task."""
+        connection = self._served[client_id]
         connection.log_events.append((trio.current_time(), event.name, event.fields))
         self._trace.note(connection.name, f"# {event.name}")
 
@@ -241,13 +248,18 @@ class _RecordingObserver(TelemetryObserver):
     """The bridge's own observer; log events and internal errors go into the record as well."""
 
     def __init__(self, run: SimulationRun, log: Log, metrics: Metrics, health: UpstreamHealth) -> None:
-        watchers = (health.on_log_event, lambda _, event: run.on_log_event(event))
+        watchers = (health.on_log_event, run.on_log_event)
         super().__init__(log, metrics, SessionTraces(None), now=trio.current_time, watchers=watchers)
-        self._errors = run.record.errors
+        self._run = run
+
+    def session_started(self, client_id: str, statistics: Callable[[], SessionStatistics]) -> None:
+        """Note which connection the session is for."""
+        self._run.on_session_started(client_id)
+        super().session_started(client_id, statistics)
 
     def internal_error(self, client_id: str, error: BaseException) -> None:
         """Record a bug of the bridge."""
-        self._errors.append(error)
+        self._run.record.errors.append(error)
         super().internal_error(client_id, error)
 
 

@@ -52,11 +52,11 @@ class Metrics:
         """Set a gauge to a value. KeyError for a name that is not in the table."""
         self._series(name, label)[0] = value
 
-    def observe(self, name: str, value: float, label: str = "") -> None:
-        """Add one value to a histogram."""
+    def observe(self, name: str, value: float, label: str = "", count: int = 1) -> None:
+        """Add a value to a histogram, so many times."""
         series = self._series(name, label)
-        series[bisect_left(METRICS[name].buckets, value)] += 1
-        series[-1] += value
+        series[bisect_left(METRICS[name].buckets, value)] += count
+        series[-1] += value * count
 
     def value(self, name: str, label: str = "") -> float:
         """Return the value of a counter or gauge, or the number of values in a histogram."""

@@ -68,9 +68,9 @@ class TelemetryObserver:
         for watcher in self._watchers:
             watcher(client_id, event)
 
-    def event_forwarded(self, seconds: float) -> None:
-        """Record how long the bridge had one event, from reading it upstream to writing it to the client."""
-        self._metrics.observe("forward_seconds", seconds)
+    def events_forwarded(self, events: int, seconds: float) -> None:
+        """Record how long the bridge had these events at most, from reading them upstream to writing them."""
+        self._metrics.observe("forward_seconds", seconds, count=events)
 
     def internal_error(self, client_id: str, error: BaseException) -> None:
         """Log an error of the bridge itself with its traceback, and count it."""

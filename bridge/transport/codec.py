@@ -1,44 +1,39 @@
 """One side of an open WebSocket as a sans-I/O codec: bytes in, messages and bytes to write out.
 
-The sans-I/O core of `websockets` encodes and checks frames. This module adds what that core leaves to its caller:
-joining fragments within limits, checking UTF-8, matching pongs to pings, and one answer to how the connection ended.
-`websocket.py` moves the bytes.
+Theory of operation. Nearly every frame is a whole message of a few kilobytes, and takes the short way of
+`frame_cutter.py`. All others go through the sans-I/O core of `websockets`, which alone judges what is legal.
 
-Theory of operation. `receive_data` parses what was read and puts whole messages into `messages`; replies that the
-protocol demands (pongs, the echo of a Close, our Close after a violation) are queued for `data_to_send`. A violation is
-never raised: it queues a Close frame with its code, and everything after it is ignored (RFC 6455 7.1.7). The caller
-then writes what is queued, waits until `is_finished`, and asks `close_exception` how it ended.
+This module adds what that core leaves to its caller: joining fragments within limits, checking UTF-8, matching pongs to
+pings, and one answer to how the connection ended. Replies that the protocol demands (pongs, the echo of a Close, our
+Close after a violation) are queued for `data_to_send`. A violation is never raised: it queues a Close frame with its
+code, and everything after it is ignored (RFC 6455 7.1.7). The caller then writes what is queued, waits until
+`is_finished`, and asks `close_exception` how it ended.
+
+`websocket.py` and `push_link.py` move the bytes.
 """
 
 from __future__ import annotations
 
-import logging
-from codecs import getincrementaldecoder
 from collections import deque
+from sys import maxsize
 from typing import TYPE_CHECKING, Final, cast
 
 from websockets.frames import EXTERNAL_CLOSE_CODES, Frame, Opcode
-from websockets.protocol import Protocol, Side, State
+from websockets.protocol import Side, State
 
+from bridge.transport.fragments import Fragments, FragmentsRefused
+from bridge.transport.frame_cutter import FrameCutter
+from bridge.transport.frame_parser import INVALID_DATA, NO_STATUS_RCVD, SILENT_LOGGER, FrameParser
 from bridge.transport.link import LinkClosed
 
 if TYPE_CHECKING:
-    from codecs import IncrementalDecoder
-    from collections.abc import Generator
+    from collections.abc import Callable
 
-#: The most frames that one message may come in. Without a limit, empty fragments would use memory forever.
-MAX_FRAGMENTS: Final = 4096
 #: The longest reason in a Close frame, in bytes of UTF-8 (RFC 6455 5.5: 125 bytes, two of them for the code).
 MAX_REASON_BYTES: Final = 123
 
-#: Close codes of RFC 6455 7.4.1, under the names that `websockets` uses.
-NO_STATUS_RCVD, ABNORMAL_CLOSURE, INVALID_DATA, MESSAGE_TOO_BIG = 1005, 1006, 1007, 1009
 _TEXT, _CONT, _PING, _PONG, _CLOSE = Opcode.TEXT, Opcode.CONT, Opcode.PING, Opcode.PONG, Opcode.CLOSE
-
-#: Logs nothing, whatever the configuration: the core would log headers and frames, and with them keys and speech.
-SILENT_LOGGER: Final = logging.Logger("silent", logging.CRITICAL + 1)  # noqa: LOG001 - no name, so nothing can enable it
-
-_utf8_decoder = getincrementaldecoder("utf-8")
+_MESSAGES = (Opcode.TEXT, Opcode.BINARY)
 
 
 def is_sendable_close_code(code: int) -> bool:
@@ -51,76 +46,52 @@ def truncate_reason(reason: str) -> str:
     return reason.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
 
 
-class _Core(Protocol):
-    """The core of `websockets`, with two changes.
-
-    A Close between the fragments of a message is legal (RFC 6455 5.4, 5.5) and ends the message. The original answers
-    it with 1002. With `defer_close`, a message that is too large does not close the connection: the core only stops
-    reading, so that the caller can send something before it closes.
-    """
-
-    defer_close = False
-    too_large_reason: str | None = None
-    """Why a message was too large. Nothing after it is read."""
-
-    def fail(self, code: int, reason: str = "") -> None:
-        """Close because of a violation, or only stop reading."""
-        if self.defer_close and code == MESSAGE_TOO_BIG and self.state is State.OPEN:
-            self.too_large_reason = reason
-            self.parser = self._discard_input()
-            next(self.parser)
-        else:
-            super().fail(code, reason)
-
-    def _discard_input(self) -> Generator[None]:
-        """Replace the parser: drop everything up to the end of the stream."""
-        while not (yield from self.reader.at_eof()):
-            self.reader.discard()
-        self.state = State.CLOSED
-        yield
-
-    def recv_frame(self, frame: Frame) -> None:
-        """Handle one frame that the parser found."""
-        if frame.opcode is _CLOSE:
-            self.current_size = None  # no message is being received any more, so the core accepts the Close
-        super().recv_frame(frame)
+def _nothing() -> None:
+    """Do nothing."""
 
 
-class Codec:
+class Codec(FrameCutter):
     """One side of a WebSocket after its handshake.
 
-    After each `receive_data` and each `send_*`, write what `data_to_send` returns.
+    After each `receive_data`, `cut` and `send_*`, write what `data_to_send` returns.
     """
 
     __slots__ = (
         "_core",
-        "_decoder",
         "_end",
         "_fragments",
-        "_max_fragments",
         "_pings",
         "control_frames_received",
         "last_answered_ping_at",
         "messages",
+        "on_ping",
         "pings_received",
         "pongs_received",
+        "took_long_way",
     )
 
     def __init__(self, side: Side, *, max_size: int | None, max_fragments: int, defer_close: bool = False) -> None:
         """`max_size` is in bytes, None for no limit. `defer_close`: see `too_large_reason`."""
+        super().__init__(side, max_size)
         self.messages: deque[str | bytes] = deque()
-        """Whole messages, oldest first: text as `str`, binary as `bytes`."""
+        """Whole messages, oldest first: text as `str`, binary as `bytes`. Or `on_text` and `on_binary` take them."""
+        self.on_text: Callable[[bytes], None] = self._keep_text
+        """Called with each text message, in UTF-8 that was checked."""
+        self.on_binary: Callable[[bytes], None] = self.messages.append
+        """Called with each binary message."""
+        self.on_ping: Callable[[], None] = _nothing
+        """Called with each ping, once its pong is queued: what is sent from now on comes after the pong."""
         self.control_frames_received = 0
         """Frames that are not a whole message: pings, pongs, closes, and fragments."""
         self.pings_received = 0
         self.pongs_received = 0
         self.last_answered_ping_at: float | None = None
         """When the ping was sent that the last matching pong answered, on the clock of `send_ping`."""
-        self._core = _Core(side, state=State.OPEN, max_size=max_size, logger=SILENT_LOGGER)
+        self.took_long_way = False
+        """Whether anything but short messages came in: then look at everything else that this class tells."""
+        self._core = FrameParser(side, state=State.OPEN, max_size=max_size, logger=SILENT_LOGGER)
         self._core.defer_close = defer_close
-        self._max_fragments = max_fragments
-        self._fragments: list[str | bytes] | None = None
-        self._decoder: IncrementalDecoder | None = None
+        self._fragments = Fragments(max_fragments)
         self._pings: dict[bytes, float] = {}
         self._end: LinkClosed | None = None
 
@@ -128,6 +99,11 @@ class Codec:
     def is_open(self) -> bool:
         """No Close was sent or received, and the stream has not ended."""
         return self._core.state is State.OPEN
+
+    @property
+    def is_server(self) -> bool:
+        """Whether this is the server's side: it reads masked frames and writes plain ones (RFC 6455 5.1)."""
+        return self._mask_bit != 0
 
     @property
     def too_large_reason(self) -> str | None:
@@ -147,9 +123,14 @@ class Codec:
         """
         if self.is_open:  # with `defer_close`, the caller may still send
             return False
+        return self._reads_no_more or self._core.reader.eof
+
+    @property
+    def _reads_no_more(self) -> bool:
+        """Whether what still comes is ignored."""
         core = self._core
         failed = core.parser_exc is not None or self._end is not None or core.too_large_reason is not None
-        return failed or core.close_rcvd is not None or core.reader.eof
+        return failed or core.close_rcvd is not None
 
     @property
     def peer_violated_protocol(self) -> bool:
@@ -168,69 +149,90 @@ class Codec:
 
     # Receiving
 
-    def receive_data(self, data: bytes | bytearray) -> None:
-        """Parse what was read from the stream; empty means that the stream ended.
+    def receive_data(self, data: bytes | bytearray, max_frames: int = maxsize) -> bool:
+        """Take what was read from the stream, and cut it into frames; empty means that the stream ended.
 
-        Whole messages are appended to `messages`, replies are queued for `data_to_send`. Raises nothing: a violation
-        queues a Close frame.
+        Whole messages go to `on_text` and `on_binary`, replies are queued for `data_to_send`. Raises nothing of its
+        own: a violation queues a Close frame. Returns whether frames may be left because of `max_frames` or `stop`:
+        then call `cut` before you read on.
         """
-        core = self._core
         if data:
-            core.receive_data(data)
-        else:
-            core.receive_eof()
-        for event in core.events_received():
-            frame = cast("Frame", event)  # after the handshake there are no other events
-            if frame.opcode is _TEXT and frame.fin:
-                self._receive_text(frame)
-            else:
-                self._receive_other(frame)
-            if self._end is not None or self.too_large_reason is not None:
-                return  # what follows a violation is ignored (RFC 6455 7.1.7)
+            self._rest = self._rest + data if self._rest else bytes(data)
+            return self.cut(max_frames)
+        rest, self._rest = self._rest, b""
+        if rest:
+            self._take_long_way(rest)
+        self._core.receive_eof()
+        self._handle_frames()
+        return False
 
-    def _receive_text(self, frame: Frame) -> None:
+    def keep_messages(self) -> None:
+        """Call nobody any more: `messages` takes the messages, as at first."""
+        self.on_text, self.on_binary, self.on_ping = self._keep_text, self.messages.append, _nothing
+
+    def _keep_text(self, payload: bytes) -> None:
+        self.messages.append(payload.decode())
+
+    def _is_utf8(self, payload: bytes) -> bool:
         try:
-            self.messages.append(str(frame.data, "utf-8"))
+            payload.decode()
         except UnicodeDecodeError as error:
             self._fail(INVALID_DATA, f"{error.reason} at byte {error.start}")
+            return False
+        return True
 
-    def _receive_other(self, frame: Frame) -> None:
-        self.control_frames_received += frame.opcode is not Opcode.BINARY or not frame.fin
-        if frame.opcode is _PING:
+    # The long way
+
+    def _take_long_way(self, data: bytes) -> None:
+        self._core.receive_data(data)
+        self._handle_frames()
+
+    def _handle_frames(self) -> None:
+        """Do what follows from the bytes that the core took: one frame of ours, or a violation, or nothing yet."""
+        core = self._core
+        self.took_long_way = True
+        between_messages = core.current_size is None and not self._long_left
+        self._takes_short_way = core.state is State.OPEN and core.too_large_reason is None and between_messages
+        if self._reads_no_more:
+            self._long_left = maxsize
+        for event in core.events_received():
+            if self._end is not None:
+                return  # what follows a violation is ignored (RFC 6455 7.1.7)
+            self._handle(cast("Frame", event))  # after the handshake there are no other events
+
+    def _handle(self, frame: Frame) -> None:
+        is_message = frame.fin and frame.opcode in _MESSAGES
+        self.control_frames_received += not is_message
+        if is_message:
+            self._hand_over(bytes(frame.data), is_text=frame.opcode is _TEXT)
+        elif frame.opcode is _PING:
             self.pings_received += 1
+            self.on_ping()
         elif frame.opcode is _PONG:
             self._receive_pong(bytes(frame.data))
         elif frame.opcode is _CLOSE:
-            self._fragments = None  # the core has answered the Close; an unfinished message is dropped
-        elif frame.fin and frame.opcode is not _CONT:
-            self.messages.append(bytes(frame.data))
+            self._fragments.drop()  # the core has answered the Close; an unfinished message is dropped
         else:
             self._receive_fragment(frame)
 
-    def _receive_fragment(self, frame: Frame) -> None:
-        if frame.opcode is not _CONT:
-            self._fragments = []
-            self._decoder = _utf8_decoder() if frame.opcode is _TEXT else None
-        if self._fragments is None:  # an earlier fragment of this message was refused
-            return
-        if len(self._fragments) >= self._max_fragments:
-            self._fail(MESSAGE_TOO_BIG, f"more than {self._max_fragments} fragments")
-            return
-        try:
-            part = self._decoder.decode(frame.data, frame.fin) if self._decoder else bytes(frame.data)
-        except UnicodeDecodeError as error:
-            self._fail(INVALID_DATA, f"{error.reason} in a fragment")
-            return
-        self._fragments.append(part)
-        if frame.fin:
-            self._join_fragments(self._fragments)
+    def _hand_over(self, payload: bytes, *, is_text: bool) -> None:
+        if not is_text:
+            self.on_binary(payload)
+        elif payload.isascii() or self._is_utf8(payload):
+            self.on_text(payload)
 
-    def _join_fragments(self, fragments: list[str | bytes]) -> None:
-        self._fragments = None
-        if self._decoder:
-            self.messages.append("".join(cast("list[str]", fragments)))
+    def _receive_fragment(self, frame: Frame) -> None:
+        try:
+            message = self._fragments.add(frame)
+        except FragmentsRefused as refused:
+            self._fail(refused.code, refused.reason)
+            return
+        if message is None:
+            return
+        if self._fragments.is_text:
+            self.on_text(message)
         else:
-            self.messages.append(b"".join(cast("list[bytes]", fragments)))
+            self.on_binary(message)
 
     def _receive_pong(self, payload: bytes) -> None:
         """Count a pong. It answers its ping and every earlier one (RFC 6455 5.5.3)."""
@@ -244,7 +246,8 @@ class Codec:
 
     def _fail(self, code: int, reason: str) -> None:
         """Close because of a violation that the core does not check."""
-        self._fragments = None
+        self._fragments.drop()
+        self._takes_short_way, self._long_left, self.took_long_way = False, maxsize, True
         if self.is_open:
             self._core.fail(code, reason)
         if self._core.parser_exc is None and not self.is_open:  # else the core found a violation in the same bytes
@@ -272,8 +275,13 @@ class Codec:
         """Queue bytes unchanged. The codec does not check them: they may break the protocol on purpose."""
         self._core.writes.append(data)
 
+    def send_first(self, data: bytes) -> None:
+        """Queue bytes before everything that is queued: the rest of what was taken out to be written."""
+        self._core.writes.insert(0, data)
+
     def send_close(self, code: int, reason: str) -> None:
         """Queue our Close frame; 1005 makes one without a code. Call it only while `is_open`."""
+        self._takes_short_way = False
         self._core.send_close(*(() if code == NO_STATUS_RCVD else (code, truncate_reason(reason))))
 
     def data_to_send(self) -> bytes:
@@ -288,16 +296,4 @@ class Codec:
 
         Until `is_finished`, the code is None: we sent a Close, and how the peer answers it is not known yet.
         """
-        return self._end or self._end_by_core()
-
-    def _end_by_core(self) -> LinkClosed:
-        core = self._core
-        violation = core.parser_exc if not isinstance(core.parser_exc, EOFError) else None
-        if (violation is not None or core.too_large_reason is not None) and core.close_sent is not None:
-            end = LinkClosed(int(core.close_sent.code), core.close_sent.reason, by_peer=False)
-            end.__cause__ = violation
-            return end
-        by_peer = core.close_sent is None or core.close_rcvd_then_sent is True
-        if core.close_rcvd is None:
-            return LinkClosed(ABNORMAL_CLOSURE if core.reader.eof else None, by_peer=by_peer)
-        return LinkClosed(int(core.close_rcvd.code), core.close_rcvd.reason, by_peer=by_peer)
+        return self._end or self._core.end()

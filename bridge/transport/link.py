@@ -1,6 +1,7 @@
 """The interface of a connection that carries messages: send, receive, close, and how it ended.
 
-No I/O here. `websocket.py` implements it; `memory.py` joins two links without a network.
+No I/O here. `websocket.py` implements the pulling side, `push_link.py` the pushing one, with the carriers of
+`carriers.py`; `memory.py` joins two links without a network.
 """
 
 from __future__ import annotations
@@ -38,6 +39,53 @@ class Link(Protocol):
 
     async def abort(self) -> None:
         """Close at once without a Close frame, as a crash does. Never blocks."""
+        ...
+
+
+class MessageHandler(Protocol):
+    """The owner of a link. Its methods may send and pause; they must not block. `link.now` is when the message came."""
+
+    def on_text(self, data: bytes) -> None:
+        """Take a text message, in UTF-8 that was checked."""
+        ...
+
+    def on_binary(self, data: bytes) -> None:
+        """Take a binary message."""
+        ...
+
+    def on_control_frames(self, frames: int) -> None:
+        """Take note of frames that are no whole message: pings, pongs, fragments. They cost time too."""
+        ...
+
+    def on_too_large(self, reason: str) -> None:
+        """Take note that the peer sends a message that is too large (links with `defer_close`). Nothing follows."""
+        ...
+
+
+class Carrier(Protocol):
+    """Moves the bytes of one link while it runs."""
+
+    async def run(self) -> None:
+        """Carry until the link has ended (`PushLink.ended`). Cancelling stops soon and loses nothing.
+
+        Begins with what the link has to write and with one `cut`: a run before this one may have left something.
+        """
+        ...
+
+    def flush_soon(self) -> None:
+        """Write what waits in the link as soon as possible. Never blocks."""
+        ...
+
+    def pause(self) -> None:
+        """Read nothing until `resume`."""
+        ...
+
+    def resume(self) -> None:
+        """Read again, first what is there already."""
+        ...
+
+    def stop(self) -> None:
+        """Touch the stream no more, from now on: it is going to be closed. `run` returns."""
         ...
 
 

@@ -3,9 +3,8 @@
 `http_server.py` (server) and `bridge.upstream.dial.dial` (client) make the handshake. A link starts no task: it answers
 pings and notices the peer's Close only while a task is in `receive` (or `close`), so always keep one task receiving.
 
-One lock serializes writers. A cancelled write leaves half a frame in the stream, which nothing can repair: the link is
-broken then. A second lock serializes readers. A reader also writes pongs, unless another task is writing: then the
-pongs go with that write.
+`websocket_sender.py` has the sending half. One lock serializes readers. A reader also writes pongs, unless another task
+is writing: then the pongs go with that write.
 """
 
 from __future__ import annotations
@@ -14,13 +13,15 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Self
 
 import trio
-from websockets.frames import Opcode
 from websockets.protocol import Side
 
 from bridge.protocol.events.limits import MAX_MESSAGE_BYTES
-from bridge.transport.codec import ABNORMAL_CLOSURE, MAX_FRAGMENTS, NO_STATUS_RCVD, Codec, is_sendable_close_code
+from bridge.transport.codec import Codec, is_sendable_close_code
+from bridge.transport.fragments import MAX_FRAGMENTS
+from bridge.transport.frame_parser import NO_STATUS_RCVD
 from bridge.transport.link import LinkClosed, MessageTooLarge
 from bridge.transport.sockets import peer_name, reset_stream
+from bridge.transport.websocket_sender import WebSocketSender, acquire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +40,7 @@ MAX_CROSSING_FRAMES: Final = 8192
 _READ_BYTES: Final = {Side.CLIENT: 64 * 1024, Side.SERVER: 16 * 1024}
 
 
-class WebSocketLink:
+class WebSocketLink(WebSocketSender):
     """A `Link`. One task may receive while others send; the frames of concurrent senders never mix."""
 
     def __init__(
@@ -59,7 +60,7 @@ class WebSocketLink:
         `max_size` of a message is in bytes. With `defer_close`, a message that is too large does not close the link:
         `receive` raises MessageTooLarge, and you can still send before you close.
         """
-        self.stream = stream
+        super().__init__(stream, Codec(side, max_size=max_size, max_fragments=max_fragments, defer_close=defer_close))
         self.peer = peer_name(stream) if peer is None else peer
         self.subprotocol = subprotocol
         self.last_pong_at: float | None = None
@@ -69,13 +70,8 @@ class WebSocketLink:
         self.on_control_frames: Callable[[int], None] | None = None
         """Called after each read with the number of frames that are not whole messages: they cost time too."""
         self._read_bytes = _READ_BYTES[side]
-        self._codec = Codec(side, max_size=max_size, max_fragments=max_fragments, defer_close=defer_close)
         self._messages = self._codec.messages
-        self._pings_sent = 0
-        self._reading, self._writing = trio.Lock(), trio.Lock()
-        self._end: LinkClosed | None = None
-        self._send_error: LinkClosed | None = None  # why nothing can be sent any more
-        self._stream_closed = False
+        self._reading = trio.Lock()
         self._has_trailing_data = bool(trailing_data)
         if trailing_data:
             self._codec.receive_data(trailing_data)
@@ -100,6 +96,40 @@ class WebSocketLink:
         """How many pings of the peer were read. Each is answered."""
         return self._codec.pings_received
 
+    # For push_link.py, which moves the bytes in our place while it runs
+
+    @property
+    def codec(self) -> Codec:
+        """The codec, which nobody else may use meanwhile."""
+        return self._codec
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the stream is closed, or being closed."""
+        return self._stream_closed
+
+    def record_pong(self) -> None:
+        """Note that the codec got a pong."""
+        if self._codec.last_answered_ping_at is not None:
+            self.last_pong_at = trio.current_time()
+            self.round_trip_seconds = self.last_pong_at - self._codec.last_answered_ping_at
+
+    def reread(self) -> None:
+        """Look for frames in what was received before, instead of reading the next time."""
+        self._has_trailing_data = True
+
+    async def finish(self) -> LinkClosed:
+        """Close the stream, as nothing more will be read: the codec has finished, or the peer takes nothing more.
+
+        Returns how the link ended, after CLOSE_SECONDS at the latest. Cancelling closes the stream at once.
+        """
+        if not self._stream_closed:
+            if self._codec.is_finished:
+                await self._finish()
+            else:
+                await self.abort()
+        return self._link_closed()
+
     # Receiving
 
     async def receive(self) -> str | bytes:
@@ -120,12 +150,13 @@ class WebSocketLink:
 
     async def _read_once(self) -> None:
         """Read once and do what the protocol demands. One task at a time; others wait for their turn."""
-        await _acquire(self._reading)
+        await acquire(self._reading)
         try:
             if self._stream_closed:
                 return
             if self._has_trailing_data:
                 self._has_trailing_data = False
+                self._codec.cut()
             elif self._codec.too_large_reason is None or self._codec.is_open:  # else both sides are done
                 await self._read()
             if self._codec.is_finished:
@@ -146,20 +177,15 @@ class WebSocketLink:
         pongs, others = self._codec.pongs_received, self._codec.control_frames_received
         self._codec.receive_data(data)
         if self._codec.pongs_received != pongs:
-            self._record_pong()
+            self.record_pong()
         if self._codec.control_frames_received != others and self.on_control_frames is not None:
             self.on_control_frames(self._codec.control_frames_received - others)
-
-    def _record_pong(self) -> None:
-        if self._codec.last_answered_ping_at is not None:
-            self.last_pong_at = trio.current_time()
-            self.round_trip_seconds = self.last_pong_at - self._codec.last_answered_ping_at
 
     async def _write_replies(self) -> None:
         """Write pongs, unless another task is writing and takes them along. Shielded: half a frame breaks the link."""
         if self._writing.locked() and self._codec.pending_bytes < MAX_PENDING_PONG_BYTES:
             return
-        await _acquire(self._writing)
+        await acquire(self._writing)
         try:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + PONG_SECONDS) as scope:
                 await self._flush()
@@ -205,11 +231,6 @@ class WebSocketLink:
     async def _close_stream(self) -> None:
         self._stream_closed = True
         await trio.aclose_forcefully(self.stream)
-
-    def _link_closed(self) -> LinkClosed:
-        """Make a new exception for this caller."""
-        self._end = self._end or self._send_error or LinkClosed(None, "closed on our side", by_peer=False)
-        return self._end.copy()
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Send a Close frame, wait for the peer's, and close the stream, within CLOSE_SECONDS in all.
@@ -261,89 +282,3 @@ class WebSocketLink:
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         await self.close(1000 if kind is None else 1011)
-
-    # Sending
-
-    async def send_text(self, data: str | bytes) -> None:
-        """Send one text message in one frame. `bytes` must be UTF-8 and are not checked.
-
-        Raises LinkClosed. Cancelling while it writes breaks the link; cancelling while it waits for its turn does not.
-        """
-        await self._send(Opcode.TEXT, data.encode() if isinstance(data, str) else data)
-
-    async def send_binary(self, data: bytes) -> None:
-        """Send one binary message in one frame. Raises, and breaks when cancelled, as `send_text` does."""
-        await self._send(Opcode.BINARY, data)
-
-    async def _send(self, opcode: Opcode, payload: bytes) -> None:
-        await _acquire(self._writing)
-        try:
-            self._check_open()
-            self._codec.send_frame(opcode, payload)
-            await self._flush()
-        finally:
-            self._writing.release()
-
-    async def send_fragments(self, data: str | bytes, size: int) -> None:
-        """Send one message (text for a `str`) in frames of at most `size` bytes, with no other frame in between."""
-        payload = data.encode() if isinstance(data, str) else data
-        first = Opcode.TEXT if isinstance(data, str) else Opcode.BINARY
-        cuts = range(0, max(len(payload), 1), size)
-        async with self._writing:
-            self._check_open()
-            for at in cuts:
-                self._codec.send_frame(Opcode.CONT if at else first, payload[at : at + size], last=at == cuts[-1])
-            await self._flush()
-
-    async def ping(self, payload: bytes | None = None) -> None:
-        """Send a ping; do not wait for its pong. See `pings_outstanding`, `last_pong_at` and `round_trip_seconds`."""
-        async with self._writing:
-            self._check_open()
-            self._pings_sent += 1
-            payload = self._pings_sent.to_bytes(4, "big") if payload is None else payload
-            self._codec.send_ping(payload, trio.current_time())
-            await self._flush()
-
-    async def send_raw(self, data: bytes) -> None:
-        """Write bytes unchanged between two frames. For the simulator's faults only: the codec does not check them."""
-        async with self._writing:
-            self._codec.send_raw(data)
-            await self._flush()
-
-    def _check_open(self) -> None:
-        if self._send_error or self._stream_closed or not self._codec.is_open:
-            raise self._send_refused()
-
-    def _send_refused(self) -> LinkClosed:
-        if self._end is None and self._send_error is not None:  # `receive` may still learn more
-            return self._send_error.copy()
-        if self._end is None and not self._stream_closed:
-            return self._codec.close_exception().copy()
-        return self._link_closed()
-
-    async def _flush(self) -> None:
-        """Write what the codec has queued, and what it queues in the meantime. The caller holds the write lock."""
-        while data := self._codec.data_to_send():
-            if self._send_error or self._stream_closed:
-                raise self._send_refused()
-            await self._write(data)
-
-    async def _write(self, data: bytes) -> None:
-        try:
-            await self.stream.send_all(data)
-        except trio.BrokenResourceError as error:
-            self._send_error = LinkClosed(ABNORMAL_CLOSURE, by_peer=True)
-            raise self._send_refused() from error
-        except trio.ClosedResourceError as error:
-            raise self._link_closed() from error
-        except trio.Cancelled:
-            self._send_error = LinkClosed(None, "a cancelled send left half a frame in the stream", by_peer=False)
-            raise
-
-
-async def _acquire(lock: trio.Lock) -> None:
-    """Acquire a lock, without a checkpoint if it is free: what follows is a checkpoint anyway."""
-    try:
-        lock.acquire_nowait()
-    except trio.WouldBlock:
-        await lock.acquire()

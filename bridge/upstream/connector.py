@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 import trio
 
+from bridge.transport.carriers import carrier_for
 from bridge.transport.link import HandshakeRefused, LinkClosed
+from bridge.transport.push_link import PushLink
 from bridge.upstream.dial.dial import DialFailed, find_proxy, open_stream, parse_url, upgrade
 from bridge.upstream.dial.tls import shared_tls_context
-from bridge.upstream.event_decoder import EventDecoder
+from bridge.upstream.event_decoder import EventDecoder, relayed_type
 from bridge.upstream.failures import (
     ConnectFailed,
     UpstreamClosed,
@@ -53,15 +55,35 @@ __all__ = ["ConnectFailed", "Connector", "RealtimeConnector", "RealtimeLink", "U
 CLOSE_WAIT_SECONDS = 0.25
 #: How many parsed URLs are kept: one for each model and kind of session that clients ask for.
 _MAX_ENDPOINTS = 64
+#: How much may wait to be written: twice what a fresh session is sent at once (30 s of buffered and 30 s of replayed
+#: audio, in base64).
+MAX_UNSENT_BYTES = 8 * 2**20
 #: The close code of an intended close, as SDKs use it.
 _NORMAL = 1000
 
 
+class UpstreamReceiver(Protocol):
+    """Whom an upstream link calls while it runs. Its methods never block."""
+
+    def on_event(self, event: DecodedEvent) -> None:
+        """Take the next event of the session."""
+        ...
+
+    def on_frame(self, event_type: str, frame: bytes, now: float) -> None:
+        """Take the next event, if nobody reads its JSON; `now` is when it came, on trio's clock."""
+        ...
+
+
 class UpstreamLink(Protocol):
-    """One open upstream session. One task may receive while another one sends."""
+    """One open upstream session. Sending returns False if the upstream reads so slowly that there is no room."""
 
     generation: int
-    """The generation in every event that it returns."""
+    """The generation in every event that it passes on."""
+
+    @property
+    def last_received_at(self) -> float:
+        """When anything last came from the upstream, on trio's clock."""
+        ...
 
     @property
     def pings_outstanding(self) -> int:
@@ -73,32 +95,35 @@ class UpstreamLink(Protocol):
         """Bytes of speech (PCM16) that the upstream has certainly received: those before a ping that it answered."""
         ...
 
-    async def receive(self) -> DecodedEvent:
-        """Wait for the next event of the session. Raises UpstreamClosed at its end. Cancelling loses nothing."""
+    async def run(self, receiver: UpstreamReceiver) -> UpstreamClosed:
+        """Call `receiver` for each event until the session ends, and return how. Cancelling loses nothing."""
         ...
 
-    async def configure(self, session_options: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
-        """Send the configuration. Raises UpstreamClosed, as all sending does. Cancelling a write breaks the link."""
+    def configure(self, session_options: Mapping[str, Any], updates: Mapping[str, Any]) -> bool:
+        """Send the configuration."""
         ...
 
-    async def send_audio(self, pcm: bytes, event_id: str | None = None) -> None:
+    def send_audio(self, pcm: bytes, event_id: str | None = None) -> bool:
         """Append speech: PCM16, 24 kHz, mono. If the event has an id, an error about it names the id."""
         ...
 
-    async def send_event(self, event: Mapping[str, Any]) -> None:
+    def send_event(self, event: Mapping[str, Any]) -> bool:
         """Encode a native event as JSON and send it."""
         ...
 
-    async def send_frame(self, frame: bytes) -> None:
+    def send_frame(self, frame: bytes) -> bool:
         """Send a native event as the client wrote it."""
         ...
 
-    async def ping(self) -> None:
-        """Send a WebSocket ping; do not wait for its pong."""
+    def ping(self) -> None:
+        """Send a WebSocket ping."""
         ...
 
     async def close(self, reason: str) -> None:
-        """Close, within the transport's CLOSE_SECONDS. Never raises. Cancelling closes at once."""
+        """Close, within the transport's CLOSE_SECONDS; what is unsent is dropped. Call it after `run`.
+
+        Never raises. Cancelling closes at once.
+        """
         ...
 
 
@@ -111,24 +136,43 @@ class Connector(Protocol):
 
 
 class RealtimeLink:
-    """An open WebSocket to the service that receives events of the core and sends its commands."""
+    """An open WebSocket to the service that passes events on to the core and sends its commands."""
 
-    __slots__ = ("_acknowledged_bytes", "_decoder", "_link", "_pinged", "_sent_bytes", "_session_config")
+    __slots__ = (
+        "_acknowledged_bytes",
+        "_decoder",
+        "_link",
+        "_over",
+        "_pinged",
+        "_receiver",
+        "_running",
+        "_sent_bytes",
+        "_session_config",
+    )
 
-    def __init__(self, link: WebSocketLink, decoder: EventDecoder, session_config: SessionConfig) -> None:
+    def __init__(self, link: PushLink, decoder: EventDecoder, session_config: SessionConfig) -> None:
         self._link, self._decoder, self._session_config = link, decoder, session_config
         self._sent_bytes = self._acknowledged_bytes = 0
         self._pinged: deque[int] = deque()
         """How much speech was sent before each ping without a pong. A few entries: then keep-alive gives up."""
+        self._receiver: UpstreamReceiver
+        self._running = trio.CancelScope()
+        self._over: UpstreamClosed | None = None
+        """Why the session is over, if an event said so: the close may still be on its way."""
 
     @property
     def generation(self) -> int:
-        """The generation in every event that it returns."""
+        """The generation in every event that it passes on."""
         return self._decoder.generation
 
     @generation.setter
     def generation(self, generation: int) -> None:
         self._decoder.generation = generation
+
+    @property
+    def last_received_at(self) -> float:
+        """When anything last came from the upstream, on trio's clock."""
+        return self._link.now
 
     @property
     def pings_outstanding(self) -> int:
@@ -142,64 +186,89 @@ class RealtimeLink:
             self._acknowledged_bytes = self._pinged.popleft()
         return self._acknowledged_bytes
 
-    async def receive(self) -> DecodedEvent:
-        """Wait for the next event; see UpstreamLink."""
-        try:
-            frame = await self._link.receive()
-        except LinkClosed as end:
-            raise self._decoder.closed(end) from end
-        try:
-            if isinstance(frame, bytes):
-                return self._decoder.decode_binary()
-            return self._decoder.decode(frame.encode(), trio.current_time())
-        except UpstreamClosed:
-            if self._decoder.close_is_due:
-                await self._read_close()
-            raise
+    async def run(self, receiver: UpstreamReceiver) -> UpstreamClosed:
+        """Call `receiver` for each event until the session ends; see UpstreamLink.
 
-    async def _read_close(self) -> None:
-        """Wait a moment for the close behind a refusal, for its code and reason. Raises UpstreamClosed with them."""
-        with trio.move_on_after(CLOSE_WAIT_SECONDS):
-            try:
-                while True:
-                    await self._link.receive()
-            except LinkClosed as end:
-                raise self._decoder.closed(end) from end
+        After an error behind which the service closes, wait up to CLOSE_WAIT_SECONDS for its code and reason.
+        """
+        self._receiver = receiver
+        with trio.CancelScope() as self._running:
+            end = await self._link.run(self)
+            if self._over is None or self._decoder.close_is_due:
+                return self._decoder.closed(end)
+        return self._over or self._decoder.closed(LinkClosed(None, by_peer=False))
 
-    async def configure(self, session_options: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
+    # Called by the link
+
+    def on_text(self, data: bytes) -> None:
+        """Pass on the event in a frame."""
+        if self._over is not None:
+            return
+        event_type = relayed_type(data)
+        if event_type is not None:
+            self._receiver.on_frame(event_type, data, self._link.now)
+            return
+        try:
+            event = self._decoder.decode(data, self._link.now)
+        except UpstreamClosed as over:
+            self._end(over)
+        else:
+            self._receiver.on_event(event)
+
+    def on_binary(self, _: bytes) -> None:
+        """Pass on that the frame is no event."""
+        if self._over is not None:
+            return
+        try:
+            self._receiver.on_event(self._decoder.decode_binary())
+        except UpstreamClosed as over:
+            self._end(over)
+
+    def on_control_frames(self, _: int) -> None:
+        """Take no note: the upstream is trusted to ping as it likes."""
+
+    def on_too_large(self, _: str) -> None:
+        """Never called: such a message closes this link."""
+
+    def _end(self, over: UpstreamClosed) -> None:
+        self._over = over
+        wait = CLOSE_WAIT_SECONDS if self._decoder.close_is_due else 0.0
+        self._running.deadline = trio.current_time() + wait
+
+    # Sending
+
+    def configure(self, session_options: Mapping[str, Any], updates: Mapping[str, Any]) -> bool:
         """Send the configuration in the dialect that the first frame showed."""
         self._decoder.configure_sent = True
-        await self.send_event(self._session_config.build_update(self._decoder.dialect, session_options, updates))
+        return self.send_event(self._session_config.build_update(self._decoder.dialect, session_options, updates))
 
-    async def send_audio(self, pcm: bytes, event_id: str | None = None) -> None:
+    def send_audio(self, pcm: bytes, event_id: str | None = None) -> bool:
         """Append speech; see UpstreamLink. It counts in `acknowledged_bytes` after the next ping that is answered."""
         audio = b2a_base64(pcm, newline=False)
         named = b"" if event_id is None else b'"event_id":%b,' % msgspec.json.encode(event_id)
-        await self.send_frame(b'{%b"type":"input_audio_buffer.append","audio":"%b"}' % (named, audio))
-        self._sent_bytes += len(pcm)
+        sent = self._link.send_text(b'{%b"type":"input_audio_buffer.append","audio":"%b"}' % (named, audio))
+        if sent:
+            self._sent_bytes += len(pcm)
+        return sent
 
-    async def send_event(self, event: Mapping[str, Any]) -> None:
+    def send_event(self, event: Mapping[str, Any]) -> bool:
         """Encode a native event as JSON and send it."""
-        await self.send_frame(msgspec.json.encode(event))
+        return self._link.send_text(msgspec.json.encode(event))
 
-    async def send_frame(self, frame: bytes) -> None:
+    def send_frame(self, frame: bytes) -> bool:
         """Send a native event unchanged."""
-        try:
-            await self._link.send_text(frame)
-        except LinkClosed as end:
-            raise self._decoder.closed(end) from end
+        return self._link.send_text(frame)
 
-    async def ping(self) -> None:
+    def ping(self) -> None:
         """Send a WebSocket ping, and remember how much speech went before it."""
-        before = self._sent_bytes
-        try:
-            await self._link.ping()
-        except LinkClosed as end:
-            raise self._decoder.closed(end) from end
-        self._pinged.append(before)
+        outstanding = self._link.pings_outstanding
+        self._link.ping()
+        if self._link.pings_outstanding > outstanding:
+            self._pinged.append(self._sent_bytes)
 
     async def close(self, reason: str) -> None:
         """Close with 1000; see UpstreamLink."""
+        self._link.drop_unsent()
         await self._link.close(_NORMAL, reason)
 
 
@@ -263,7 +332,8 @@ class RealtimeConnector:
             unix_time=self._unix_time,
             session_id=session_id,
         )
-        return RealtimeLink(link, decoder, self._session_config)
+        pushing = PushLink(link, max_unsent_bytes=MAX_UNSENT_BYTES, make_carrier=carrier_for)
+        return RealtimeLink(pushing, decoder, self._session_config)
 
     async def _mint(self, session_options: Mapping[str, Any]) -> tuple[UpstreamService, str | None]:
         """Mint a client secret for one session. Return the upstream with that secret as its key, and the session id."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from bridge.core.backoff import delay_seconds
-from bridge.core.events import SessionCreated
+from bridge.core.events import SessionCreated, UpstreamEvent
 from bridge.transport.keepalive import PING_INTERVAL_SECONDS, wait_until_dead
 from bridge.upstream.failures import ConnectFailed, UpstreamClosed, upstream_unavailable
 from bridge.upstream.session_config import SessionConfig
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from bridge.core.events import Failure
-    from bridge.upstream.connector import Connector, UpstreamLink
+    from bridge.upstream.connector import Connector, UpstreamLink, UpstreamReceiver
     from bridge.upstream.event_decoder import DecodedEvent
 
 #: One that was lost sooner counts as a failure to open.
@@ -57,15 +57,22 @@ class _PooledSession:
         self.events: deque[DecodedEvent] = deque()
         """What the upstream sent while the session waited."""
         self.handed_out = False
-        self.lost = False
-        self.failure: Failure | None = None
-        """Why it was lost."""
         self.waiting = trio.CancelScope()
         self.released = trio.Event()
         """Set when the pool has stopped reading the session."""
         self._settings = settings
         self._created = trio.Event()
-        self._last_received_at = trio.current_time()
+        self._end: UpstreamClosed | None = None
+
+    @property
+    def lost(self) -> bool:
+        """Whether the upstream closed the session, or does not answer."""
+        return self._end is not None
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why it was lost."""
+        return None if self._end is None else self._end.failure
 
     @property
     def created(self) -> bool:
@@ -80,9 +87,6 @@ class _PooledSession:
         try:
             with self.waiting:
                 await self._wait(ready)
-        except* UpstreamClosed as over:
-            self.lost = True
-            self.failure = next((one.failure for one in over.exceptions if isinstance(one, UpstreamClosed)), None)
         finally:
             if not self.handed_out:
                 with trio.CancelScope(shield=True, deadline=trio.current_time() + self._settings.close_seconds):
@@ -91,30 +95,46 @@ class _PooledSession:
 
     async def _wait(self, ready: Callable[[], None]) -> None:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._read)
-            nursery.start_soon(self._watch)
-            with trio.move_on_after(self._settings.open_seconds):
+            nursery.start_soon(self._run, nursery.cancel_scope)
+            nursery.start_soon(self._watch, nursery.cancel_scope)
+            with trio.move_on_after(self._settings.open_seconds) as opening:
                 await self._created.wait()
                 ready()
                 nursery.cancel_scope.deadline = trio.current_time() + self._settings.max_age_seconds
-                return
-            raise UpstreamClosed(upstream_unavailable("The upstream created no session."), "no session")
+            if opening.cancelled_caught:
+                self._lose(upstream_unavailable("The upstream created no session."), "no session")
+                nursery.cancel_scope.cancel()
 
-    async def _read(self) -> None:
+    async def _run(self, waiting: trio.CancelScope) -> None:
         """Read and keep events, so that pings are answered and a close is noticed."""
-        while len(self.events) < _MAX_EVENTS:
-            event = await self.link.receive()
-            self._last_received_at = trio.current_time()
-            self.events.append(event)
-            if isinstance(event, SessionCreated):
-                self._created.set()
-        raise UpstreamClosed(
-            upstream_unavailable("The upstream sent too many events to an idle session."), "too many events"
-        )
+        end = await self.link.run(self)
+        self._end = self._end or end
+        waiting.cancel()
 
-    async def _watch(self) -> None:
-        await wait_until_dead(self.link, lambda: self._last_received_at, interval_seconds=self._settings.ping_seconds)
-        raise UpstreamClosed(upstream_unavailable("The upstream no longer answers pings."), "missed pings")
+    def on_event(self, event: DecodedEvent) -> None:
+        """Keep an event for the client that gets the session; see UpstreamReceiver."""
+        self._keep(event)
+        if isinstance(event, SessionCreated):
+            self._created.set()
+
+    def on_frame(self, event_type: str, frame: bytes, _: float) -> None:
+        """Keep an event whose JSON nobody reads; see UpstreamReceiver."""
+        self._keep(UpstreamEvent(self.link.generation, event_type, frame))
+
+    def _keep(self, event: DecodedEvent) -> None:
+        if len(self.events) < _MAX_EVENTS:
+            self.events.append(event)
+        elif self._end is None:
+            self._lose(upstream_unavailable("The upstream sent too many events to an idle session."), "too many events")
+            self.waiting.cancel()
+
+    async def _watch(self, waiting: trio.CancelScope) -> None:
+        await wait_until_dead(self.link, interval_seconds=self._settings.ping_seconds)
+        self._lose(upstream_unavailable("The upstream no longer answers pings."), "missed pings")
+        waiting.cancel()
+
+    def _lose(self, failure: Failure, reason: str) -> None:
+        self._end = self._end or UpstreamClosed(failure, reason)
 
 
 class PooledLink:
@@ -124,6 +144,14 @@ class PooledLink:
         self._link, self._events = session.link, session.events
         self.generation = generation
         self._link.generation = generation
+        self.configure, self.send_audio = self._link.configure, self._link.send_audio
+        self.send_event, self.send_frame = self._link.send_event, self._link.send_frame
+        self.ping, self.close = self._link.ping, self._link.close
+
+    @property
+    def last_received_at(self) -> float:
+        """When anything last came from the upstream."""
+        return self._link.last_received_at
 
     @property
     def pings_outstanding(self) -> int:
@@ -135,36 +163,12 @@ class PooledLink:
         """How much speech the upstream has certainly received."""
         return self._link.acknowledged_bytes
 
-    async def receive(self) -> DecodedEvent:
-        """Wait for the next event; see UpstreamLink."""
-        if self._events:
-            await trio.lowlevel.checkpoint()
-            return replace(self._events.popleft(), generation=self.generation)
-        return await self._link.receive()
-
-    async def configure(self, session_options: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
-        """Send the configuration; see UpstreamLink. A session of the pool is confirmed, but not configured."""
-        await self._link.configure(session_options, updates)
-
-    async def send_audio(self, pcm: bytes, event_id: str | None = None) -> None:
-        """Append speech; see UpstreamLink."""
-        await self._link.send_audio(pcm, event_id)
-
-    async def send_event(self, event: Mapping[str, Any]) -> None:
-        """Send a native event; see UpstreamLink."""
-        await self._link.send_event(event)
-
-    async def send_frame(self, frame: bytes) -> None:
-        """Send a native event unchanged."""
-        await self._link.send_frame(frame)
-
-    async def ping(self) -> None:
-        """Send a WebSocket ping; see UpstreamLink."""
-        await self._link.ping()
-
-    async def close(self, reason: str) -> None:
-        """Close; see UpstreamLink."""
-        await self._link.close(reason)
+    async def run(self, receiver: UpstreamReceiver) -> UpstreamClosed:
+        """Call `receiver` for each event; see UpstreamLink."""
+        await trio.lowlevel.checkpoint()
+        while self._events:
+            receiver.on_event(replace(self._events.popleft(), generation=self.generation))
+        return await self._link.run(receiver)
 
 
 class SessionPool:

@@ -1,6 +1,6 @@
 """Our client side against Autobahn's fuzzing server: dial each case and echo everything.
 
-It uses the product's own `bridge.upstream.dial.dial`, with the product's limits.
+It uses the product's own `bridge.upstream.dial.dial`, with the product's limits; then the link pulls or pushes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import trio
 
 from bridge.transport.link import LinkClosed
 from bridge.upstream.dial.dial import DialFailed, dial
-from tests.autobahn.echo_server import echo
+from tests.autobahn.echo_server import echo, push_echo
 
 if TYPE_CHECKING:
     from bridge.transport.websocket import WebSocketLink
@@ -23,7 +23,7 @@ _START_SECONDS: Final = 20.0
 AGENT: Final = "link"
 
 
-async def run_cases(port: int) -> int:
+async def run_cases(port: int, *, push: bool = False) -> int:
     """Run every case of the server and let it write its report. Return the number of cases.
 
     Waits for a server that is still starting. Raises trio.TooSlowError if a case does not end.
@@ -34,7 +34,8 @@ async def run_cases(port: int) -> int:
     await _to_the_end(counting)
     for number in range(1, count + 1):
         with trio.fail_after(_CASE_SECONDS):
-            await _to_the_end(await _dial(port, f"/runCase?case={number}&agent={AGENT}"))
+            link = await _dial(port, f"/runCase?case={number}&agent={AGENT}")
+            await (push_echo(link) if push else _to_the_end(link))
     with trio.fail_after(_CASE_SECONDS):
         await _to_the_end(await _dial(port, f"/updateReports?agent={AGENT}"))
     return count

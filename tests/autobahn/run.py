@@ -1,5 +1,6 @@
 """Runs Autobahn's test suite against both sides of our WebSocket, prints a table for each, and fails on any fault.
 
+Each side is run twice: with a link that pulls its messages, and with one that pushes them.
 Run: python -m tests.autobahn.run (make autobahn). Exit code 0: no faults. 1: a case failed. 3: the suite is not
 installed and cannot be, so nothing was tested. The reports stay in .venv27/reports, as HTML too. Sections 12 and 13 are
 excluded: they test compression, which we do not offer.
@@ -57,22 +58,22 @@ class SuitePart:
         )
 
 
-async def _against_our_server(command: Path, part: SuitePart, folder: Path) -> None:
+async def _against_our_server(command: Path, part: SuitePart, folder: Path, *, push: bool = False) -> None:
     async with trio.open_nursery() as nursery:
-        host, port = await nursery.start(serve_echo)
+        host, port = await nursery.start(partial(serve_echo, push=push))
         servers = [{"agent": "server", "url": f"ws://{host}:{port}"}]
         spec = await _write_spec(folder, part.spec(folder, servers=servers))
         await trio.run_process(_wstest(command, "fuzzingclient", spec), stdout=DEVNULL, stderr=DEVNULL)
         nursery.cancel_scope.cancel()
 
 
-async def _against_our_client(command: Path, part: SuitePart, folder: Path) -> None:
+async def _against_our_client(command: Path, part: SuitePart, folder: Path, *, push: bool = False) -> None:
     port = _free_port()
     spec = await _write_spec(folder, part.spec(folder, url=f"ws://127.0.0.1:{port}"))
     async with trio.open_nursery() as nursery:
         serve = _wstest(command, "fuzzingserver", spec)
         nursery.start_soon(partial(trio.run_process, serve, stdout=DEVNULL, stderr=DEVNULL))
-        await run_cases(port)
+        await run_cases(port, push=push)
         nursery.cancel_scope.cancel()
 
 
@@ -80,11 +81,16 @@ def _wstest(command: Path, mode: str, spec: Path) -> list[str]:
     return [str(command), "-m", mode, "-s", str(spec), "-u", "0"]
 
 
+_against_our_pushing_server: Final = partial(_against_our_server, push=True)
+_against_our_pushing_client: Final = partial(_against_our_client, push=True)
 _NOT_PLAIN: Final = ("9.*", "12.*", "13.*")
 PARTS: Final = {
     "server": SuitePart("our server side", ("*",), _NOT_PLAIN, PLAIN_CASES, _against_our_server),
     "size": SuitePart("our server side, large messages", ("9.*",), (), SIZE_CASES, _against_our_server),
     "client": SuitePart("our client side", ("*",), _NOT_PLAIN, PLAIN_CASES, _against_our_client),
+    "push-server": SuitePart("our pushing server", ("*",), _NOT_PLAIN, PLAIN_CASES, _against_our_pushing_server),
+    "push-size": SuitePart("our pushing server, large messages", ("9.*",), (), SIZE_CASES, _against_our_pushing_server),
+    "push-client": SuitePart("our pushing client", ("*",), _NOT_PLAIN, PLAIN_CASES, _against_our_pushing_client),
 }
 
 

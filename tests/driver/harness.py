@@ -13,8 +13,8 @@ import trio
 import trio.testing
 
 from bridge.core.commands import EndResponse, Forward, SendNative
-from bridge.core.events import Failure, SessionConfigured, SessionCreated
-from bridge.driver.client import ClientDisconnected, Frame
+from bridge.core.events import ClientAudio, Failure, SessionConfigured, SessionCreated, UpstreamEvent
+from bridge.driver.client import Frame
 from bridge.driver.driver import run_session
 from bridge.driver.settings import DriverSettings
 from bridge.simulator.service.server import Simulator
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from bridge.core.commands import ClientCommand, LogEvent
     from bridge.core.events import Event
     from bridge.core.session import SessionStatistics
+    from bridge.driver.client import ClientHandler
     from bridge.simulator.faults.base import Fault
-    from bridge.upstream.connector import Connector
+    from bridge.upstream.connector import Connector, UpstreamReceiver
     from bridge.upstream.dial.url import ParsedUrl
     from bridge.upstream.event_decoder import DecodedEvent
     from bridge.upstream.session_config import SessionConfig
@@ -70,8 +71,15 @@ class FakeClient:
         self._say, self._hear = trio.open_memory_channel(math.inf)
         self.received: list[dict[str, Any]] = []
         self.closed: tuple[int, str] | None = None
+        self.pings_outstanding = 0
+        self.last_received_at = trio.current_time()
+        self.max_unsent_bytes = 0
+        """How much may wait while the client does not read; the first message is on its way already."""
+        self._unsent: list[bytes] = []
         self._reads, self._changed = trio.Event(), trio.Event()
         self._reads.set()
+        self.waited_until: list[float] = []
+        """When the driver let the client be read again."""
 
     # What the test does
 
@@ -86,6 +94,9 @@ class FakeClient:
 
     def reads_again(self) -> None:
         self._reads.set()
+        for data in self._unsent:
+            self._take(data)
+        self._unsent.clear()
 
     async def receives(self, message_type: str, times: int = 1) -> dict[str, Any]:
         """Wait for the n-th message of this type and return it. Raises TooSlowError after three minutes."""
@@ -99,26 +110,54 @@ class FakeClient:
 
     # What the driver does
 
-    async def receive(self) -> Event:
-        try:
-            return await self._hear.receive()
-        except trio.EndOfChannel:
-            raise ClientDisconnected from None
+    async def run(self, handler: ClientHandler) -> None:
+        self.handler = handler
+        async for event in self._hear:
+            self.last_received_at = trio.current_time()
+            if isinstance(event, ClientAudio) and event.event_id is None:
+                handler.audio(event.pcm, trio.current_time())
+            else:
+                handler.handle(event)
+
+    def resume(self) -> None:
+        self.waited_until.append(trio.current_time())
 
     def render(self, command: ClientCommand) -> list[Frame]:
         if isinstance(command, EndResponse | SendNative):
             return []
         return [Frame(command.frame if isinstance(command, Forward) else json.dumps(dict(command.message)).encode())]
 
-    async def send(self, frame: Frame) -> None:
-        await trio.lowlevel.checkpoint()
-        await self._reads.wait()
-        self.received.append(json.loads(frame.data))
+    def forward(self, event_type: str, frame: bytes, read_at: float) -> bool:
+        assert json.loads(frame)["type"] == event_type
+        return self.send(Frame(frame), read_at)
+
+    def send(self, frame: Frame, read_at: float | None = None) -> bool:
+        if self._reads.is_set():
+            self._take(frame.data)
+        elif self._unsent and sum(map(len, self._unsent)) + len(frame.data) > self.max_unsent_bytes:
+            return False
+        else:
+            self._unsent.append(frame.data)
+        if read_at is not None:
+            self.handler.written(1, trio.current_time() - read_at)
+        return True
+
+    def _take(self, data: bytes) -> None:
+        self.received.append(json.loads(data))
         self._changed.set()
         self._changed = trio.Event()
 
+    def drop_unsent(self) -> int:
+        dropped = sum(map(len, self._unsent[1:]))
+        del self._unsent[1:]
+        return dropped
+
+    def ping(self) -> None:
+        self.pings_outstanding = 0
+
     async def close(self, code: int, reason: str) -> None:
         await trio.lowlevel.checkpoint()
+        await self._reads.wait()
         self.closed = (code, reason)
 
 
@@ -137,8 +176,8 @@ class FakeObserver:
         assert client_id in self.running
         self.log_events.append(event)
 
-    def event_forwarded(self, seconds: float) -> None:
-        self.frames.append(seconds)
+    def events_forwarded(self, events: int, seconds: float) -> None:
+        self.frames.extend([seconds] * events)
 
     def session_ended(self, client_id: str) -> None:
         del self.running[client_id]
@@ -164,44 +203,57 @@ class FakeLink:
         self.answers_pings = True
         self.closed: str | None = None
         self.broken: UpstreamClosed | None = None
-        """The exception that sending raises."""
+        """How the session ends a second after something is sent."""
         self.closing_takes = upstream.closing_takes
-        self.takes = trio.Event()
-        self.takes.set()
+        self.takes = True
+        """Whether it reads what it is sent."""
+        self._unsent_bytes = 0
+        self.last_received_at = trio.current_time()
+        self._running = trio.CancelScope()
 
-    async def receive(self) -> DecodedEvent:
-        happened = await self._take.receive()
-        if isinstance(happened, UpstreamClosed):
-            raise happened
-        return happened
+    async def run(self, receiver: UpstreamReceiver) -> UpstreamClosed:
+        with trio.CancelScope() as self._running:
+            while True:
+                happened = await self._take.receive()
+                self.last_received_at = trio.current_time()
+                if isinstance(happened, UpstreamClosed):
+                    return happened
+                if isinstance(happened, UpstreamEvent) and happened.body is None:
+                    receiver.on_frame(happened.type, happened.frame, trio.current_time())
+                else:
+                    receiver.on_event(happened)
+        assert self.broken is not None
+        return self.broken
 
-    async def configure(self, session_options: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
-        await self._send(("configure", session_options, updates))
+    def configure(self, session_options: Mapping[str, Any], updates: Mapping[str, Any]) -> bool:
+        sent = self._send(("configure", session_options, updates))
         if self._upstream.confirms:
             session = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
             body = {"type": "session.updated", "session": session, "padding": self._upstream.padding}
             self.put.send_nowait(SessionConfigured(self.generation, json.dumps(body).encode(), body))
+        return sent
 
-    async def send_audio(self, pcm: bytes, event_id: str | None = None) -> None:
-        await self._send(pcm)
+    def send_audio(self, pcm: bytes, event_id: str | None = None) -> bool:
         if event_id is not None:
             self.named[event_id] = pcm
+        return self._send(pcm)
 
-    async def send_event(self, event: Mapping[str, Any]) -> None:
-        await self._send(event)
+    def send_event(self, event: Mapping[str, Any]) -> bool:
+        return self._send(event)
 
-    async def send_frame(self, frame: bytes) -> None:
-        await self._send(frame)
+    def send_frame(self, frame: bytes) -> bool:
+        return self._send(frame)
 
-    async def _send(self, item: object) -> None:
-        await trio.lowlevel.checkpoint()
-        await self.takes.wait()
+    def _send(self, item: object) -> bool:
         if self.broken is not None:
-            raise self.broken
-        self.sent.append(item)
+            self._running.deadline = min(self._running.deadline, trio.current_time() + 1)
+        elif self.takes:
+            self.sent.append(item)
+        else:
+            self._unsent_bytes += len(str(item))
+        return self._unsent_bytes <= self._upstream.max_unsent_bytes
 
-    async def ping(self) -> None:
-        await trio.lowlevel.checkpoint()
+    def ping(self) -> None:
         self.pings_outstanding = 0 if self.answers_pings else self.pings_outstanding + 1
 
     async def close(self, reason: str) -> None:
@@ -232,6 +284,7 @@ class FakeUpstream:
         self.fails: list[ConnectFailed] = []
         """The failures of the next attempts, in order."""
         self.hangs = False
+        self.max_unsent_bytes = 8 * 2**20
         self.padding = ""
         """Makes the confirmation long."""
         self._checkpoints = checkpoints
@@ -292,12 +345,14 @@ async def driven_session(
     connector: Connector, settings: DriverSettings | None = None, *, client: FakeClient | None = None
 ) -> AsyncIterator[DrivenSession]:
     """A client that a driver serves during the block. It leaves at the end, and the driver must be done in a second."""
+    settings = settings or DriverSettings()
     call = DrivenSession(client or FakeClient(), FakeObserver(), trio.Event(), trio.CancelScope(), trio.Event())
+    call.client.max_unsent_bytes = settings.client_queue_bytes
     run = partial(
         run_session,
         call.client,
         connector,
-        settings=settings or DriverSettings(),
+        settings=settings,
         observer=call.observer,
         rng=lambda: 0.5,
         drain=call.drain,

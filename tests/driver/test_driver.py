@@ -18,11 +18,12 @@ from bridge.core.events import (
     UpstreamEvent,
 )
 from bridge.core.settings import CoreSettings
-from bridge.driver.client import ClientDisconnected, Frame
+from bridge.driver.client import ClosingFrame, Frame
 from bridge.driver.settings import DriverSettings
 from tests.driver.harness import FakeClient, FakeUpstream, connect_failed, driven_session, upstream_over, virtual_time
 
 if TYPE_CHECKING:
+    from bridge.core.commands import ClientCommand
     from tests.driver.harness import DrivenSession
 
 DELTA = b'{"type":"response.output_audio.delta","delta":"' + b"A" * 1000 + b'"}'
@@ -235,11 +236,12 @@ async def test_a_client_that_reads_in_time_gets_everything() -> None:
 @virtual_time
 async def test_an_upstream_that_accepts_no_data_is_lost_and_its_speech_replayed() -> None:
     upstream = FakeUpstream()
-    settings = DriverSettings(core=CoreSettings(replay_ms=100), upstream_queue_bytes=20_000)
+    upstream.max_unsent_bytes = 20_000
+    settings = DriverSettings(core=CoreSettings(replay_ms=100))
     async with driven_session(upstream, settings) as call:
         call.client.sends(CreateSession({"turnDetection": "none"}))
         await call.client.receives("session_ready")
-        upstream.links[0].takes = trio.Event()
+        upstream.links[0].takes = False
         for number in range(20):
             call.client.sends(ClientAudio(bytes([number]) * 960))
         lost = await call.client.receives("reconnecting")
@@ -258,10 +260,7 @@ async def test_an_upstream_that_accepts_no_data_is_lost_and_its_speech_replayed(
 class UnresponsiveClient(FakeClient):
     """A client with a WebSocket that answers no pings."""
 
-    pings_outstanding = 0
-
-    async def ping(self) -> None:
-        await trio.lowlevel.checkpoint()
+    def ping(self) -> None:
         self.pings_outstanding += 1
 
 
@@ -314,6 +313,32 @@ async def test_a_client_past_its_limits_gets_an_error_before_the_close() -> None
 
 
 @virtual_time
+async def test_an_endpoint_can_close_its_client_behind_what_it_shows() -> None:
+    class StrictClient(FakeClient):
+        def render(self, command: ClientCommand) -> list[Frame]:
+            frames = super().render(command)
+            return [*frames, ClosingFrame(b"that was all", code=4004)] if b"session_ready" in frames[0].data else frames
+
+    upstream = FakeUpstream()
+    async with driven_session(upstream, client=StrictClient()) as call:
+        call.client.sends(CreateSession({}))
+        await call.ended.wait()
+        assert call.client.received[-1]["type"] == "session_ready"
+        assert call.client.closed == (4004, "that was all")
+    assert upstream.open_links == 0
+
+
+@virtual_time
+async def test_a_client_that_is_to_be_read_more_slowly_is_read_again_in_time() -> None:
+    upstream = FakeUpstream()
+    async with driven_session(upstream) as call:
+        await ready(call, upstream)
+        call.client.handler.resume_at(trio.current_time() + 3)
+        await trio.sleep(10)
+        assert call.client.waited_until == [3]
+
+
+@virtual_time
 async def test_a_drain_ends_the_session_in_a_pause() -> None:
     upstream = FakeUpstream()
     async with driven_session(upstream) as call:
@@ -330,9 +355,9 @@ async def test_a_client_whose_socket_accepts_nothing_has_disconnected() -> None:
     upstream = FakeUpstream()
 
     class BrokenClient(FakeClient):
-        async def send(self, frame: Frame) -> None:
-            await trio.lowlevel.checkpoint()
-            raise ClientDisconnected(frame)
+        def send(self, frame: Frame, read_at: float | None = None) -> bool:  # noqa: ARG002 - nothing arrives
+            self.leaves()
+            return True
 
     async with driven_session(upstream, client=BrokenClient()) as call:
         call.client.sends(CreateSession({}))

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
     from bridge.core.commands import ClientCommand
     from bridge.core.events import Event
+    from bridge.driver.client import ClientHandler
     from bridge.transport.http import HttpRequest
-    from bridge.transport.websocket import WebSocketLink
-    from bridge.upstream.connector import Connector, UpstreamLink
+    from bridge.transport.push_link import PushLink
+    from bridge.upstream.connector import Connector, UpstreamLink, UpstreamReceiver
     from bridge.upstream.event_decoder import DecodedEvent
+    from bridge.upstream.failures import UpstreamClosed
 
 
 class FaultyLink:
@@ -43,64 +45,64 @@ class FaultyLink:
     def acknowledged_bytes(self) -> int:
         return self.link.acknowledged_bytes
 
-    async def receive(self) -> DecodedEvent:
-        return await self.link.receive()
+    @property
+    def last_received_at(self) -> float:
+        return self.link.last_received_at
 
-    async def configure(self, options: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
-        await self.link.configure(options, updates)
+    async def run(self, receiver: UpstreamReceiver) -> UpstreamClosed:
+        return await self.link.run(receiver)
 
-    async def send_audio(self, pcm: bytes, event_id: str | None = None) -> None:
+    def configure(self, options: Mapping[str, Any], updates: Mapping[str, Any]) -> bool:
+        return self.link.configure(options, updates)
+
+    def send_audio(self, pcm: bytes, event_id: str | None = None) -> bool:
         self.sent += 1
-        await self.link.send_audio(pcm, event_id)
+        return self.link.send_audio(pcm, event_id)
 
-    async def send_event(self, event: Mapping[str, Any]) -> None:
-        await self.link.send_event(event)
+    def send_event(self, event: Mapping[str, Any]) -> bool:
+        return self.link.send_event(event)
 
-    async def send_frame(self, frame: bytes) -> None:
-        await self.link.send_frame(frame)
+    def send_frame(self, frame: bytes) -> bool:
+        return self.link.send_frame(frame)
 
-    async def ping(self) -> None:
-        await self.link.ping()
+    def ping(self) -> None:
+        self.link.ping()
 
     async def close(self, reason: str) -> None:
         await self.link.close(reason)
 
 
 class LosesAudio(FaultyLink):
-    async def send_audio(self, pcm: bytes, event_id: str | None = None) -> None:
+    def send_audio(self, pcm: bytes, event_id: str | None = None) -> bool:
         self.sent += 1
-        if self.sent % 3:
-            await self.link.send_audio(pcm, event_id)
+        return not self.sent % 3 or self.link.send_audio(pcm, event_id)
 
 
 class DuplicatesAudio(FaultyLink):
-    async def send_audio(self, pcm: bytes, event_id: str | None = None) -> None:
-        await super().send_audio(pcm, event_id)
-        if self.sent % 3 == 0:
-            await self.link.send_audio(pcm, event_id)
+    def send_audio(self, pcm: bytes, event_id: str | None = None) -> bool:
+        sent = super().send_audio(pcm, event_id)
+        return sent and (self.sent % 3 != 0 or self.link.send_audio(pcm, event_id))
 
 
 class ReordersAudio(FaultyLink):
     held: bytes | None = None
 
-    async def send_audio(self, pcm: bytes, event_id: str | None = None) -> None:
+    def send_audio(self, pcm: bytes, event_id: str | None = None) -> bool:
         if self.held is None:
             self.held = pcm
-            return
+            return True
         held, self.held = self.held, None
-        await self.link.send_audio(pcm, event_id)
-        await self.link.send_audio(held, event_id)
+        return self.link.send_audio(pcm, event_id) and self.link.send_audio(held, event_id)
 
 
 class TruncatesAudio(FaultyLink):
-    async def send_audio(self, pcm: bytes, event_id: str | None = None) -> None:
-        await self.link.send_audio(pcm[:-100], event_id)
+    def send_audio(self, pcm: bytes, event_id: str | None = None) -> bool:
+        return self.link.send_audio(pcm[:-100], event_id)
 
 
 class SendsBeforeReady(FaultyLink):
-    async def configure(self, options: Mapping[str, Any], updates: Mapping[str, Any]) -> None:
-        await self.link.send_event({"type": "input_audio_buffer.clear"})
-        await self.link.configure(options, updates)
+    def configure(self, options: Mapping[str, Any], updates: Mapping[str, Any]) -> bool:
+        return self.link.send_event({"type": "input_audio_buffer.clear"}) and self.link.configure(options, updates)
 
 
 class NeverCloses(FaultyLink):
@@ -122,14 +124,22 @@ class ForwardsLateEvents(FaultyLink):
     last: UpstreamEvent | None = None
     begun = False
 
-    async def receive(self) -> DecodedEvent:
-        happened = await self.link.receive()
+    async def run(self, receiver: UpstreamReceiver) -> UpstreamClosed:
+        self._receiver = receiver
+        return await self.link.run(self)
+
+    def on_event(self, event: DecodedEvent) -> None:
+        self._receiver.on_event(self._swapped(event) if isinstance(event, UpstreamEvent) else event)
+
+    def on_frame(self, event_type: str, frame: bytes, _: float) -> None:
+        self._receiver.on_event(self._swapped(UpstreamEvent(self.generation, event_type, frame)))
+
+    def _swapped(self, happened: UpstreamEvent) -> UpstreamEvent:
         old, kind = ForwardsLateEvents.last, type(self)
-        if isinstance(happened, UpstreamEvent):
-            kind.last = happened
-            if old is not None and old.generation < self.generation and not self.begun:
-                self.begun = True
-                return replace(old, generation=self.generation)
+        kind.last = happened
+        if old is not None and old.generation < self.generation and not self.begun:
+            self.begun = True
+            return replace(old, generation=self.generation)
         return happened
 
 
@@ -180,7 +190,7 @@ def with_render(render: Callable[[JsonClient, ClientCommand], list[Frame]]) -> D
             return render(self, command)
 
     class DefectiveBridge(Bridge):
-        def _make_client(self, link: WebSocketLink, request: HttpRequest, *, native: bool) -> JsonClient | NativeClient:
+        def _make_client(self, link: PushLink, request: HttpRequest, *, native: bool) -> JsonClient | NativeClient:
             client = super()._make_client(link, request, native=native)
             client.__class__ = DefectiveClient
             return client
@@ -196,7 +206,7 @@ class _LeakyNativeClient(NativeClient):
 
 
 class _LeakyBridge(Bridge):
-    def _make_client(self, link: WebSocketLink, request: HttpRequest, *, native: bool) -> JsonClient | NativeClient:
+    def _make_client(self, link: PushLink, request: HttpRequest, *, native: bool) -> JsonClient | NativeClient:
         client = super()._make_client(link, request, native=native)
         if isinstance(client, NativeClient):
             client.__class__ = _LeakyNativeClient
@@ -212,7 +222,7 @@ class _NativeClientWithoutEnds(NativeClient):
 
 
 class _BridgeWithoutEnds(Bridge):
-    def _make_client(self, link: WebSocketLink, request: HttpRequest, *, native: bool) -> JsonClient | NativeClient:
+    def _make_client(self, link: PushLink, request: HttpRequest, *, native: bool) -> JsonClient | NativeClient:
         client = super()._make_client(link, request, native=native)
         if isinstance(client, NativeClient):
             client.__class__ = _NativeClientWithoutEnds
@@ -222,14 +232,24 @@ class _BridgeWithoutEnds(Bridge):
 lost_answers_never_end = Defect(bridge=_BridgeWithoutEnds)
 
 
+class _Forgetful:
+    """A handler that does not tell the core that the client is an SDK."""
+
+    def __init__(self, handler: ClientHandler) -> None:
+        self._handler = handler
+        self.audio, self.resume_at, self.written = handler.audio, handler.resume_at, handler.written
+
+    def handle(self, event: Event) -> None:
+        self._handler.handle(replace(event, native=False) if isinstance(event, CreateSession) else event)
+
+
 class _NativeClientWithoutMemory(NativeClient):
-    async def receive(self) -> Event:
-        event = await super().receive()
-        return replace(event, native=False) if isinstance(event, CreateSession) else event
+    async def run(self, handler: ClientHandler) -> None:
+        await super().run(_Forgetful(handler))
 
 
 class _BridgeWithoutMemory(Bridge):
-    def _make_client(self, link: WebSocketLink, request: HttpRequest, *, native: bool) -> JsonClient | NativeClient:
+    def _make_client(self, link: PushLink, request: HttpRequest, *, native: bool) -> JsonClient | NativeClient:
         client = super()._make_client(link, request, native=native)
         if isinstance(client, NativeClient):
             client.__class__ = _NativeClientWithoutMemory

@@ -90,7 +90,10 @@ class SimulatorHarness:
     def frame(self, data: str | bytes) -> list[Event]:
         """Send a frame as it is and return the events that answer it at once."""
         first = len(self.timed_events)
-        self._record(self.session.receive(data, self.now), self.now)
+        session, now = self.session, self.now
+        self._record(
+            session.receive(_as_sent(data), now) if isinstance(data, str) else session.receive_binary(data, now), now
+        )
         self.pipeline.on_client_event(peek(data) if isinstance(data, str) else None, self.now)
         return self.events[first:]
 
@@ -190,6 +193,14 @@ class SimulatorHarness:
                     self.timed_events.append(TimedEvent(now, decoded))
                 case ServerClose():
                     self.close, self.closed_at = out, now
+
+
+def _as_sent(text: str) -> str | bytes:
+    """Encode a text as a link hands it over. One that cannot be sent stays as it is."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text
 
 
 def collapse_types(events: Iterable[Event]) -> list[str]:

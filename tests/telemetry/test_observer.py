@@ -99,7 +99,7 @@ def test_time_to_ready_runs_from_the_first_attempt() -> None:
 
 def test_what_the_bridge_adds_to_an_event_is_measured() -> None:
     observer, metrics, _, _, _ = made()
-    observer.event_forwarded(0.002)
+    observer.events_forwarded(1, 0.002)
     assert metrics.value("forward_seconds") == 1
 
 

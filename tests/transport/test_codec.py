@@ -108,10 +108,10 @@ def test_a_violation_is_answered_with_its_code(name: str, side: Side) -> None:
 
 
 @SIDES
-def test_of_two_violations_in_one_read_the_close_frame_and_the_exception_name_the_same(side: Side) -> None:
+def test_of_two_violations_in_one_read_the_close_frame_and_the_exception_name_the_first(side: Side) -> None:
     link = codec(side)
     link.receive_data(frame(side, TEXT, b"\xff") + frame(side, 3))
-    assert link.close_exception().code == close_sent(link, side) == 1002
+    assert link.close_exception().code == close_sent(link, side) == 1007
 
 
 @SIDES
@@ -119,7 +119,20 @@ def test_of_a_message_with_a_bad_fragment_nothing_more_is_decoded(side: Side) ->
     link = codec(side)
     link.receive_data(frame(side, TEXT, b"\xff", fin=False) + frame(side, CONT, b"x") + frame(side, 3))
     assert not link.messages
-    assert link.close_exception().code == close_sent(link, side) == 1002
+    assert link.close_exception().code == close_sent(link, side) == 1007
+
+
+@SIDES
+@pytest.mark.parametrize("max_frames", [1, 100])
+def test_what_follows_a_violation_is_ignored_even_if_our_close_is_on_its_way(side: Side, max_frames: int) -> None:
+    link = codec(side)
+    link.send_close(1000, "")
+    more = link.receive_data(frame(side, TEXT, b"\xff") + frame(side, TEXT, b"x") + frame(side, TEXT, b"y"), max_frames)
+    while more:
+        more = link.cut(max_frames)
+    link.receive_data(frame(side, TEXT, b"z"))
+    assert not link.messages
+    assert (link.is_finished, link.close_exception().code) == (True, 1007)
 
 
 @SIDES

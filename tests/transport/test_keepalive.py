@@ -5,63 +5,76 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from bridge.transport.keepalive import Pingable, wait_until_dead
+from bridge.transport.carriers import StreamCarrier
+from bridge.transport.keepalive import KeepAlive, wait_until_dead
 from bridge.transport.memory import memory_link_pair
+from bridge.transport.push_link import PushLink
 
 if TYPE_CHECKING:
     from trio.testing import MockClock
 
 
 class FakeLink:
-    """A line whose other end answers, or not."""
+    """A link whose other end answers pings, sends messages, or neither."""
 
-    def __init__(self, *, answers: bool = False, writes: bool = True) -> None:
+    def __init__(self, clock: MockClock, *, answers: bool = False, sends: bool = False) -> None:
+        self._clock, self._answers, self._sends = clock, answers, sends
         self.pings_outstanding = 0
-        self._answers, self._writes = answers, writes
+        self.pinged_at: list[float] = []
 
-    async def ping(self) -> None:
-        if not self._writes:
-            await trio.sleep_forever()
+    @property
+    def last_received_at(self) -> float:
+        return self._clock.current_time() if self._sends else 0.0
+
+    def ping(self) -> None:
+        self.pinged_at.append(self._clock.current_time())
         self.pings_outstanding = 0 if self._answers else self.pings_outstanding + 1
 
 
-def never() -> float:
-    return 0.0
-
-
 async def test_two_missed_pongs_in_a_row_mean_dead(autojump_clock: MockClock) -> None:
-    await wait_until_dead(FakeLink(), never, interval_seconds=20)
+    link = FakeLink(autojump_clock)
+    await wait_until_dead(link, interval_seconds=20)
+    assert autojump_clock.current_time() == 60
+    assert link.pinged_at == [20, 40]
+
+
+@pytest.mark.parametrize("how", ["answers", "sends"])
+async def test_a_peer_that_answers_or_sends_is_alive_and_is_pinged_forever(how: str, autojump_clock: MockClock) -> None:
+    link = FakeLink(autojump_clock, answers=how == "answers", sends=how == "sends")
+    with trio.move_on_after(1010) as scope:
+        await wait_until_dead(link, interval_seconds=20)
+    assert scope.cancelled_caught
+    assert link.pinged_at == [20 * n for n in range(1, 51)]
+
+
+async def test_death_is_told_once_and_not_after_a_stop(autojump_clock: MockClock) -> None:
+    told = []
+    kept = KeepAlive(FakeLink(autojump_clock), lambda: told.append("kept"), interval_seconds=20)
+    stopped = KeepAlive(FakeLink(autojump_clock), lambda: told.append("stopped"), interval_seconds=20)
+    await trio.sleep(50)
+    stopped.stop()
+    await trio.sleep(1000)
+    assert told == ["kept"]
+    kept.stop()
+
+
+async def test_a_peer_that_never_reads_is_dead(autojump_clock: MockClock) -> None:
+    link = PushLink(memory_link_pair()[0], max_unsent_bytes=1000, make_carrier=StreamCarrier)
+    pinged = RunningLink(link)
+    await wait_until_dead(pinged, interval_seconds=20)
     assert autojump_clock.current_time() == 60
 
 
-async def test_answered_pings_continue_forever(autojump_clock: MockClock) -> None:
-    with trio.move_on_after(1000) as scope:
-        await wait_until_dead(FakeLink(answers=True), never, interval_seconds=20)
-    assert scope.cancelled_caught
-    assert autojump_clock.current_time() == 1000
+class RunningLink:
+    """What a client connection makes of its link."""
 
+    def __init__(self, link: PushLink) -> None:
+        self.link, self.ping = link, link.ping
 
-async def test_a_link_that_cannot_write_a_ping_is_dead_too(autojump_clock: MockClock) -> None:
-    await wait_until_dead(FakeLink(writes=False), never, interval_seconds=20)
-    assert autojump_clock.current_time() == 100
+    @property
+    def last_received_at(self) -> float:
+        return self.link.now
 
-
-async def test_a_peer_that_sends_is_alive(autojump_clock: MockClock) -> None:
-    with trio.move_on_after(1000) as scope:
-        await wait_until_dead(FakeLink(), autojump_clock.current_time, interval_seconds=20)
-    assert scope.cancelled_caught
-
-
-async def test_an_exception_of_ping_passes_through(autojump_clock: MockClock) -> None:
-    class Broken(FakeLink):
-        async def ping(self) -> None:
-            await trio.lowlevel.checkpoint()
-            raise OSError("broken")
-
-    with pytest.raises(OSError, match="broken"):
-        await wait_until_dead(Broken(), never, interval_seconds=20)
-    assert autojump_clock.current_time() == 20
-
-
-def test_a_websocket_link_can_be_pinged() -> None:
-    assert all(isinstance(link, Pingable) for link in memory_link_pair())
+    @property
+    def pings_outstanding(self) -> int:
+        return self.link.pings_outstanding

@@ -20,6 +20,7 @@ from bridge.upstream.connector import RealtimeConnector
 from bridge.upstream.failures import ConnectFailed
 from bridge.upstream.rest import make_upstream
 from reports.redaction import Secret
+from tests.upstream.harness import opened
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -40,11 +41,11 @@ async def no_rest(_: HttpRequest) -> HttpResponse:
 
 async def test_a_minted_secret_opens_the_session_and_the_key_does_not() -> None:
     with trio.fail_after(10):
-        async with open_simulator() as running:
+        async with open_simulator() as running, trio.open_nursery() as reading:
             connector = RealtimeConnector(at(running.base_url), mint_secrets=True, environment={})
-            link = await connector.open(1, {"voice": "echo"})
+            link = await opened(reading, connector, 1, {"voice": "echo"})
             created = await link.receive()
-            await link.configure({"voice": "echo"}, {})
+            link.configure({"voice": "echo"}, {})
             assert isinstance(await link.receive(), SessionConfigured)
             requests = dict(running.journal.requests)
             await link.close("done")

@@ -19,6 +19,7 @@ from tests.driver.harness import (
     upstream_over,
     virtual_time,
 )
+from tests.upstream.harness import opened
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -39,15 +40,16 @@ async def running(upstream: FakeUpstream, settings: PoolSettings | None = None) 
 @virtual_time
 async def test_sessions_are_opened_ahead_of_time_and_handed_out() -> None:
     upstream = FakeUpstream()
-    async with running(upstream, PoolSettings(size=2)) as pool:
+    async with running(upstream, PoolSettings(size=2)) as pool, trio.open_nursery() as reading:
         assert pool.ready_count == 2
-        link = await pool.open(7, {"voice": "marin"})
+        link = await opened(reading, pool, 7, {"voice": "marin"})
         created = await link.receive()
         assert isinstance(created, SessionCreated)
         assert (created.generation, link.generation) == (7, 7)
         await trio.testing.wait_all_tasks_blocked()
         assert pool.ready_count == 2
         assert len(upstream.links) == 3
+        reading.cancel_scope.cancel()
     assert upstream.open_links == 1
     await link.close("done")
     assert upstream.open_links == 0
@@ -56,12 +58,13 @@ async def test_sessions_are_opened_ahead_of_time_and_handed_out() -> None:
 @virtual_time
 async def test_events_that_came_while_the_session_waited_are_not_lost() -> None:
     upstream = FakeUpstream()
-    async with running(upstream, PoolSettings(size=1)) as pool:
+    async with running(upstream, PoolSettings(size=1)) as pool, trio.open_nursery() as reading:
         upstream.links[0].put.send_nowait(UpstreamEvent(0, "rate_limits.updated", b"{}"))
         await trio.testing.wait_all_tasks_blocked()
-        link = await pool.open(3, {})
+        link = await opened(reading, pool, 3, {})
         upstream.links[0].put.send_nowait(UpstreamEvent(3, "later", b"{}"))
         received = [await link.receive() for _ in range(3)]
+        await link.close("done")
     assert [event.generation for event in received] == [3, 3, 3]
     assert [getattr(event, "type", "") for event in received] == ["session.created", "rate_limits.updated", "later"]
 
@@ -71,7 +74,7 @@ async def test_audio_keeps_its_name_on_a_session_out_of_the_pool() -> None:
     upstream = FakeUpstream()
     async with running(upstream, PoolSettings(size=1)) as pool:
         link = await pool.open(3, {})
-        await link.send_audio(b"\1\2", "mine")
+        link.send_audio(b"\1\2", "mine")
         assert upstream.links[0].named == {"mine": b"\1\2"}
 
 

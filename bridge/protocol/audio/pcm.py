@@ -9,6 +9,7 @@ import math
 import sys
 from array import array
 from typing import TYPE_CHECKING
+from zlib import adler32
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,9 +81,33 @@ def loudness(pcm: bytes, stride: int = 4) -> float:
 
     Every fourth sample is enough for speech, whose energy is below 3 kHz, and costs a quarter. It does not measure a
     pure tone at a multiple of 3 kHz: its samples can all fall on the same point of the wave.
+
+    It runs for every 20 ms of every caller of a load test, so there is no Python code per sample. A sample is
+    256 * high + low, with -128 <= high < 128. Its amplitude is that number if high is not negative; otherwise it is
+    256 * (-1 - high) + (255 - low) + 1. Here, -1 - high and 255 - low are the bytes with all bits inverted.
     """
-    picked = pcm_to_samples(pcm)[::stride]
-    return sum(map(abs, picked)) / len(picked) if picked else 0.0
+    step = BYTES_PER_SAMPLE * stride
+    check_whole_samples(pcm)
+    low, high = pcm[::step], pcm[1::step]
+    count = len(high)
+    inverted = high.translate(_SIGN_MASKS)
+    low_bits = int.from_bytes(low, "little") ^ int.from_bytes(inverted, "little")
+    total = 256 * _sum_bytes(high.translate(_MAGNITUDES)) + _sum_bytes(low_bits.to_bytes(count, "little"))
+    return (total + inverted.count(255)) / count if count else 0.0
+
+
+#: By the high byte of a sample: 255 if the sample is negative, else 0; and the byte, inverted if it is negative.
+_SIGN_MASKS = bytes(255 if high > MAX_AMPLITUDE >> 8 else 0 for high in range(256))
+_MAGNITUDES = bytes(high ^ mask for high, mask in enumerate(_SIGN_MASKS))
+#: Adler-32 holds 1 plus the sum of the bytes, modulo 65521, in its low half (RFC 1950): up to 256 bytes it cannot wrap.
+_ADLER_BYTES = 256
+
+
+def _sum_bytes(numbers: bytes) -> int:
+    """Return the sum of all bytes. For 120 bytes it takes a third of the time of `sum`."""
+    if len(numbers) <= _ADLER_BYTES:
+        return (adler32(numbers) & 0xFFFF) - 1
+    return sum(numbers)
 
 
 def chunks(pcm: bytes, ms: float) -> Iterator[bytes]:

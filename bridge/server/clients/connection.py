@@ -1,69 +1,90 @@
-"""What clients of both endpoints have in common: the WebSocket of one client, and how its end is reported."""
+"""What clients of both endpoints have in common: the WebSocket of one client, within its limits."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from bridge.core.events import ClientAudio, ClientLimitExceeded
-from bridge.driver.client import ClientDisconnected
-from bridge.transport.link import LinkClosed
+from bridge.server.clients.frame_limits import FrameLimits, too_large
 
 if TYPE_CHECKING:
     from bridge.core.events import Event
-    from bridge.server.clients.frame_reader import ClientFrameReader
-    from bridge.transport.websocket import WebSocketLink
-
-_NO_AUDIO = ClientAudio(b"")
+    from bridge.driver.client import ClientHandler, Frame
+    from bridge.server.clients.rate_limit import RateLimits
+    from bridge.transport.push_link import PushLink
 
 
 class ClientSocket(ABC):
-    """The WebSocket of one client, read as fast as its rate limits allow."""
+    """The WebSocket of one client: messages in, as events of the core; frames out. The link's `MessageHandler`."""
 
-    def __init__(self, link: WebSocketLink, reader: ClientFrameReader, client_id: str) -> None:
-        self._link, self._reader = link, reader
+    def __init__(self, link: PushLink, *, client_id: str, max_bytes: int, limits: RateLimits) -> None:
+        """Serve a link that was opened with `defer_close` and `max_size=max_bytes`."""
+        self._link, self._max_bytes = link, max_bytes
+        self._limits = FrameLimits(limits)
+        self._handler: ClientHandler
         self.client_id = client_id
         """The client's id in messages, log lines and traces."""
         self.peer = link.peer
         """The client's address, for logs."""
 
     @property
+    def last_received_at(self) -> float:
+        """When anything last came from the client."""
+        return self._link.now
+
+    @property
     def pings_outstanding(self) -> int:
         """The number of pings that the client hasn't answered."""
         return self._link.pings_outstanding
 
-    async def ping(self) -> None:
-        """Send a WebSocket ping. Raises ClientDisconnected."""
-        try:
-            await self._link.ping()
-        except LinkClosed as closed:
-            raise ClientDisconnected from closed
+    def ping(self) -> None:
+        """Send a WebSocket ping."""
+        self._link.ping()
 
-    async def receive(self) -> Event:
-        """Wait for the client's next event. Raises ClientDisconnected; cancelling loses no frame."""
-        while True:
-            frame = await self._reader.receive()
-            event = frame if isinstance(frame, ClientLimitExceeded) else self.parse(frame)
-            if event != _NO_AUDIO:
-                return event
+    async def run(self, handler: ClientHandler) -> None:
+        """Call `handler` for each message until the client has disconnected; see ClientConnection."""
+        self._handler = handler
+        self._link.on_written = handler.written
+        await self._link.run(self)
+
+    def resume(self) -> None:
+        """Read on: the client has waited long enough."""
+        if not self._limits.exceeded:
+            self._link.resume()
+
+    # Called by the link
+
+    def on_text(self, data: bytes) -> None:
+        """Pass on the event of a text frame."""
+        if self._limits.admit(self._link, self._handler, len(data)):
+            self._handler.handle(self.parse(data))
 
     @abstractmethod
-    def parse(self, frame: str | bytes) -> Event:
-        """Return the event of one frame. Never raises: an invalid frame is an event too."""
+    def on_binary(self, data: bytes) -> None:
+        """Pass on what is in a binary frame."""
 
-    async def send_text(self, data: bytes) -> None:
-        """Send one text message, UTF-8. Raises ClientDisconnected."""
-        try:
-            await self._link.send_text(data)
-        except LinkClosed as closed:
-            raise ClientDisconnected from closed
+    @abstractmethod
+    def parse(self, frame: bytes) -> Event:
+        """Return the event of one text frame. Never raises: an invalid frame is an event too."""
 
-    async def send_binary(self, data: bytes) -> None:
-        """Send one binary message. Raises ClientDisconnected."""
-        try:
-            await self._link.send_binary(data)
-        except LinkClosed as closed:
-            raise ClientDisconnected from closed
+    def on_control_frames(self, frames: int) -> None:
+        """Count frames that are no messages."""
+        self._limits.admit(self._link, self._handler, 0, frames)
+
+    def on_too_large(self, reason: str) -> None:
+        """Pass on that a message is too large: nothing after it will be read."""
+        self._handler.handle(too_large(self._max_bytes, reason))
+
+    # Called by the driver
+
+    def send(self, frame: Frame, read_at: float | None = None) -> bool:
+        """Send one message; see ClientConnection."""
+        send = self._link.send_binary if frame.binary else self._link.send_text
+        return send(frame.data, read_at)
+
+    def drop_unsent(self) -> int:
+        """Drop what waits to be written; see ClientConnection."""
+        return self._link.drop_unsent()
 
     async def close(self, code: int, reason: str) -> None:
         """Close the socket within the link's time limit. Closing twice is harmless."""

@@ -16,16 +16,16 @@ from bridge.driver.client import Frame
 from bridge.protocol.events.groups import AUDIO_DELTAS
 from bridge.server.clients.connection import ClientSocket
 from bridge.server.clients.json_messages import parse_client_frame
-from bridge.server.clients.native_messages import InvalidMessageError, audio_event
+from bridge.server.clients.native_messages import audio_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bridge.core.commands import ClientCommand
     from bridge.core.events import Event
-    from bridge.server.clients.frame_reader import ClientFrameReader
     from bridge.server.clients.native_messages import LockedFields
-    from bridge.transport.websocket import WebSocketLink
+    from bridge.server.clients.rate_limit import RateLimits
+    from bridge.transport.push_link import PushLink
 
 
 class _Delta(msgspec.Struct):
@@ -45,14 +45,15 @@ class JsonClient(ClientSocket):
 
     def __init__(
         self,
-        link: WebSocketLink,
-        reader: ClientFrameReader,
+        link: PushLink,
         *,
         client_id: str,
+        max_bytes: int,
+        limits: RateLimits,
         locked: LockedFields = frozenset(),
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        super().__init__(link, reader, client_id)
+        super().__init__(link, client_id=client_id, max_bytes=max_bytes, limits=limits)
         self._locked, self._clock = locked, clock
         self._audio_out = self._requested_audio_out = "base64"
 
@@ -60,17 +61,27 @@ class JsonClient(ClientSocket):
         """Return the frames to send first: `connected`."""
         return [self._message({"type": "connected", "clientId": self.client_id, "protocol": PROTOCOL_VERSION})]
 
-    def parse(self, frame: str | bytes) -> Event:
-        """Return the event of one frame: audio if it is binary, otherwise a message."""
-        if isinstance(frame, bytes):
-            try:
-                return audio_event(frame)
-            except InvalidMessageError as invalid:
-                return BadMessage("INVALID_MESSAGE", str(invalid))
+    def on_binary(self, data: bytes) -> None:
+        """Pass on a chunk of speech."""
+        if not self._limits.admit(self._link, self._handler, len(data)):
+            return
+        if problem := audio_problem(data):
+            self._handler.handle(BadMessage("INVALID_MESSAGE", problem))
+        elif data:
+            self._handler.audio(data, self._link.now)
+
+    def parse(self, frame: bytes) -> Event:
+        """Return the event of one text frame."""
         event = parse_client_frame(frame, self._locked)
         if isinstance(event, CreateSession):
             self._requested_audio_out = event.session_options.get("audioOut", "base64")
         return event
+
+    def forward(self, event_type: str, frame: bytes, read_at: float) -> bool:
+        """Send a native event, audio as requested."""
+        if self._audio_out == "binary" and event_type in AUDIO_DELTAS:
+            return all(self.send(one, read_at) for one in _as_binary(frame))
+        return self._link.send_text(frame, read_at)
 
     def render(self, command: ClientCommand) -> list[Frame]:
         """Return the frames of a command: messages with a timestamp, native events unchanged, audio as requested."""
@@ -91,10 +102,6 @@ class JsonClient(ClientSocket):
 
     def _message(self, message: Any) -> Frame:
         return Frame(msgspec.json.encode({**message, "timestamp": format_timestamp(self._clock())}))
-
-    async def send(self, frame: Frame) -> None:
-        """Send one frame. Raises ClientDisconnected."""
-        await (self.send_binary(frame.data) if frame.binary else self.send_text(frame.data))
 
 
 def _as_binary(frame: bytes) -> list[Frame]:

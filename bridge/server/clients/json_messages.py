@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 _MAX_TYPE_SHOWN = 60
 
 
-def parse_client_frame(frame: str, locked: LockedFields) -> Event:
+def parse_client_frame(frame: bytes, locked: LockedFields) -> Event:
     """Read one text frame of the client protocol. Never raises: an invalid one becomes a `BadMessage`."""
     try:
         body = decode_object(frame)

@@ -7,15 +7,14 @@ The SDK receives native events only. Connecting opens the session; a session tha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, assert_never
 
 import msgspec
 
 from bridge.core.commands import EndResponse, Forward, SendMessage, SendNative
-from bridge.core.events import BadMessage, CreateSession
-from bridge.driver.client import Frame
+from bridge.core.events import BadMessage, ClientAudio, CreateSession
+from bridge.driver.client import ClosingFrame, Frame
 from bridge.protocol.events.groups import SESSION_CREATED, SESSION_UPDATED
 from bridge.server.clients.connection import ClientSocket
 from bridge.server.clients.lost_response import closing_events
@@ -27,16 +26,10 @@ if TYPE_CHECKING:
 
     from bridge.core.commands import ClientCommand
     from bridge.core.events import Event
-    from bridge.server.clients.frame_reader import ClientFrameReader
+    from bridge.driver.client import ClientHandler
     from bridge.server.clients.native_messages import LockedFields
-    from bridge.transport.websocket import WebSocketLink
-
-
-@dataclass(frozen=True, slots=True)
-class ClosingFrame(Frame):
-    """Not a message, but the close of the socket after all queued messages. `data` is the reason."""
-
-    code: int = 1000
+    from bridge.server.clients.rate_limit import RateLimits
+    from bridge.transport.push_link import PushLink
 
 
 def session_options_from_query(query: Mapping[str, str], locked: LockedFields) -> dict[str, Any]:
@@ -58,16 +51,16 @@ class NativeClient(ClientSocket):
 
     def __init__(
         self,
-        link: WebSocketLink,
-        reader: ClientFrameReader,
+        link: PushLink,
         *,
         client_id: str,
+        max_bytes: int,
+        limits: RateLimits,
         session_options: Mapping[str, Any],
         locked: LockedFields = frozenset(),
     ) -> None:
-        super().__init__(link, reader, client_id)
-        self._locked = locked
-        self._session_options: Mapping[str, Any] | None = session_options
+        super().__init__(link, client_id=client_id, max_bytes=max_bytes, limits=limits)
+        self._locked, self._session_options = locked, session_options
         self._created_sent = False
         self._was_ready = False
         self._numbers = count(1)
@@ -78,19 +71,34 @@ class NativeClient(ClientSocket):
         """Return no frames: the first event of an SDK is `session.created`."""
         return []
 
-    async def receive(self) -> Event:
-        """Wait for the next event; the first is CreateSession. Raises ClientDisconnected; cancelling loses no frame."""
-        if self._session_options is not None:
-            options, self._session_options = self._session_options, None
-            return CreateSession(options, native=True)
-        return await super().receive()
+    async def run(self, handler: ClientHandler) -> None:
+        """Ask for a session, then call `handler` for each message; see ClientConnection."""
+        handler.handle(CreateSession(self._session_options, native=True))
+        await super().run(handler)
 
-    def parse(self, frame: str | bytes) -> Event:
-        """Return the event of one frame; a binary frame is invalid here."""
-        if isinstance(frame, bytes):
+    def on_text(self, data: bytes) -> None:
+        """Pass on the event of a text frame; audio without an id goes a short way."""
+        if not self._limits.admit(self._link, self._handler, len(data)):
+            return
+        event = parse_native_frame(data, self._locked)
+        if not isinstance(event, ClientAudio) or event.event_id is not None:
+            self._handler.handle(event)
+        elif event.pcm:
+            self._handler.audio(event.pcm, self._link.now)
+
+    def on_binary(self, data: bytes) -> None:
+        """Pass on that a binary frame is invalid here."""
+        if self._limits.admit(self._link, self._handler, len(data)):
             text = "Binary frames are not supported here. Send input_audio_buffer.append with base64 audio."
-            return BadMessage("INVALID_MESSAGE", text)
+            self._handler.handle(BadMessage("INVALID_MESSAGE", text))
+
+    def parse(self, frame: bytes) -> Event:
+        """Return the event of one text frame."""
         return parse_native_frame(frame, self._locked)
+
+    def forward(self, event_type: str, frame: bytes, read_at: float) -> bool:
+        """Send a native event, if it is for this client."""
+        return not self._is_visible(event_type) or self._link.send_text(frame, read_at)
 
     # To the client
 
@@ -136,10 +144,3 @@ class NativeClient(ClientSocket):
         known, self._last_error = error == self._last_error, error
         frames = [] if known and close is not None else [self._own_frame({"type": "error", "error": error})]
         return frames if close is None else [*frames, ClosingFrame(close[1].encode(), code=close[0])]
-
-    async def send(self, frame: Frame) -> None:
-        """Send one frame, or close the socket if it is a ClosingFrame. Raises ClientDisconnected."""
-        if isinstance(frame, ClosingFrame):
-            await self.close(frame.code, frame.data.decode())
-        else:
-            await self.send_text(frame.data)

@@ -58,7 +58,7 @@ _named = msgspec.json.Decoder(_Named)
 _MAX_EVENT_ID = 512
 
 
-def decode_object(frame: str | bytes) -> dict[str, Any]:
+def decode_object(frame: bytes) -> dict[str, Any]:
     """Parse a JSON object. Raises InvalidMessageError for anything else, deep nesting and numbers out of range."""
     try:
         return _objects.decode(frame)
@@ -80,7 +80,7 @@ def message_type(body: Mapping[str, Any]) -> str:
     return kind
 
 
-def parse_native_frame(frame: str, locked: LockedFields) -> Event:
+def parse_native_frame(frame: bytes, locked: LockedFields) -> Event:
     """Return the event of one text frame of the native endpoint, `BadMessage` for an invalid one. Never raises."""
     try:
         head = _decode_head(frame)
@@ -92,7 +92,7 @@ def parse_native_frame(frame: str, locked: LockedFields) -> Event:
         return bad_message(frame, invalid)
 
 
-def bad_message(frame: str | bytes, error: InvalidMessageError) -> BadMessage:
+def bad_message(frame: bytes, error: InvalidMessageError) -> BadMessage:
     """Return the event of an invalid message, with the message's `event_id` if it has one."""
     try:
         event_id = _named.decode(frame).event_id
@@ -102,7 +102,7 @@ def bad_message(frame: str | bytes, error: InvalidMessageError) -> BadMessage:
     return BadMessage("INVALID_MESSAGE", str(error), detail)
 
 
-def _decode_head(frame: str) -> _Typed:
+def _decode_head(frame: bytes) -> _Typed:
     """Decode type and audio only: appends are frequent, and a dictionary for each is slow."""
     try:
         return _typed.decode(frame)
@@ -158,10 +158,15 @@ def decode_audio(text: str) -> bytes:
         raise InvalidMessageError("The audio is not valid base64.") from None
 
 
+def audio_problem(pcm: bytes) -> str | None:
+    """Return what is wrong with an audio chunk: half a sample. None if it is fine."""
+    return f"The audio has {len(pcm)} bytes, but PCM16 samples have 2 bytes each." if len(pcm) % 2 else None
+
+
 def audio_event(pcm: bytes, event_id: str | None = None) -> ClientAudio:
     """Return the event of an audio chunk. Raises InvalidMessageError for half a sample or a long event id."""
-    if len(pcm) % 2:
-        raise InvalidMessageError(f"The audio has {len(pcm)} bytes, but PCM16 samples have 2 bytes each.")
+    if problem := audio_problem(pcm):
+        raise InvalidMessageError(problem)
     if event_id is not None and len(event_id) > _MAX_EVENT_ID:
         raise InvalidMessageError(f"{APPEND}: 'event_id' must have at most {_MAX_EVENT_ID} characters.")
     return ClientAudio(pcm, event_id)

@@ -25,57 +25,53 @@ class RateLimits:
     burst_frames: float = 2_000
 
 
-class _Bucket:
-    """A token bucket that may go into debt."""
-
-    __slots__ = ("_at", "_capacity", "_left", "_rate")
-
-    def __init__(self, rate: float, capacity: float) -> None:
-        self._rate, self._capacity, self._left, self._at = rate, capacity, capacity, 0.0
-
-    def take(self, amount: float, now: float) -> None:
-        self._left = min(self._capacity, self._left + (now - self._at) * self._rate) - amount
-        self._at = now
-
-    def debt_seconds(self, now: float) -> float:
-        """Return the seconds until the bucket is out of debt."""
-        return max(0.0, -self._left / self._rate - (now - self._at))
-
-    @property
-    def rested(self) -> bool:
-        """Whether the client paused before the last `take`."""
-        return self._left >= min(self._capacity / 2, self._rate * PAUSE_SECONDS)
-
-
 class ClientRateLimiter:
-    """The limits of one client."""
+    """The limits of one client: two token buckets that may go into debt."""
 
-    __slots__ = ("_buckets", "_limited_since", "_until")
+    __slots__ = ("_at", "_bytes_left", "_frames_left", "_limited_since", "_limits", "until")
 
     def __init__(self, limits: RateLimits) -> None:
-        self._buckets = (
-            _Bucket(limits.bytes_per_second, limits.burst_bytes),
-            _Bucket(limits.frames_per_second, limits.burst_frames),
-        )
+        self._limits = limits
+        self._bytes_left, self._frames_left = limits.burst_bytes, limits.burst_frames
+        self._at = 0.0
         self._limited_since: float | None = None
-        self._until = 0.0
+        self.until = 0.0
         """When the next frame may be read."""
 
     def charge(self, n_bytes: int, now: float, frames: int = 1) -> bool:
         """Count bytes and frames at the time `now`; return False if the client has exceeded its limits."""
-        waited = now >= self._until
-        for bucket, amount in zip(self._buckets, (n_bytes, frames), strict=True):
-            bucket.take(amount, now)
-        debt = max(bucket.debt_seconds(now) for bucket in self._buckets)
-        if waited and all(bucket.rested for bucket in self._buckets):
-            self._limited_since = None
-        if debt == 0.0:
+        limits = self._limits
+        elapsed, self._at = now - self._at, now
+        bytes_left = self._bytes_left + elapsed * limits.bytes_per_second
+        frames_left = self._frames_left + elapsed * limits.frames_per_second
+        self._bytes_left = bytes_left = min(bytes_left, limits.burst_bytes) - n_bytes
+        self._frames_left = frames_left = min(frames_left, limits.burst_frames) - frames
+        in_debt = bytes_left < 0 or frames_left < 0
+        if self._limited_since is None and not in_debt:
             return True
-        self._until = now + debt
+        return self._limit(now, in_debt=in_debt)
+
+    def _limit(self, now: float, *, in_debt: bool) -> bool:
+        """Count how long the client has been in debt; return False if that is too long."""
+        if now >= self.until and self._rested:
+            self._limited_since = None
+        if not in_debt:
+            return True
+        limits = self._limits
+        debt = max(-self._bytes_left / limits.bytes_per_second, -self._frames_left / limits.frames_per_second)
+        self.until = now + debt
         if self._limited_since is None:
             self._limited_since = now
         return now - self._limited_since < SUSTAINED_SECONDS
 
+    @property
+    def _rested(self) -> bool:
+        """Whether the client paused before it sent this."""
+        limits = self._limits
+        return self._bytes_left >= min(
+            limits.burst_bytes / 2, limits.bytes_per_second * PAUSE_SECONDS
+        ) and self._frames_left >= min(limits.burst_frames / 2, limits.frames_per_second * PAUSE_SECONDS)
+
     def wait_seconds(self, now: float) -> float:
         """Return the seconds to wait before the next frame is read."""
-        return max(0.0, self._until - now)
+        return max(0.0, self.until - now)

@@ -27,11 +27,14 @@ if TYPE_CHECKING:
 class FaultPipeline:
     """The outgoing side of one connection."""
 
+    __slots__ = ("_faults", "_queue", "_seed")
+
     def __init__(self, faults: Sequence[Fault], seed: int) -> None:
         """Each fault gets its own random generator, derived from `seed`, so that faults do not disturb one another."""
         self._seed = seed
         self._faults: list[tuple[Fault, FaultState]] = []
-        self._queue: deque[TimedAction] = deque()
+        self._queue: deque[TimedAction] | None = None
+        """None while nothing waits: an empty deque takes 0.7 KiB."""
         self.add_faults(faults)
 
     def add_faults(self, faults: Sequence[Fault]) -> None:
@@ -51,6 +54,8 @@ class FaultPipeline:
 
     def on_client_event(self, event_type: str | None, now: float) -> None:
         """Run the faults tied to this client event. Call this after `send` has taken the session's answer to it."""
+        if not self._faults:
+            return
         for index, (fault, state) in enumerate(self._faults):
             for moment, types in CLIENT_MOMENTS.items():
                 if event_type in types:
@@ -58,6 +63,8 @@ class FaultPipeline:
 
     def send_first(self, timed: TimedAction) -> None:
         """Put an action in front of everything that is queued. It passes through no fault."""
+        if self._queue is None:
+            self._queue = deque()
         self._queue.appendleft(timed)
 
     @property
@@ -68,13 +75,19 @@ class FaultPipeline:
     def pop_due(self, now: float) -> Iterator[WireAction]:
         """Take the actions that are due by now, in order."""
         while self._queue and self._queue[0].due_at <= now:
-            yield self._queue.popleft().action
+            action = self._queue.popleft().action
+            if not self._queue:
+                self._queue = None
+            yield action
 
     def _queue_through(self, actions: Iterable[TimedAction], first: int) -> None:
         """Queue actions after they have passed through the faults from index `first` on."""
         for fault, state in self._faults[first:]:
             actions = _apply(fault, state, actions)
-        self._queue.extend(actions)
+        for timed in actions:
+            if self._queue is None:
+                self._queue = deque()
+            self._queue.append(timed)
 
 
 def _apply(fault: Fault, state: FaultState, actions: Iterable[TimedAction]) -> Iterator[TimedAction]:

@@ -161,6 +161,6 @@ def _tracer_counts(receiver: TracerReceiver) -> dict[str, Any]:
 def _session_json(record: SessionRecord) -> dict[str, Any]:
     """One session as plain JSON."""
     plain = {name: getattr(record, name) for name in record.__slots__ if name not in ("counts", "sent", "events")}
-    events = [asdict(event) for event in record.events]
+    events = [msgspec.structs.asdict(event) for event in record.events]
     counts = {"counts": dict(record.counts), "sent": dict(record.sent)}
     return {**plain, **counts, "events": events, "audio_ms": record.audio_ms}

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 class ContextWindow:
     """What the responses of one session read of its conversation."""
 
+    __slots__ = ("_left_out", "_state")
+
     def __init__(self, state: SessionState) -> None:
         self._state = state
         self._left_out: frozenset[str] = frozenset()

@@ -44,6 +44,21 @@ class TurnCallback(Protocol):
 class InputAudio:
     """The input audio buffer of one session."""
 
+    __slots__ = (
+        "_encoding",
+        "_encoding_of",
+        "_kept",
+        "_on_audio",
+        "_on_speech",
+        "_on_turn",
+        "_speaking_item",
+        "_start",
+        "_state",
+        "_total",
+        "_vad",
+        "last_turn_audio",
+    )
+
     def __init__(
         self,
         state: SessionState,
@@ -56,6 +71,9 @@ class InputAudio:
         self._state = state
         self._on_speech, self._on_turn, self._on_audio = on_speech, on_turn, on_audio
         self._vad: EnergyVad | None = None
+        self._encoding = ""
+        self._encoding_of: Mapping[str, Any] | None = None
+        """The configuration in which the encoding was looked up."""
         self._total = 0
         self._start = 0
         """Where the buffer starts. What came before has been committed or cleared, or was silence before speech."""
@@ -67,8 +85,21 @@ class InputAudio:
     def append(self, event: Mapping[str, Any]) -> None:
         """Handle `input_audio_buffer.append`. It is never acknowledged (OpenAPI)."""
         pcm = decode_append(self._state, event)
-        if pcm is None:
-            return
+        if pcm is not None:
+            self._add(pcm)
+
+    def append_decoded(self, raw: bytes) -> None:
+        """Handle an append as `append` does. `raw` is its audio, which was valid base64."""
+        state = self._state
+        if self._encoding_of is not state.config:  # an update replaces the whole configuration
+            self._encoding, self._encoding_of = updates.input_encoding(state), state.config
+        pcm = convert_audio(raw, self._encoding, "audio")
+        if isinstance(pcm, InvalidField):
+            state.reject(pcm.code, pcm.message, pcm.param)
+        else:
+            self._add(pcm)
+
+    def _add(self, pcm: bytes) -> None:
         if self._on_audio is not None:
             self._on_audio(pcm)
         self._total += len(pcm)
@@ -202,6 +233,11 @@ def decode_audio(audio: object, encoding: str, param: str) -> bytes | InvalidFie
     except (binascii.Error, TypeError, ValueError):
         message = f"Invalid '{param}'. Expected base64-encoded audio bytes, but got an invalid value."
         return InvalidField("invalid_value", message, param)
+    return convert_audio(raw, encoding, param)
+
+
+def convert_audio(raw: bytes, encoding: str, param: str) -> bytes | InvalidField:
+    """Convert audio of this encoding to PCM16, or return the error, with `param` as its path."""
     if len(raw) > MAX_APPEND_BYTES:
         message = f"Invalid '{param}': at most {MAX_APPEND_BYTES} bytes of audio at once, got {len(raw)}."
         return InvalidField("string_above_max_length", message, param)

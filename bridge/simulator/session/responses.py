@@ -32,6 +32,8 @@ _NOT_SETTINGS = frozenset({"conversation", "input", "metadata"})
 class SessionResponses:
     """The responses of one session."""
 
+    __slots__ = ("_echo", "_on_idle", "_response_count", "_running", "_state", "_window", "active")
+
     def __init__(self, state: SessionState, *, echo: Callable[[], bytes], on_idle: Callable[[float], None]) -> None:
         """`echo` returns the audio to respond with if the session echoes.
 

@@ -1,7 +1,7 @@
 """One session of the simulated service. Sans-I/O: frames and times in, server events and a close out.
 
     outputs = session.start(now)            # once, right after the 101; then repeatedly:
-    outputs = session.receive(frame, now)   # when the client has sent a frame
+    outputs = session.receive(event, now)   # when the client has sent an event; `receive_binary` for a binary message
     outputs = session.wake(now)             # when `next_wake` has come
 
 The caller (a connection, a property test) provides the clock and sends the outputs. The session is deterministic: the
@@ -20,13 +20,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bridge.protocol.dialects.detection import Dialect, SessionKind
-from bridge.protocol.events.fields import CLIENT_EVENTS, OBSERVED_ACCEPTED_TYPES
+from bridge.protocol.dialects.detection import SessionKind
 from bridge.protocol.events.limits import MAX_MESSAGE_BYTES
-from bridge.protocol.schema.validators import quote_values
 from bridge.simulator.errors.service_errors import ServiceError
 from bridge.simulator.session import items, mcp, updates
 from bridge.simulator.session.behaviour import SessionBehaviour
+from bridge.simulator.session.client_events import (
+    MAX_EVENT_ID,
+    decode_usual_append,
+    unknown_field,
+    unknown_type_message,
+)
 from bridge.simulator.session.input_audio import InputAudio, creates_response, interrupts_response
 from bridge.simulator.session.responses import SessionResponses
 from bridge.simulator.session.state import ServerClose, ServerEvent, ServerOutput, SessionSetup, SessionState
@@ -39,7 +43,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ServerClose", "ServerEvent", "ServerOutput", "SessionSetup", "SimulatedSession"]
 
-_MAX_EVENT_ID = 512
 #: How many frames are kept until `session.created`: 20 s of speech. The official SDKs send right after the 101.
 _MAX_EARLY_FRAMES = 1_000
 #: How many bytes they may have: as many as a single frame. Frames beyond either limit are lost.
@@ -51,11 +54,16 @@ _MAX_CALLS_AT_ONCE = 1_000
 _EXPIRED = "Your session hit the maximum duration of {minutes} minutes."
 _DECODE = msgspec.json.Decoder().decode
 
-EventHandler = Callable[[Mapping[str, Any]], None]
+EventHandler = Callable[["SimulatedSession", Mapping[str, Any]], None]
 
 
 class SimulatedSession:
     """One session, from the 101 to the close."""
+
+    __slots__ = (
+        "_audio", "_configured", "_early_frames", "_early_size", "_expiry", "_handlers",
+        "_idle_number", "_responses", "_state", "_storming", "_takes_appends",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -71,40 +79,43 @@ class SimulatedSession:
         self._configured = False
         self._expiry: ScheduledCall | None = None
         self._storming = False
-        self._early_frames: list[str | bytes] | None = []
+        self._early_frames: list[str | bytes | None] | None = []
+        """What came before `session.created`; None for a binary message."""
         self._early_size = 0
         self._audio = InputAudio(state, on_speech=self._on_speech, on_turn=self._on_turn, on_audio=on_audio)
         self._responses = SessionResponses(
             state, echo=lambda: self._audio.last_turn_audio, on_idle=self._schedule_idle_timeout
         )
         self._idle_number = 0
-        self._handlers = self._handlers_for(Translation(state, on_audio))
+        self._handlers = self._handlers_for(on_audio)
+        self._takes_appends = "input_audio_buffer.append" in self._handlers
 
-    def _handlers_for(self, translation: Translation) -> Mapping[str, EventHandler]:
+    def _handlers_for(self, on_audio: Callable[[bytes], None] | None) -> Mapping[str, EventHandler]:
         """Return the handler of each client event in this session's dialect and kind."""
-        state, audio = self._state, self._audio
-        if state.setup.kind is SessionKind.TRANSLATION:
-            return {"session.update": self._update, **translation.handlers()}
-        handlers: dict[str, EventHandler] = {
-            "session.update": self._update,
-            "input_audio_buffer.append": audio.append,
-            "input_audio_buffer.commit": audio.commit,
-            "input_audio_buffer.clear": audio.clear,
-            "conversation.item.create": lambda event: items.create(state, event),
-            "conversation.item.truncate": lambda event: items.truncate(state, event),
-            "conversation.item.delete": lambda event: items.delete(state, event),
-            "conversation.item.retrieve": lambda event: items.retrieve(state, event),
-            "response.create": self._responses.create,
-            "response.cancel": self._responses.cancel,
-        }
-        if state.is_beta:
-            return {**handlers, "transcription_session.update": self._update}
-        # The live service lists both types as accepted; what they do there has not been recorded.
+        setup = self._state.setup
+        if setup.kind is not SessionKind.TRANSLATION:
+            return _BETA_HANDLERS if self._state.is_beta else _GA_HANDLERS
+        return {"session.update": SimulatedSession.update, **Translation(self._state, on_audio).handlers()}
+
+    @staticmethod
+    def conversation_handlers() -> Mapping[str, EventHandler]:
+        """Return the handlers that both dialects have, for all sessions but those that translate."""
         return {
-            **handlers,
-            "session.close": lambda _: state.close(1000, ""),
-            "session.input_audio_buffer.append": audio.append,
+            "session.update": SimulatedSession.update,
+            "input_audio_buffer.append": lambda self, event: self._audio.append(event),
+            "input_audio_buffer.commit": lambda self, event: self._audio.commit(event),
+            "input_audio_buffer.clear": lambda self, event: self._audio.clear(event),
+            "conversation.item.create": lambda self, event: items.create(self._state, event),
+            "conversation.item.truncate": lambda self, event: items.truncate(self._state, event),
+            "conversation.item.delete": lambda self, event: items.delete(self._state, event),
+            "conversation.item.retrieve": lambda self, event: items.retrieve(self._state, event),
+            "response.create": lambda self, event: self._responses.create(event),
+            "response.cancel": lambda self, event: self._responses.cancel(event),
         }
+
+    def close(self) -> None:
+        """Handle `session.close`."""
+        self._state.close(1000, "")
 
     # What the caller uses.
 
@@ -136,18 +147,27 @@ class SimulatedSession:
             state.call_later(behaviour.create_seconds, self._create)
         return self._take_outputs()
 
-    def receive(self, frame: str | bytes, now: float) -> list[ServerOutput]:
-        """Handle a frame: text is a client event, binary is answered with an error (recorded)."""
+    def receive(self, event: str | bytes, now: float) -> list[ServerOutput]:
+        """Handle a client event: a text message, as it came (in UTF-8) or decoded."""
         self._run_due(now)
-        if self._early_frames is None:
-            self._handle_frame(frame)
-        else:
-            self._keep_early(self._early_frames, frame)
+        if self._early_frames is not None:
+            self._keep_early(self._early_frames, event, sys.getsizeof(event))
+        elif not self._append(event):
+            self._handle_frame(event)
         return self._take_outputs()
 
-    def _keep_early(self, early: list[str | bytes], frame: str | bytes) -> None:
+    def receive_binary(self, message: bytes, now: float) -> list[ServerOutput]:
+        """Handle a binary message: it is answered with an error (recorded)."""
+        self._run_due(now)
+        if self._early_frames is None:
+            self._handle_frame(None)
+        else:
+            self._keep_early(self._early_frames, None, sys.getsizeof(message))
+        return self._take_outputs()
+
+    def _keep_early(self, early: list[str | bytes | None], frame: str | bytes | None, size: int) -> None:
         """Keep a frame until the session is created. After the first frame beyond the limits, no more are kept."""
-        self._early_size += sys.getsizeof(frame)
+        self._early_size += size
         if len(early) < _MAX_EARLY_FRAMES and self._early_size <= _MAX_EARLY_BYTES and not self._state.closed:
             early.append(frame)
 
@@ -159,6 +179,13 @@ class SimulatedSession:
     def _run_due(self, now: float) -> None:
         """Run the calls that are due, in order, each at the time at which it was due."""
         state = self._state
+        due_at = state.schedule.next_time
+        if due_at is not None and due_at <= now:
+            self._run_calls(now)
+        state.now = now
+
+    def _run_calls(self, now: float) -> None:
+        state = self._state
         for _ in range(_MAX_CALLS_AT_ONCE):
             due = None if state.closed else state.schedule.pop(now)
             if due is None:
@@ -166,10 +193,12 @@ class SimulatedSession:
             state.now, callback = due
             state.client_event_id = None
             callback()
-        state.now = now
 
     def _take_outputs(self) -> list[ServerOutput]:
-        outputs, self._state.outputs = self._state.outputs, []
+        outputs = self._state.outputs
+        if not outputs:
+            return []
+        self._state.outputs = []
         return outputs
 
     # What happens within the session.
@@ -200,12 +229,12 @@ class SimulatedSession:
         self._state.send_error(ServiceError(type="invalid_request_error", code="session_expired", message=message))
         self._state.close(1001, message)
 
-    def _handle_frame(self, frame: str | bytes) -> None:
+    def _handle_frame(self, frame: str | bytes | None) -> None:
         state = self._state
         if state.closed:
             return
         state.client_event_id = None
-        if isinstance(frame, bytes):
+        if frame is None:
             state.reject("invalid_event", "Expected a text WebSocket message.")
             return
         try:
@@ -215,33 +244,41 @@ class SimulatedSession:
         else:
             self._handle_event(event)
 
+    def _append(self, event: str | bytes) -> bool:
+        """Handle an append as `_handle_frame` does, in less time. False, and nothing is done, if it is not a usual one.
+
+        Appends are nearly all that clients send.
+        """
+        append = decode_usual_append(event)
+        if append is None or self._state.closed or not self._takes_appends:
+            return False
+        self._state.client_event_id = append.event_id
+        self._audio.append_decoded(append.audio)
+        return True
+
     def _handle_event(self, event: object) -> None:
         state = self._state
         if not isinstance(event, dict):
             return state.reject("invalid_event", "The 'type' field is missing.")
         event_id = event.get("event_id")
         state.client_event_id = event_id if isinstance(event_id, str) else None
-        if isinstance(event_id, str) and len(event_id) > _MAX_EVENT_ID:
+        if isinstance(event_id, str) and len(event_id) > MAX_EVENT_ID:
             state.client_event_id = None
-            message = f"Invalid 'event_id': string too long. Expected a string with maximum length {_MAX_EVENT_ID}."
+            message = f"Invalid 'event_id': string too long. Expected a string with maximum length {MAX_EVENT_ID}."
             return state.reject("string_above_max_length", message, "event_id")
         if not isinstance(event.get("type"), str):
             return state.reject("invalid_event", "The 'type' field is missing.")
         handler = self._handlers.get(event["type"])
         if handler is None:
-            return state.reject("invalid_value", self._unknown_type(event["type"]), "type")
-        unknown = event.keys() - _fields_of(event["type"], state.setup.dialect)
-        if unknown:
-            name = next(name for name in event if name in unknown)[:200]
+            message = unknown_type_message(event["type"], state.setup.dialect, self._handlers)
+            return state.reject("invalid_value", message, "type")
+        name = unknown_field(event, state.setup.dialect)
+        if name is not None:
             return state.reject("unknown_parameter", f"Unknown parameter: '{name}'.", name)
-        return handler(event)
+        return handler(self, event)
 
-    def _unknown_type(self, event_type: str) -> str:
-        """The error message for an unknown type, which lists the accepted ones (recorded 2026-09-18)."""
-        known = OBSERVED_ACCEPTED_TYPES if self._state.setup.dialect is Dialect.GA else tuple(self._handlers)
-        return f"Invalid value: '{event_type[:100]}'. Supported values are: {quote_values(known)}."
-
-    def _update(self, event: Mapping[str, Any]) -> None:
+    def update(self, event: Mapping[str, Any]) -> None:
+        """Handle `session.update`."""
         before = self._state.config
         updates.update_session(self._state, event)
         if self._state.config is not before:
@@ -295,7 +332,13 @@ class SimulatedSession:
             self._audio.commit_silence(idle_ms)
 
 
-def _fields_of(event_type: str, dialect: Dialect) -> frozenset[str]:
-    """The fields of a client event. Two that GA sessions accept are documented for translation sessions only."""
-    known = CLIENT_EVENTS[dialect].get(event_type) or CLIENT_EVENTS[Dialect.TRANSLATION][event_type]
-    return known.required | known.optional
+_BETA_HANDLERS: Mapping[str, EventHandler] = {
+    **SimulatedSession.conversation_handlers(),
+    "transcription_session.update": SimulatedSession.update,
+}
+#: The live service lists the last two types as accepted; what they do there has not been recorded.
+_GA_HANDLERS: Mapping[str, EventHandler] = {
+    **SimulatedSession.conversation_handlers(),
+    "session.close": lambda session, _: session.close(),
+    "session.input_audio_buffer.append": _BETA_HANDLERS["input_audio_buffer.append"],
+}

@@ -6,9 +6,9 @@ combines them. No I/O: what is to be sent collects in `outputs`.
 
 from __future__ import annotations
 
-import random
 import string
 from dataclasses import dataclass
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from bridge.protocol.dialects.detection import BETA_TO_GA, Dialect, SessionKind
@@ -67,10 +67,33 @@ class McpTool:
 class SessionState:
     """The shared state of one session."""
 
+    __slots__ = (
+        "_id_count",
+        "_id_stem",
+        "_random",
+        "_seed",
+        "behaviour",
+        "client_event_id",
+        "closed",
+        "config",
+        "conversation",
+        "conversation_id",
+        "has_spoken",
+        "mcp_approvals",
+        "mcp_tools",
+        "now",
+        "outputs",
+        "schedule",
+        "session_id",
+        "setup",
+        "started_at",
+    )
+
     def __init__(self, setup: SessionSetup, behaviour: SessionBehaviour, seed: int, now: float) -> None:
         self.setup = setup
         self.behaviour = behaviour
-        self.random = random.Random(seed)
+        self._seed = seed
+        self._random: Random | None = None
         self.now = now
         self.started_at = now
         self.schedule = Schedule()
@@ -85,10 +108,18 @@ class SessionState:
         """The tools of each MCP server, by its label; none while they are being listed."""
         self.mcp_approvals: dict[str, Callable[[bool], None]] = {}
         """By the id of each open approval request: takes whether the client approves."""
-        self._id_stem = "".join(self.random.choices(_ALPHABET, k=14))
+        self._id_stem = _draw_id_stem(Random(seed))
         self._id_count = 0
         self.session_id = self.new_id("sess")
         self.conversation_id = self.new_id("conv")
+
+    @property
+    def random(self) -> Random:
+        """The session's random generator. It takes 2.5 KiB, so it is made when it is first used."""
+        if self._random is None:
+            self._random = Random(self._seed)
+            _draw_id_stem(self._random)
+        return self._random
 
     @property
     def is_beta(self) -> bool:
@@ -135,6 +166,11 @@ class SessionState:
     def paced(self, seconds: float) -> float:
         """Scale a recorded duration, in seconds, to the pace of this session."""
         return seconds / self.behaviour.pace
+
+
+def _draw_id_stem(rng: Random) -> str:
+    """Draw the part of all ids that tells this session from others: the first thing that its generator is used for."""
+    return "".join(rng.choices(_ALPHABET, k=14))
 
 
 def _beta_names() -> dict[str, str]:

@@ -35,9 +35,12 @@ class Translation:
         self._elapsed_ms = 0
         self._chunk_count = 0
 
-    def handlers(self) -> Mapping[str, Callable[[Mapping[str, Any]], None]]:
-        """Return the handlers of the client events that only translation sessions have."""
-        return {"session.input_audio_buffer.append": self.append, "session.close": self.close}
+    def handlers(self) -> Mapping[str, Callable[[object, Mapping[str, Any]], None]]:
+        """Return the handlers of the client events that only translation sessions have. They get the session, too."""
+        return {
+            "session.input_audio_buffer.append": lambda _, event: self.append(event),
+            "session.close": lambda _, event: self.close(event),
+        }
 
     def append(self, event: Mapping[str, Any]) -> None:
         """Handle `session.input_audio_buffer.append`: answer each 200 ms of speech with 200 ms of audio."""

@@ -57,6 +57,18 @@ def loudness_threshold(threshold: float) -> float:
 class EnergyVad:
     """Detects speech in one session's input audio. The defaults are those of a new session (recorded 2026-09)."""
 
+    __slots__ = (
+        "_loud_run",
+        "_padding_ms",
+        "_pending",
+        "_position",
+        "_quiet_run",
+        "_quiet_windows",
+        "_silence_ms",
+        "_threshold",
+        "speaking",
+    )
+
     def __init__(
         self,
         threshold: float = 0.5,
@@ -97,7 +109,8 @@ class EnergyVad:
 
     def feed(self, pcm: bytes) -> list[SpeechEvent]:
         """Process the next piece of PCM16, of any length, and return the events in order. Never raises."""
-        pcm = self._pending + pcm if self._pending else pcm
+        if self._pending:
+            pcm = self._pending + pcm
         whole = len(pcm) - len(pcm) % _WINDOW_BYTES
         self._pending = pcm[whole:]
         events: list[SpeechEvent] = []

@@ -19,7 +19,7 @@ from websockets.protocol import Side
 from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI
 
-from bridge.transport.codec import SILENT_LOGGER
+from bridge.transport.frame_parser import SILENT_LOGGER
 from bridge.transport.link import HandshakeRefused, Headers
 from bridge.transport.websocket import WebSocketLink
 from bridge.upstream.dial.errors import DialFailed, DialPhase, FailureReason

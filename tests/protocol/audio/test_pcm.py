@@ -103,6 +103,13 @@ def test_loudness_is_the_mean_amplitude_of_every_fourth_sample() -> None:
     assert audio.loudness(pcm, stride=1) == 454 / 8
 
 
+@given(st.lists(st.integers(-32_768, 32_767), max_size=1_200), st.integers(1, 9))
+def test_loudness_is_the_mean_of_the_amplitudes_of_any_samples(samples: list[int], stride: int) -> None:
+    picked = samples[::stride]
+    expected = sum(map(abs, picked)) / len(picked) if picked else 0.0
+    assert audio.loudness(audio.samples_to_pcm(array("h", samples)), stride) == expected
+
+
 def test_loudness_of_a_sine_is_two_over_pi_of_its_peak() -> None:
     assert audio.loudness(audio.tone(400, 1_000, 10_000)) == pytest.approx(6_366, rel=0.01)
 

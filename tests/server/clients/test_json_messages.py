@@ -32,11 +32,11 @@ FREE = frozenset[str]()
 
 
 def read(message: dict[str, Any], locked: frozenset[str] = FREE) -> Event:
-    return parse_client_frame(json.dumps(message), locked)
+    return parse_client_frame(json.dumps(message).encode(), locked)
 
 
 def refusal(frame: str, locked: frozenset[str] = FREE) -> str:
-    event = parse_client_frame(frame, locked)
+    event = parse_client_frame(frame.encode(), locked)
     assert isinstance(event, BadMessage)
     assert event.code == "INVALID_MESSAGE"
     return event.message
@@ -172,7 +172,7 @@ def test_a_locked_field_is_rejected_by_name_and_others_are_not(name: str) -> Non
     st.text(max_size=40) | st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists).map(json.dumps)
 )
 def test_no_frame_raises(frame: str) -> None:
-    parse_client_frame(frame, FREE)
+    parse_client_frame(frame.encode(), FREE)
 
 
 _JSON = st.recursive(
@@ -186,4 +186,4 @@ _JSON = st.recursive(
 def test_no_value_in_a_field_raises(kind: str, data: st.DataObject) -> None:
     names = sorted(CLIENT_MESSAGES[kind].fields) or ["x"]
     message = {"type": kind} | data.draw(st.dictionaries(st.sampled_from(names), _JSON))
-    parse_client_frame(json.dumps(message), frozenset({"model"}))
+    parse_client_frame(json.dumps(message).encode(), frozenset({"model"}))

@@ -15,7 +15,7 @@ FREE = frozenset[str]()
 
 
 def refusal(message: object, locked: frozenset[str]) -> str:
-    event = parse_native_frame(message if isinstance(message, str) else json.dumps(message), locked)
+    event = parse_native_frame((message if isinstance(message, str) else json.dumps(message)).encode(), locked)
     assert isinstance(event, BadMessage), event
     assert event.code == "INVALID_MESSAGE"
     return event.message
@@ -23,7 +23,7 @@ def refusal(message: object, locked: frozenset[str]) -> str:
 
 def test_an_event_is_forwarded_as_it_was_parsed() -> None:
     frame = '{ "type":  "response.cancel", "event_id": "e1" }'
-    event = parse_native_frame(frame, FREE)
+    event = parse_native_frame(frame.encode(), FREE)
     sent = b'{"type":"response.cancel","event_id":"e1"}'
     assert event == ClientNative("response.cancel", sent, {"type": "response.cancel", "event_id": "e1"})
 
@@ -40,7 +40,7 @@ def test_an_event_is_forwarded_as_it_was_parsed() -> None:
     ],
 )
 def test_what_is_forwarded_means_one_thing_only(frame: str, sent: dict[str, Any] | None) -> None:
-    event = parse_native_frame(frame, FREE)
+    event = parse_native_frame(frame.encode(), FREE)
     assert isinstance(event, ClientNative)
     pairs = json.loads(event.frame, object_pairs_hook=list)
     assert len(dict(pairs)) == len(pairs)
@@ -48,18 +48,18 @@ def test_what_is_forwarded_means_one_thing_only(frame: str, sent: dict[str, Any]
 
 
 def test_unknown_events_are_forwarded_too() -> None:
-    event = parse_native_frame('{"type":"future.event"}', FREE)
+    event = parse_native_frame(b'{"type":"future.event"}', FREE)
     assert isinstance(event, ClientNative)
     assert event.type == "future.event"
 
 
 def test_a_field_without_a_name_is_no_settings() -> None:
-    assert isinstance(parse_native_frame('{"type":"response.cancel","":5}', FREE), ClientNative)
+    assert isinstance(parse_native_frame(b'{"type":"response.cancel","":5}', FREE), ClientNative)
 
 
 def test_an_append_becomes_audio() -> None:
     frame = '{"event_id":"e","type":"input_audio_buffer.append","audio":"AQIDBA=="}'
-    assert parse_native_frame(frame, FREE) == ClientAudio(b"\1\2\3\4", "e")
+    assert parse_native_frame(frame.encode(), FREE) == ClientAudio(b"\1\2\3\4", "e")
 
 
 @pytest.mark.parametrize(
@@ -68,14 +68,14 @@ def test_an_append_becomes_audio() -> None:
 def test_an_append_keeps_its_event_id(text: str, event_id: str | None) -> None:
     for audio in ("AQI=", ""):
         frame = f'{{"type":"input_audio_buffer.append","audio":"{audio}","event_id":{text}}}'
-        event = parse_native_frame(frame, FREE)
+        event = parse_native_frame(frame.encode(), FREE)
         assert isinstance(event, ClientAudio)
         assert event.event_id == event_id
 
 
 def test_an_event_id_that_is_too_long_is_rejected_and_not_repeated() -> None:
     frame = {"type": "input_audio_buffer.append", "audio": "AQI=", "event_id": "x" * 513}
-    event = parse_native_frame(json.dumps(frame), FREE)
+    event = parse_native_frame(json.dumps(frame).encode(), FREE)
     assert event == BadMessage(
         "INVALID_MESSAGE", "input_audio_buffer.append: 'event_id' must have at most 512 characters."
     )
@@ -93,14 +93,14 @@ def test_an_event_id_that_is_too_long_is_rejected_and_not_repeated() -> None:
     ids=str,
 )
 def test_a_rejection_names_the_rejected_event(message: dict[str, Any]) -> None:
-    event = parse_native_frame(json.dumps({**message, "event_id": "mine"}), FREE)
+    event = parse_native_frame(json.dumps({**message, "event_id": "mine"}).encode(), FREE)
     assert isinstance(event, BadMessage)
     assert event.detail == {"eventId": "mine"}
 
 
 @pytest.mark.parametrize("frame", ['{"event_id":"mine"', '{"event_id":5}', '[{"event_id":"mine"}]', '{"type":3}'])
 def test_a_rejection_without_a_readable_event_id_names_none(frame: str) -> None:
-    event = parse_native_frame(frame, FREE)
+    event = parse_native_frame(frame.encode(), FREE)
     assert isinstance(event, BadMessage)
     assert event.detail == {}
 
@@ -137,12 +137,12 @@ def test_an_append_with_invalid_audio_is_rejected(audio: object, words: str) -> 
 )
 def test_a_lock_lets_only_known_events_pass_that_do_not_touch_it(event: dict[str, Any], words: str) -> None:
     assert words in refusal(event, frozenset({"voice"}))
-    assert isinstance(parse_native_frame(json.dumps(event), FREE), ClientNative)
+    assert isinstance(parse_native_frame(json.dumps(event).encode(), FREE), ClientNative)
 
 
 def test_a_lock_lets_other_fields_pass() -> None:
     event = {"type": "session.update", "session": {"type": "realtime", "audio": {"output": {"speed": 1.2}}}}
-    assert isinstance(parse_native_frame(json.dumps(event), frozenset(LOCKABLE_FIELDS)), ClientNative)
+    assert isinstance(parse_native_frame(json.dumps(event).encode(), frozenset(LOCKABLE_FIELDS)), ClientNative)
 
 
 def test_a_duplicate_type_lifts_no_lock() -> None:
@@ -152,7 +152,7 @@ def test_a_duplicate_type_lifts_no_lock() -> None:
 
 def test_what_was_checked_is_what_is_forwarded() -> None:
     frame = '{"type":"session.update","session":{"voice":"x"},"session":{"temperature":1}}'
-    event = parse_native_frame(frame, frozenset({"voice"}))
+    event = parse_native_frame(frame.encode(), frozenset({"voice"}))
     assert isinstance(event, ClientNative)
     assert json.loads(event.frame) == {"type": "session.update", "session": {"temperature": 1}}
     assert event.frame.count(b"session") == 2

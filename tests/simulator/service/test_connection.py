@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from bridge.simulator.faults.base import Fault
+    from bridge.simulator.session.state import ServerOutput
 
 SETUP = SessionSetup(dialect=Dialect.GA, kind=SessionKind.CONVERSATION, model="gpt-realtime-2.1", unix_time=0)
 UPDATE = '{"type":"session.update","session":{"type":"realtime"}}'
@@ -114,6 +115,26 @@ async def test_a_session_that_is_always_behind_still_reads_from_its_client() -> 
             assert "session.created" in str(await client.receive())
             await client.send_text('{"type":"input_audio_buffer.clear"}')
             assert "input_audio_buffer.cleared" in str(await client.receive())
+
+
+async def test_a_session_that_is_always_behind_wakes_a_thousand_times_a_second(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    assert autojump_clock.autojump_threshold == 0
+    wakes = 0
+
+    class Counted(_Behind):
+        def wake(self, now: float) -> list[ServerOutput]:
+            nonlocal wakes
+            wakes += 1
+            assert wakes < 2_000, "time does not pass any more"
+            return super().wake(now)
+
+    connection = a_connection()
+    connection.session = Counted(SETUP, now=trio.current_time())
+    async with running(connection):
+        await trio.sleep(1)
+    assert 900 < wakes < 1_100
 
 
 @pytest.mark.parametrize("rate", [1e300, 1_000])

@@ -1,0 +1,193 @@
+"""One task that reads and writes all sockets of a process which carry a `PushLink`.
+
+trio waits for the selector itself, which is readable when any socket is. Then a *round* serves every socket that is
+ready, each once and in a bounded slice, gathers what is sent to one socket during the round into one write, and ends in
+a checkpoint. So a frame costs neither a task nor a wake-up, and nothing else in the process waits for long.
+
+It knows sockets and fairness, no frames: a `SocketCarrier` does the reading and writing. Where the system has no
+selector that can itself be waited for, there is no reactor, and `carriers.py` gives each socket a task of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+from collections import deque
+from contextlib import suppress
+from time import perf_counter
+from typing import TYPE_CHECKING, Final, Protocol
+
+import trio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: How long a round may take before other tasks run, in seconds.
+ROUND_SECONDS: Final = 0.005
+
+
+class Pollable(Protocol):
+    """What the reactor serves: one socket. Its methods never block; what they raise ends this one only."""
+
+    fd: int
+
+    def serve(self, now: float, *, readable: bool, writable: bool) -> bool:
+        """Read and write what is possible, in a bounded slice. Returns whether something is left to do at once."""
+        ...
+
+    def flush(self, now: float) -> None:
+        """Write what was sent during the round."""
+        ...
+
+    def crashed(self, error: Exception) -> None:
+        """Take an exception of `serve` or `flush`."""
+        ...
+
+
+class Reactor:
+    """The task, in a trio run. Get it with `current_reactor`."""
+
+    def __init__(self, clock: Callable[[], float] = perf_counter) -> None:
+        """`clock` measures how long a round takes."""
+        self._clock = clock
+        self._poll = select.epoll()
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._poll.register(self._wake, select.EPOLLIN)
+        self._served: dict[int, Pollable] = {}
+        self._watched: dict[int, int] = {}
+        """What each socket in the selector is watched for."""
+        self._todo: deque[tuple[Pollable, int]] = deque()
+        """Sockets of this round that had no turn yet, and what they are ready for."""
+        self._unfinished: dict[Pollable, int] = {}
+        """Those that get a turn in the next round in any case, and what they are ready for besides."""
+        self._to_flush: list[Pollable] = []
+        self._in_round = False
+
+    def add(self, one: Pollable) -> None:
+        """Serve a socket, readable for now, and in the next round in any case."""
+        self._served[one.fd] = one
+        self._watched[one.fd] = 0
+        self.watch(one, readable=True, writable=False)
+        self.serve_soon(one)
+
+    def remove(self, one: Pollable) -> None:
+        """Stop serving a socket. Call it before the socket is closed: its number may be another one's afterwards."""
+        if self._served.get(one.fd) is one:
+            del self._served[one.fd]
+            if self._watched.pop(one.fd):
+                with suppress(OSError):  # it was closed too early, and the selector knows
+                    self._poll.unregister(one.fd)
+
+    def watch(self, one: Pollable, *, readable: bool, writable: bool) -> None:
+        """Choose what a socket is served for. For neither, it is not watched: a hang-up would wake us for ever."""
+        if self._served.get(one.fd) is not one:
+            return
+        wanted, watched = (readable and select.EPOLLIN) | (writable and select.EPOLLOUT), self._watched[one.fd]
+        if wanted == watched:
+            return
+        self._watched[one.fd] = wanted
+        if not wanted:
+            self._poll.unregister(one.fd)
+        elif watched:
+            self._poll.modify(one.fd, wanted)
+        else:
+            self._poll.register(one.fd, wanted)
+
+    def serve_soon(self, one: Pollable) -> None:
+        """Serve a socket in the next round as if it was readable: what was read before may wait above it."""
+        self._unfinished[one] = select.EPOLLIN
+        if not self._in_round:
+            os.eventfd_write(self._wake, 1)
+
+    def flush_soon(self, one: Pollable) -> None:
+        """Flush a socket at the end of the round, or at once if none is going on."""
+        self._to_flush.append(one)
+        if not self._in_round:
+            self._flush()
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        try:
+            while True:
+                if self._todo or self._unfinished:
+                    await trio.lowlevel.checkpoint()
+                else:
+                    await trio.lowlevel.wait_readable(self._poll)
+                self._round()
+        finally:
+            self._poll.close()
+            os.close(self._wake)
+
+    def _round(self) -> None:
+        """Serve what is ready, until all had their turn or ROUND_SECONDS are over."""
+        now, until = trio.current_time(), self._clock() + ROUND_SECONDS
+        todo = self._todo
+        if not todo:  # else the rest of the last round comes first: nobody is passed over
+            self._find_ready()
+        self._in_round = True
+        try:
+            while todo:
+                one, events = todo.popleft()
+                if self._served.get(one.fd) is one:
+                    self._serve(one, events, now)
+                if self._clock() >= until:
+                    break
+        finally:
+            self._in_round = False
+        if self._to_flush:
+            self._flush()
+
+    def _find_ready(self) -> None:
+        """Fill the round: each socket once, whatever the reasons."""
+        unfinished, self._unfinished = self._unfinished, {}
+        served, todo = self._served, self._todo
+        for fd, events in self._poll.poll(0):
+            if fd == self._wake:
+                os.eventfd_read(fd)
+            elif (one := served.get(fd)) is not None:
+                todo.append((one, events | unfinished.pop(one, 0)))
+        todo.extend(unfinished.items())
+
+    def _serve(self, one: Pollable, events: int, now: float) -> None:
+        # an error or a hang-up makes a socket readable: the read tells which
+        try:
+            if one.serve(now, readable=bool(events & ~select.EPOLLOUT), writable=bool(events & select.EPOLLOUT)):
+                self._unfinished.setdefault(one, 0)
+        except Exception as error:  # noqa: BLE001 - an error of one session must end only that session
+            one.crashed(error)
+
+    def _flush(self) -> None:
+        """Write what was sent. What is sent meanwhile waits for the end of the next round."""
+        now = trio.current_time()
+        ready, self._to_flush = self._to_flush, []
+        self._in_round = True
+        try:
+            for one in ready:
+                if self._served.get(one.fd) is one:
+                    try:
+                        one.flush(now)
+                    except Exception as error:  # noqa: BLE001 - as above
+                        one.crashed(error)
+        finally:
+            self._in_round = False
+        if self._to_flush:
+            os.eventfd_write(self._wake, 1)
+
+
+_reactor: trio.lowlevel.RunVar[Reactor] = trio.lowlevel.RunVar("reactor")
+
+
+def has_reactor() -> bool:
+    """Whether this system has a selector that can itself be waited for."""
+    return hasattr(select, "epoll") and hasattr(os, "eventfd")
+
+
+def current_reactor() -> Reactor:
+    """Return the reactor of this trio run; the first call starts it, and the end of the run stops it."""
+    try:
+        return _reactor.get()
+    except LookupError:
+        reactor = Reactor()
+        _reactor.set(reactor)
+        trio.lowlevel.spawn_system_task(reactor.run, name="reactor")
+        return reactor
