@@ -9,7 +9,6 @@ is left.
 from __future__ import annotations
 
 import math
-from collections import deque
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Final, assert_never
 
@@ -94,7 +93,7 @@ class _Driver:
     ) -> None:
         self.session = Session(settings.core, rng=rng)
         self._client, self._connector, self._settings, self._observer = client, connector, settings, observer
-        self._events: deque[Event] = deque()
+        self._events: list[Event] = []
         self._handling = False
         self._upstream: UpstreamSession | None = None
         self._gap = False
@@ -177,7 +176,7 @@ class _Driver:
         self._handling = True
         try:
             while self._events:
-                self._step(self._events.popleft(), trio.current_time())
+                self._step(self._events.pop(0), trio.current_time())
         finally:
             self._handling = False
         self._set_timer()
@@ -224,7 +223,7 @@ class _Driver:
         dropped = self._client.drop_unsent()
         self._gap = True
         message = f"The client reads too slowly: {dropped} bytes were queued for it."
-        self._events.appendleft(ClientLimitExceeded("SLOW_CONSUMER", message, 1013))
+        self._events.insert(0, ClientLimitExceeded("SLOW_CONSUMER", message, 1013))
 
     def _send_upstream(self, command: UpstreamCommand) -> None:
         upstream = self._upstream

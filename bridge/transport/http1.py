@@ -57,6 +57,10 @@ class Disconnected(Exception):  # noqa: N818 - the usual end
     """The client disconnected or was too slow. A response would not reach it."""
 
 
+#: Stands for a connection that speaks HTTP no more.
+_UPGRADED: Final = h11.Connection(h11.SERVER)
+
+
 class HttpConnection:
     """Requests in, responses out, one after the other. After cancelling any method, only close the stream."""
 
@@ -66,11 +70,12 @@ class HttpConnection:
         self.peer = peer_name(stream)
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head_bytes)
         self._first = True
+        self._trailing_data: bytes | None = None
 
     @property
     def trailing_data(self) -> bytes:
         """What was read behind the request: the first bytes of the new protocol, after an upgrade."""
-        return self._http.trailing_data[0]
+        return self._http.trailing_data[0] if self._trailing_data is None else self._trailing_data
 
     @property
     def reusable(self) -> bool:
@@ -180,6 +185,8 @@ class HttpConnection:
         await self._write(
             h11.InformationalResponse(status_code=101, headers=list(headers), reason=b"Switching Protocols")
         )
+        self._trailing_data = self._http.trailing_data[0]
+        self._http = _UPGRADED  # the rest of h11's state is of no use to the new protocol
 
     async def _write(self, *events: h11.Event) -> None:
         data = b"".join(self._http.send(event) or b"" for event in events)

@@ -34,6 +34,8 @@ LEGAL_FIRST_BYTES: Final = frozenset({0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x88, 
 SHORT_BYTES: Final = 64 * 1024 - 1
 
 _KEY_BYTES: Final = 4
+#: Each link keeps its own: a second of speech, and little memory.
+_KEYS_AT_ONCE: Final = 64
 
 
 class MaskKeys:
@@ -48,7 +50,7 @@ class MaskKeys:
         """Return a key that was never returned before."""
         at = self._at
         if at == len(self._keys):
-            self._keys, at = os.urandom(1024 * _KEY_BYTES), 0
+            self._keys, at = os.urandom(_KEYS_AT_ONCE * _KEY_BYTES), 0
         self._at = at + _KEY_BYTES
         return self._keys[at : self._at]
 

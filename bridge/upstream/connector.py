@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import time
 from binascii import b2a_base64
-from collections import deque
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -153,7 +152,7 @@ class RealtimeLink:
     def __init__(self, link: PushLink, decoder: EventDecoder, session_config: SessionConfig) -> None:
         self._link, self._decoder, self._session_config = link, decoder, session_config
         self._sent_bytes = self._acknowledged_bytes = 0
-        self._pinged: deque[int] = deque()
+        self._pinged: list[int] = []
         """How much speech was sent before each ping without a pong. A few entries: then keep-alive gives up."""
         self._receiver: UpstreamReceiver
         self._running = trio.CancelScope()
@@ -183,7 +182,7 @@ class RealtimeLink:
     def acknowledged_bytes(self) -> int:
         """How much speech the upstream has certainly received: TCP keeps speech and pings in order."""
         while len(self._pinged) > self._link.pings_outstanding:
-            self._acknowledged_bytes = self._pinged.popleft()
+            self._acknowledged_bytes = self._pinged.pop(0)
         return self._acknowledged_bytes
 
     async def run(self, receiver: UpstreamReceiver) -> UpstreamClosed:
