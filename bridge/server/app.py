@@ -171,6 +171,7 @@ class Bridge:
         self._deps.metrics.set("connections", self._connections.total())
         self._deps.metrics.set("prewarmed", self._deps.count_prewarmed())
         self._deps.metrics.set("workers", 1)
+        self._deps.metrics.set("log_lines_dropped_total", self._deps.log.dropped)
         self._deps.metrics.set("tasks", trio.lowlevel.current_statistics().tasks_living)
         snapshot = self._deps.metrics.snapshot()
         snapshot.outcomes = self._deps.health.outcomes

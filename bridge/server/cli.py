@@ -229,7 +229,8 @@ def _serve(settings: BridgeSettings, open_upstream: UpstreamFactory) -> None:
         if settings.workers > 1:
             ended_by = WorkerSupervisor(settings, listening, open_upstream, log).run(ready)
         else:
-            ended_by = trio.run(partial(serve_worker, settings, listening, open_upstream, log=log, ready=ready))
+            with log.in_background():
+                ended_by = trio.run(partial(serve_worker, settings, listening, open_upstream, log=log, ready=ready))
     if ended_by is signal.SIGINT:
         raise click.Abort
 

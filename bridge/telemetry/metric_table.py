@@ -79,6 +79,7 @@ METRICS: Mapping[str, MetricDefinition] = {
     ),
     "late_events_total": MetricDefinition(_C, "Events of an earlier upstream session that were ignored"),
     "worker_restarts_total": MetricDefinition(_C, "Worker processes that were replaced"),
+    "log_lines_dropped_total": MetricDefinition(_C, "Log lines that the stream did not take in time, or refused"),
     "internal_errors_total": MetricDefinition(_C, "Errors of the bridge itself; the log has a traceback of each"),
     "ready_seconds": MetricDefinition(_H, "Time from the first attempt to the ready session", buckets=_SLOW),
     "reconnect_seconds": MetricDefinition(_H, "Time from the loss to the new ready session", buckets=_SLOW),

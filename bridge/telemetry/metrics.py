@@ -49,7 +49,7 @@ class Metrics:
         self._series(name, label)[0] += by
 
     def set(self, name: str, value: float, label: str = "") -> None:
-        """Set a gauge to a value. KeyError for a name that is not in the table."""
+        """Set a gauge, or a counter that is counted elsewhere. KeyError for a name that is not in the table."""
         self._series(name, label)[0] = value
 
     def observe(self, name: str, value: float, label: str = "", count: int = 1) -> None:

@@ -185,8 +185,6 @@ def checked_bridge_process(folder: Path, *words: str, **environment: str) -> Ite
 @contextmanager
 def bridge_process(folder: Path, *words: str, **environment: str) -> Iterator[BridgeProcess]:
     """Run `sherpa-bridge serve` as a process, and kill it at the end."""
-    ours = ("OPENAI_", "SHERPA_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-    inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith(ours)}
     log = folder / "bridge.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -194,11 +192,11 @@ def bridge_process(folder: Path, *words: str, **environment: str) -> Iterator[Br
             stdout=out,
             stderr=out,
             cwd=folder,
-            env=inherited | environment,
+            env=own_environment() | environment,
             start_new_session=True,
         )
     try:
-        scheme, address = _address(process, log)
+        scheme, address = address_in(process, log)
         yield BridgeProcess(process, address, log, scheme)
     finally:
         with suppress(ProcessLookupError):
@@ -206,7 +204,14 @@ def bridge_process(folder: Path, *words: str, **environment: str) -> Iterator[Br
         process.wait(60)
 
 
-def _address(process: subprocess.Popen[bytes], log: Path) -> tuple[str, str]:
+def own_environment() -> dict[str, str]:
+    """Return this process's environment without what a bridge would take for its settings."""
+    ours = ("OPENAI_", "SHERPA_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+    return {name: value for name, value in os.environ.items() if not name.upper().startswith(ours)}
+
+
+def address_in(process: subprocess.Popen[bytes], log: Path) -> tuple[str, str]:
+    """Wait until the bridge has written its address into a file, and return its scheme and address."""
     end = time.monotonic() + 20
     while time.monotonic() < end and process.poll() is None:
         found = re.search(r"(wss?)://(127\.0\.0\.1:\d+)", log.read_text())

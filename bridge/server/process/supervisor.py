@@ -61,6 +61,7 @@ class WorkerSupervisor:
 
     def run(self, ready: Callable[[], None]) -> signal.Signals:
         """Serve until a signal and until the last worker has ended; return the signal. `ready` is called once."""
+        self._log.never_wait()
         with tempfile.TemporaryDirectory(prefix="sherpa-bridge-") as folder:
             for name in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(name, self._forward_signal)
@@ -103,18 +104,25 @@ class WorkerSupervisor:
             return
         code = 1
         try:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to every process; the parent forwards it
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            self._slots.claim(slot)
-            trio.run(self._serve, slot, folder)
-            code = 0
-        except BaseException as error:  # noqa: BLE001 - after any error this process must not continue with the parent's code
-            self._log.write_error("worker.died", "A worker failed", error=error)
+            with self._log.in_background():  # a thread of this process: the parent has none, because it forks
+                code = self._run_worker(slot, folder)
         finally:
             if os.getppid() != self._parent:  # the parent is gone, so it can't clean up
                 shutil.rmtree(folder, ignore_errors=True)
             sys.stderr.flush()
             os._exit(code)
+
+    def _run_worker(self, slot: int, folder: Path) -> int:
+        """Serve, and return the exit code. Errors are logged."""
+        try:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to every process; the parent forwards it
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            self._slots.claim(slot)
+            trio.run(self._serve, slot, folder)
+        except BaseException as error:  # noqa: BLE001 - after any error this process must not continue with the parent's code
+            self._log.write_error("worker.died", "A worker failed", error=error)
+            return 1
+        return 0
 
     async def _serve(self, slot: int, folder: Path) -> None:
         snapshots = WorkerSnapshots(folder, slot)
