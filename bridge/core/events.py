@@ -58,8 +58,8 @@ class ClientToolResult:
 class ClientNative:
     """A native client event to forward as it is. `body` is its JSON. Audio comes as `ClientAudio` instead.
 
-    The core reads the bodies of `response.create`, `conversation.item.create` and the session updates. Without a body
-    such an event is forwarded all the same, but isn't restored in a fresh session after a loss.
+    The core reads the bodies of the types in `to_upstream.READ_EVENTS`. Without a body, as while the event waits for a
+    session, it is read from the frame when the event goes upstream.
     """
 
     type: str

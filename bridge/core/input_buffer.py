@@ -1,18 +1,22 @@
 """Client input that waits for a ready session: audio and, in the same order, texts, tool results and native events.
 
-First in, first out; bounded by milliseconds of audio, by the number of other messages, and by age. When the buffer is
-full, the oldest entry of that kind is dropped. Dropped input is counted until it is reported: nothing is lost silently.
+First in, first out; bounded by milliseconds of audio, by the number of other messages, by the memory that each of the
+two takes, and by age. When the buffer is full, the oldest entry of that kind is dropped. Dropped input is counted until
+it is reported: nothing is lost silently. A native event waits as the bytes that go upstream, without its parsed body.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from sys import getsizeof
 
-from bridge.core.events import ClientAudio, ClientInput
+from bridge.core.events import ClientAudio, ClientInput, ClientNative, ClientText, ClientToolResult
 
 #: PCM16, 24 kHz, mono.
 BYTES_PER_MS = 48
+#: What an entry takes besides its samples or texts: the objects around them (about 190 bytes on CPython 3.11).
+ENTRY_BYTES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,24 @@ class InputBufferLimits:
     audio_ms: float = 30_000
     messages: int = 100
     age_seconds: float = 60.0
+    kept_bytes: int = 8 * 2**20
+    """In memory, for audio and for messages each: two messages of the largest default size, or 30 s of speech in chunks
+    of 1 ms, which are mostly objects. The newest message is kept whatever its size, which the endpoint bounds."""
+
+
+def memory_bytes(entry: ClientInput) -> int:
+    """Return about how many bytes an entry without a parsed body takes."""
+    match entry:
+        case ClientAudio(pcm, event_id):
+            return ENTRY_BYTES + len(pcm) + (0 if event_id is None else getsizeof(event_id))
+        case ClientText(text):
+            return ENTRY_BYTES + getsizeof(text)
+        case ClientToolResult(call_id, output):
+            return ENTRY_BYTES + getsizeof(call_id) + getsizeof(output)
+        case ClientNative(kind, frame):
+            return ENTRY_BYTES + getsizeof(kind) + len(frame)
+        case _:
+            return ENTRY_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +65,15 @@ class DroppedInput:
 class InputBuffer:
     """The buffered input of one client connection."""
 
-    __slots__ = ("_audio_bytes", "_chunks", "_dropped", "_entries", "_limits")
+    __slots__ = ("_audio_bytes", "_chunks", "_dropped", "_entries", "_limits", "_taken")
 
     def __init__(self, limits: InputBufferLimits) -> None:
         self._limits = limits
         self._entries: deque[tuple[float, ClientInput]] = deque()
         self._audio_bytes = 0
         self._chunks = 0
+        self._taken = {True: 0, False: 0}
+        """Bytes in memory: of audio (True) and of messages."""
         self._dropped: dict[str, DroppedInput] = {}
 
     def __len__(self) -> int:
@@ -68,14 +92,26 @@ class InputBuffer:
     def add(self, entry: ClientInput, now: float) -> None:
         """Buffer one entry; where there is no room, the oldest entries of its kind are dropped."""
         self.expire(now)
+        if isinstance(entry, ClientNative) and entry.body is not None:
+            entry = replace(entry, body=None)  # the tree takes up to fifty times what the frame takes
         self._entries.append((now, entry))
         self._count(entry, 1)
-        while self.ms > self._limits.audio_ms:
+        while self.ms > self._limits.audio_ms or self._taken[True] > self._limits.kept_bytes:
             self._drop_oldest(audio=True)
-        while len(self._entries) - self._chunks > self._limits.messages:
+        while self.messages > self._limits.messages or self._messages_too_large:
             self._drop_oldest(audio=False)
 
+    @property
+    def messages(self) -> int:
+        """The number of buffered entries that are no audio."""
+        return len(self._entries) - self._chunks
+
+    @property
+    def _messages_too_large(self) -> bool:
+        return self._taken[False] > self._limits.kept_bytes and self.messages > 1
+
     def _count(self, entry: ClientInput, sign: int) -> None:
+        self._taken[isinstance(entry, ClientAudio)] += sign * memory_bytes(entry)
         if isinstance(entry, ClientAudio):
             self._audio_bytes += sign * len(entry.pcm)
             self._chunks += sign

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,14 @@ _MAX_NUMBER = 3.6e10
 def as_object(value: object) -> Mapping[str, Any]:
     """Return a JSON object, or an empty one for any other value."""
     return value if isinstance(value, Mapping) else {}
+
+
+def read_object(frame: bytes) -> Mapping[str, Any]:
+    """Return the JSON object of a frame, or an empty one for anything else."""
+    try:
+        return as_object(json.loads(frame))
+    except (ValueError, RecursionError):
+        return {}
 
 
 def as_text(value: object) -> str | None:

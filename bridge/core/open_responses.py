@@ -11,11 +11,10 @@ than before. Only a loss reads them. Audio is not kept, since no closing event r
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bridge.core.json_access import as_object, as_text
+from bridge.core.json_access import as_object, as_text, read_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -126,7 +125,7 @@ class OpenResponses:
         known = {name: OpenResponse(response) for name, response in self._responses.items()}
         if self._size <= 2 * MAX_KEPT_BYTES:
             for event_type, frame in self._frames:
-                _READERS[event_type](known, _read(frame))
+                _READERS[event_type](known, read_object(frame))
         self._responses = {}
         self._forget_frames()
         return list(known.values())
@@ -136,13 +135,6 @@ class OpenResponses:
 
 
 _Known = dict[str, OpenResponse]
-
-
-def _read(frame: bytes) -> Mapping[str, Any]:
-    try:
-        return as_object(json.loads(frame))
-    except (ValueError, RecursionError):
-        return {}
 
 
 def _index(event: Mapping[str, Any], name: str) -> int:

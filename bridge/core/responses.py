@@ -9,12 +9,11 @@ The queues are lists, as elsewhere in the core where few entries wait: an empty 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bridge.core.json_access import as_object, as_text
+from bridge.core.json_access import as_text, read_object
 
 ResponseRequest = Mapping[str, Any] | bytes
 """A `response.create`: an event that the core made, or the frame that the client wrote."""
@@ -178,9 +177,5 @@ def _is_about(error: Mapping[str, Any], request: ResponseRequest) -> bool:
 
 def event_id_of(request: ResponseRequest) -> object:
     """Return the `event_id` of a request; None if it has none."""
-    if isinstance(request, bytes):
-        try:
-            request = as_object(json.loads(request))
-        except (ValueError, RecursionError):
-            return None
-    return request.get("event_id")
+    body = read_object(request) if isinstance(request, bytes) else request
+    return body.get("event_id")

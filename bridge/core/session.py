@@ -160,7 +160,7 @@ class Session:
             state=data.state,
             generation=data.generation.number,
             buffered_ms=data.input_buffer.ms,
-            buffered_messages=len(data.input_buffer) - data.input_buffer.chunks,
+            buffered_messages=data.input_buffer.messages,
             replay_ms=data.recovery.replay_ms if reconnecting else data.generation.replay.ms,
             reconnects=data.reconnects,
         )

@@ -17,7 +17,7 @@ from bridge.core.events import (
     ClientToolResult,
     Interrupt,
 )
-from bridge.core.json_access import as_object
+from bridge.core.json_access import as_object, read_object
 from bridge.core.responses import event_id_of
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _commit_sent(data: SessionData, *, respond_after: bool = False) -> None:
 
 
 def _send_native(data: SessionData, event: ClientNative) -> None:
-    body = event.body or {}
+    body = _body(event)
     if (answer := data.generation.items.answer(event.type, body)) is not None:
         data.emit(SendNative(answer))
         return
@@ -117,6 +117,25 @@ def _send_native(data: SessionData, event: ClientNative) -> None:
     record = _NATIVE_RECORDERS.get(event.type)
     if record is not None:
         record(data, body)
+
+
+#: Native events of which the core reads more than the type.
+READ_EVENTS = frozenset(
+    {
+        "response.create",
+        "conversation.item.create",
+        "conversation.item.delete",
+        "conversation.item.truncate",
+        "session.update",
+        "transcription_session.update",
+    }
+)
+
+
+def _body(event: ClientNative) -> Mapping[str, Any]:
+    if event.body is None and event.type in READ_EVENTS:
+        return read_object(event.frame)
+    return event.body or {}
 
 
 def _item_sent(data: SessionData, body: Mapping[str, Any]) -> None:

@@ -72,8 +72,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("input_buffer", "while self.ms > self", "while self.ms > 1.5 * self", "more audio is buffered than allowed"),
     Mutant(
         "input_buffer",
-        "> self._limits.messages:",
-        "> 1 + self._limits.messages:",
+        "self.messages > self._limits.messages or",
+        "self.messages > 1 + self._limits.messages or",
         "more messages are buffered than allowed",
     ),
     Mutant(
@@ -84,10 +84,18 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "input_buffer",
-        "> self._limits.messages:",
-        ">= self._limits.messages:",
+        "self.messages > self._limits.messages or",
+        "self.messages >= self._limits.messages or",
         "fewer messages are buffered than allowed",
     ),
+    Mutant("input_buffer", "replace(entry, body=None)", "entry", "what waits is kept as a tree"),
+    Mutant("input_buffer", " or self._messages_too_large", "", "messages take any amount of memory"),
+    Mutant("input_buffer", " and self.messages > 1", "", "a message that is large by itself never waits"),
+    Mutant(
+        "input_buffer", " or self._taken[True] > self._limits.kept_bytes", "", "tiny chunks take any amount of memory"
+    ),
+    Mutant("input_buffer", "+= sign * memory_bytes", "+= memory_bytes", "what was sent still takes room"),
+    Mutant("to_upstream", "return read_object(event.frame)", "return {}", "an item that waited is not restored"),
     Mutant("input_buffer", "now >= expires_at", "now > expires_at", "a deadline that never passes: the driver spins"),
     Mutant(
         "input_buffer",

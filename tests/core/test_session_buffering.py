@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
-from bridge.core.commands import OpenUpstream, SendAudio, SendEvent, SendFrame, SendMessage
+from bridge.core.commands import Configure, OpenUpstream, SendAudio, SendEvent, SendFrame, SendMessage
 from bridge.core.events import (
     AttemptFailed,
     ClientAudio,
@@ -57,6 +60,25 @@ def test_thirty_seconds_of_speech_are_buffered_and_the_oldest_goes() -> None:
     )
     sent = of_type(SendAudio, play(session, created(), configured_with_vad()))
     assert [one.pcm[0] for one in sent] == list(range(2, 32))
+
+
+def test_what_waited_as_bytes_is_remembered_like_what_went_up_at_once() -> None:
+    item = {"id": "i", "type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}
+    events: list[dict[str, Any]] = [
+        {"type": "conversation.item.create", "item": item},
+        {"type": "session.update", "session": {"voice": "ash"}},
+        {"type": "response.create", "response": {"conversation": "none"}},
+        {"type": "response.create"},
+    ]
+    session = new_session()
+    play(session, CreateSession(SESSION_OPTIONS))
+    play(session, *(ClientNative(str(one["type"]), json.dumps(one).encode(), one) for one in events))
+    sent = [json.loads(one.frame) for one in of_type(SendFrame, play(session, created(), configured_with_vad()))]
+    assert sent == events
+    play(session, lost())
+    commands = play(session, Tick(), created(2), configured_with_vad(2), now=2.0)
+    assert [one.updates for one in of_type(Configure, commands)] == [{"voice": "ash"}]
+    assert [one.event for one in of_type(SendEvent, commands)] == [{"type": "conversation.item.create", "item": item}]
 
 
 def test_a_hundred_other_messages_are_buffered_and_the_oldest_goes_but_no_speech() -> None:
