@@ -120,6 +120,7 @@ class _Driver:
         finally:
             self._timer.stop()
             keep_alive.stop()
+            self._upstream = None  # it refers to us: a cycle would leave the session to the garbage collector
 
     async def _serve(self, drain: trio.Event | None) -> None:
         """Serve the client until it has gone or is to be closed, and end its upstream session."""

@@ -214,7 +214,7 @@ def _serve(settings: BridgeSettings, open_upstream: UpstreamFactory) -> None:
 
     from bridge.server.banner import banner_lines
     from bridge.server.process.supervisor import WorkerSupervisor
-    from bridge.server.process.worker import keep_startup_objects, make_log, raise_file_limit, serve_worker
+    from bridge.server.process.worker import make_log, raise_file_limit, serve_worker, tame_garbage_collection
 
     raise_file_limit()
     listening = _listening(settings)
@@ -224,7 +224,7 @@ def _serve(settings: BridgeSettings, open_upstream: UpstreamFactory) -> None:
         for line in banner_lines(settings, listening.getsockname()[1]):
             click.echo(line, err=True)
 
-    keep_startup_objects()
+    tame_garbage_collection()
     with listening:
         if settings.workers > 1:
             ended_by = WorkerSupervisor(settings, listening, open_upstream, log).run(ready)

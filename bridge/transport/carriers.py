@@ -88,7 +88,8 @@ class SocketCarrier:
         sock.detach()
 
     def _watch(self) -> None:
-        self._reactor.watch(self, readable=not self._link.paused, writable=self._blocked)
+        readable = not (self._link.paused or self._link.ended)
+        self._reactor.watch(self, readable=readable, writable=self._blocked)
 
     def _block(self) -> None:
         self._blocked = True
@@ -119,7 +120,8 @@ class SocketCarrier:
         if not (link.paused or link.ended):
             self._handle_input(now, readable=readable)
         if link.ended:
-            self._done.set()
+            self._watch()
+            self._reactor.end(self._done)
             return False
         return self._has_frames and not link.paused
 

@@ -75,12 +75,13 @@ class Codec(FrameCutter):
         super().__init__(side, max_size)
         self.messages: deque[str | bytes] = deque()
         """Whole messages, oldest first: text as `str`, binary as `bytes`. Or `on_text` and `on_binary` take them."""
-        self.on_text: Callable[[bytes], None] = self._keep_text
+        self.on_text: Callable[[bytes], None]
         """Called with each text message, in UTF-8 that was checked."""
-        self.on_binary: Callable[[bytes], None] = self.messages.append
+        self.on_binary: Callable[[bytes], None]
         """Called with each binary message."""
-        self.on_ping: Callable[[], None] = _nothing
+        self.on_ping: Callable[[], None]
         """Called with each ping, once its pong is queued: what is sent from now on comes after the pong."""
+        self.keep_messages()
         self.control_frames_received = 0
         """Frames that are not a whole message: pings, pongs, closes, and fragments."""
         self.pings_received = 0
@@ -168,10 +169,9 @@ class Codec(FrameCutter):
 
     def keep_messages(self) -> None:
         """Call nobody any more: `messages` takes the messages, as at first."""
-        self.on_text, self.on_binary, self.on_ping = self._keep_text, self.messages.append, _nothing
-
-    def _keep_text(self, payload: bytes) -> None:
-        self.messages.append(payload.decode())
+        messages = self.messages  # no method of ours: a cycle of references would leave us to the garbage collector
+        self.on_text = lambda payload: messages.append(payload.decode())
+        self.on_binary, self.on_ping = messages.append, _nothing
 
     def _is_utf8(self, payload: bytes) -> bool:
         try:

@@ -51,6 +51,21 @@ class FrameParser(Protocol):
         self.state = State.CLOSED
         yield
 
+    def receive_data(self, data: bytes | bytearray) -> None:
+        """Parse what was read."""
+        super().receive_data(data)
+        self._free_frames()
+
+    def receive_eof(self) -> None:
+        """Note the end of the stream."""
+        super().receive_eof()
+        self._free_frames()
+
+    def _free_frames(self) -> None:
+        """Let go of the stack frames of an exception: they refer to us, and such a cycle is left to the collector."""
+        if self.parser_exc is not None:
+            self.parser_exc.__traceback__ = None
+
     def recv_frame(self, frame: Frame) -> None:
         """Handle one frame that the parser found."""
         if frame.opcode is Opcode.CLOSE:

@@ -150,6 +150,7 @@ class PushLink(SendBuffer):
         finally:
             self._carrier = None
             codec.keep_messages()
+            del self._handler  # it refers to us: a cycle would leave both to the garbage collector
             self._link.reread()
 
     def _end(self) -> None:

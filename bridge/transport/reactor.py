@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 #: How long a round may take before other tasks run, in seconds.
 ROUND_SECONDS: Final = 0.005
+#: How many links may end in a round. A frame is handled in microseconds, but what follows an end in other tasks
+#: (closing, logging, opening another session) takes a good part of a millisecond: a thousand at once would stop all.
+ENDS_PER_ROUND: Final = 4
 
 
 class Pollable(Protocol):
@@ -61,6 +64,8 @@ class Reactor:
         self._unfinished: dict[Pollable, int] = {}
         """Those that get a turn in the next round in any case, and what they are ready for besides."""
         self._to_flush: list[Pollable] = []
+        self._ends: deque[trio.Event] = deque()
+        """What to set for the links that have ended, the first one first."""
         self._in_round = False
 
     def add(self, one: Pollable) -> None:
@@ -105,11 +110,15 @@ class Reactor:
         if not self._in_round:
             self._flush()
 
+    def end(self, ended: trio.Event) -> None:
+        """Set an event soon, to wake up the owner of a link that has ended. Call it in `serve`."""
+        self._ends.append(ended)
+
     async def run(self) -> None:
         """Serve until cancelled."""
         try:
             while True:
-                if self._todo or self._unfinished:
+                if self._todo or self._unfinished or self._ends:
                     await trio.lowlevel.checkpoint()
                 else:
                     await trio.lowlevel.wait_readable(self._poll)
@@ -136,6 +145,8 @@ class Reactor:
             self._in_round = False
         if self._to_flush:
             self._flush()
+        for _ in range(min(len(self._ends), ENDS_PER_ROUND)):
+            self._ends.popleft().set()
 
     def _find_ready(self) -> None:
         """Fill the round: each socket once, whatever the reasons."""

@@ -16,8 +16,9 @@ import trio
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: How many timers are called before other tasks get their turn.
-_CALLS_PER_SLICE: Final = 32
+#: How many timers are called before other tasks get their turn: one may start the opening of a session, of which the
+#: first step takes a good part of a millisecond.
+_CALLS_PER_SLICE: Final = 4
 
 
 class Timer:

@@ -191,11 +191,14 @@ class RealtimeLink:
         After an error behind which the service closes, wait up to CLOSE_WAIT_SECONDS for its code and reason.
         """
         self._receiver = receiver
-        with trio.CancelScope() as self._running:
-            end = await self._link.run(self)
-            if self._over is None or self._decoder.close_is_due:
-                return self._decoder.closed(end)
-        return self._over or self._decoder.closed(LinkClosed(None, by_peer=False))
+        try:
+            with trio.CancelScope() as self._running:
+                end = await self._link.run(self)
+                if self._over is None or self._decoder.close_is_due:
+                    return self._decoder.closed(end)
+            return self._over or self._decoder.closed(LinkClosed(None, by_peer=False))
+        finally:
+            del self._receiver  # it refers to us: a cycle would leave both to the garbage collector
 
     # Called by the link
 

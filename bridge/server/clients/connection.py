@@ -45,7 +45,11 @@ class ClientSocket(ABC):
         """Call `handler` for each message until the client has disconnected; see ClientConnection."""
         self._handler = handler
         self._link.on_written = handler.written
-        await self._link.run(self)
+        try:
+            await self._link.run(self)
+        finally:  # the handler refers to us: a cycle would leave the session to the garbage collector
+            self._link.on_written = None
+            del self._handler
 
     def resume(self) -> None:
         """Read on: the client has waited long enough."""

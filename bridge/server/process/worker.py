@@ -37,6 +37,11 @@ _CLOSE_SECONDS: Final = 3.0
 _CHECK_SECONDS: Final = 1.0
 
 
+#: After how many new objects the youngest are collected, and after how many such collections the middle and the old
+#: ones (`gc.set_threshold`): old ones after 30 million.
+_COLLECT_AFTER: Final = (1_000, 3, 10_000)
+
+
 def listen(host: str, port: int) -> socket.socket:
     """Open the listening socket. Raises OSError if the address is in use or can't be bound."""
     family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
@@ -52,13 +57,16 @@ def raise_file_limit() -> None:
         return
 
 
-def keep_startup_objects() -> None:
-    """Take all objects that exist now out of garbage collection: modules and tables live as long as the process.
+def tame_garbage_collection() -> None:
+    """Make Python's garbage collector stop the sessions for no longer than a few milliseconds.
 
-    A full collection stops every session until it has looked at each object, and most objects are these. Called before
-    workers are forked, it also lets them share the memory.
+    A full collection looks at every object: with a thousand sessions, for hundreds of milliseconds. No session is left
+    to it, since none is part of a cycle of references when it is over (a test looks). So young objects are looked at
+    often, old ones hardly ever, and those that exist at the start never: modules and tables live as long as the
+    process. Called before workers are forked, it also lets them share that memory.
     """
     gc.freeze()
+    gc.set_threshold(*_COLLECT_AFTER)
 
 
 def configured_upstream(settings: BridgeSettings) -> UpstreamFactory:
