@@ -134,6 +134,10 @@ class Bridge:
         """Wait until a draining bridge has no sessions. Cancelling is harmless."""
         await self._empty.wait()
 
+    def report_end(self) -> None:
+        """Log what was left out of the log so far: no request comes any more."""
+        self._deps.observer.server_ended()
+
     def _check_empty(self) -> None:
         if self._draining.is_set() and not self._deps.active_sessions.in_process:
             self._empty.set()
@@ -255,14 +259,13 @@ class Bridge:
         )
 
     def _record_rejection(self, rejection: Rejection, request: HttpRequest) -> None:
-        self._deps.metrics.increment("refused_total", 1, rejection.code)
-        fields = {
-            "code": rejection.code,
-            "peer": request.peer,
-            "path": request.path,
-            "origin": request.header("origin"),
-        }
-        self._deps.log.write("warning", "client.refused", rejection.message, **fields)
+        self._deps.observer.client_refused(
+            rejection.code,
+            rejection.message,
+            peer=request.peer,
+            path=request.path,
+            origin=request.header("origin"),
+        )
 
 
 def choose_subprotocol(offered: tuple[str, ...], *, native: bool) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bridge.telemetry.log_limits import NOTHING_LEFT_OUT
 from bridge.telemetry.metric_table import MS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from bridge.core.commands import LogEvent
     from bridge.telemetry.log import Log
+    from bridge.telemetry.log_limits import LeftOut, LogLimiter
     from bridge.telemetry.metrics import Metrics
 
 #: The states in the `sessions` metric: those of the core, in lower case.
@@ -34,6 +36,9 @@ class LogMessage:
 BUFFERED_MESSAGE = "Processing buffered audio chunks"
 #: Of `session.created`, where the session only transcribes.
 TRANSCRIPTION_CREATED_MESSAGE = "Transcription session CREATED for client"
+
+#: Of `log.left_out`.
+LEFT_OUT_MESSAGE = "Lines of a frequent event were left out"
 
 LOG_MESSAGES: Mapping[str, LogMessage] = {
     "upstream.opening": LogMessage("info", "Opening an OpenAI session for client"),
@@ -60,15 +65,27 @@ LOG_MESSAGES: Mapping[str, LogMessage] = {
 }
 
 
-def write_log_event(log: Log, client_id: str, event: LogEvent) -> None:
-    """Write the line of an event, and the line about buffered speech if there was some."""
+def write_log_event(log: Log, client_id: str, event: LogEvent, left_out: LeftOut = NOTHING_LEFT_OUT) -> None:
+    """Write the line of an event, and the line about buffered speech if there was some.
+
+    `left_out` are the events of this name since the line before.
+    """
     line = LOG_MESSAGES.get(event.name, LogMessage("info", event.name))
-    fields = {name: value for name, value in event.fields.items() if value is not None}
+    fields = {name: value for name, value in event.fields.items() if value is not None} | left_out.as_fields()
     is_transcription = event.name == "session.created" and event.fields.get("kind") == "transcription"
     message = TRANSCRIPTION_CREATED_MESSAGE if is_transcription else line.message
     log.write(line.level, event.name, message, clientId=client_id, **fields)
     if event.name == "session.ready" and event.fields.get("bufferedChunks"):
         log.write("info", "session.buffered", BUFFERED_MESSAGE, clientId=client_id, **fields)
+
+
+def write_left_out(log: Log, limiter: LogLimiter, client_id: str = "") -> None:
+    """Write a line for each event that was left out and not told yet."""
+    for name, code, left_out in limiter.finish():
+        level = LOG_MESSAGES[name].level if name in LOG_MESSAGES else "warning"
+        about = {"of": name, "code": code, "clientId": client_id}
+        known = {field: value for field, value in about.items() if value}
+        log.write(level, "log.left_out", LEFT_OUT_MESSAGE, **known, **left_out.as_fields())
 
 
 def _attempt_failed(metrics: Metrics, fields: Mapping[str, Any]) -> None:

@@ -6,10 +6,11 @@ network.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from bridge.telemetry.log_events import METRIC_UPDATES, SESSION_STATES, write_log_event
+from bridge.telemetry.log_events import METRIC_UPDATES, SESSION_STATES, write_left_out, write_log_event
+from bridge.telemetry.log_limits import NOTHING_LEFT_OUT, LogLimiter
 from bridge.telemetry.metric_table import MS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class _Client:
     statistics: Callable[[], SessionStatistics] | None = None
     opening_since: float | None = None
     """When the first attempt for the session that is not ready yet began."""
+    limiter: LogLimiter = field(default_factory=LogLimiter)
 
 
 class TelemetryObserver:
@@ -45,6 +47,7 @@ class TelemetryObserver:
         self._log, self._metrics, self._traces, self._now = log, metrics, traces, now
         self._watchers = watchers
         self._clients: dict[str, _Client] = {}
+        self._without_session = LogLimiter()
 
     # Called by the driver
 
@@ -54,12 +57,18 @@ class TelemetryObserver:
 
     def session_ended(self, client_id: str) -> None:
         """A session's driver has ended."""
-        self._clients.pop(client_id, None)
+        client = self._clients.pop(client_id, None)
+        if client is not None:
+            write_left_out(self._log, client.limiter, client_id)
         self._traces.session_ended(client_id)
 
     def log_event(self, client_id: str, event: LogEvent) -> None:
-        """Log, count and trace an event of the core."""
-        write_log_event(self._log, client_id, event)
+        """Log, count and trace an event of the core. A frequent one is not logged each time."""
+        client = self._clients.get(client_id)
+        limiter = None if client is None else client.limiter
+        left_out = NOTHING_LEFT_OUT if limiter is None else limiter.offer(event.name, event.fields, self._now())
+        if left_out is not None:
+            write_log_event(self._log, client_id, event, left_out)
         count = METRIC_UPDATES.get(event.name)
         if count is not None:
             count(self._metrics, event.fields)
@@ -75,9 +84,25 @@ class TelemetryObserver:
     def internal_error(self, client_id: str, error: BaseException) -> None:
         """Log an error of the bridge itself with its traceback, and count it."""
         self._metrics.increment("internal_errors_total")
-        self._log.write_error("internal.error", "Internal error of the bridge", error=error, clientId=client_id)
+        client = self._clients.get(client_id)
+        limiter = self._without_session if client is None else client.limiter
+        left_out = limiter.offer("internal.error", {}, self._now())
+        if left_out is not None:
+            fields = {"clientId": client_id, **left_out.as_fields()}
+            self._log.write_error("internal.error", "Internal error of the bridge", error=error, **fields)
 
     # Called by the server
+
+    def client_refused(self, code: str, message: str, **fields: Any) -> None:
+        """Log and count a client that was rejected before the upgrade. Each code has a limit of lines of its own."""
+        self._metrics.increment("refused_total", 1, code)
+        left_out = self._without_session.offer("client.refused", fields, self._now(), kind=code)
+        if left_out is not None:
+            self._log.write("warning", "client.refused", message, code=code, **fields, **left_out.as_fields())
+
+    def server_ended(self) -> None:
+        """Log what was left out of requests without a session."""
+        write_left_out(self._log, self._without_session)
 
     def update_gauges(self) -> None:
         """Set the gauges to the current values."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from typing import Any
 
 from bridge.core.commands import LogEvent
 from bridge.core.session import SessionStatistics
@@ -108,3 +109,71 @@ def test_an_internal_error_is_counted_and_logged() -> None:
     observer.internal_error("c", RuntimeError("a bug"))
     assert metrics.value("internal_errors_total") == 1
     assert "a bug" in text.getvalue()
+
+
+def lines_of(text: io.StringIO, event: str) -> list[dict[str, Any]]:
+    return [line for line in map(json.loads, text.getvalue().splitlines()) if line["event"] == event]
+
+
+def test_an_outage_logs_a_line_now_and_then_and_counts_every_event() -> None:
+    observer, metrics, text, clock, seen = made()
+    observer.session_started("c", lambda: statistics(State.IDLE))
+    for number in range(1000):
+        clock.now = number * 0.02
+        observer.log_event("c", LogEvent("error.held_back", {"code": "NOT_READY"}))
+    observer.session_ended("c")
+    lines = lines_of(text, "error.held_back")
+    [rest] = lines_of(text, "log.left_out")
+    assert [line.get("count") for line in lines] == [None, 499]
+    assert (rest["of"], rest["count"]) == ("error.held_back", 499)
+    assert all((line["level"], line["clientId"]) == ("info", "c") for line in (*lines, rest))
+    assert metrics.value("errors_suppressed_total", "NOT_READY") == 1000
+    assert len(seen) == 1000, "watchers see every event"
+
+
+def test_one_client_does_not_silence_another() -> None:
+    observer, _, text, _, _ = made()
+    for client_id in ("a", "b"):
+        observer.session_started(client_id, lambda: statistics(State.IDLE))
+        for _ in range(2):
+            observer.log_event(client_id, LogEvent("upstream.error", {"code": "X"}))
+    assert [line["clientId"] for line in lines_of(text, "upstream.error")] == ["a", "b"]
+
+
+def test_amounts_that_were_left_out_are_told_at_the_end() -> None:
+    observer, _, text, _, _ = made()
+    observer.session_started("c", lambda: statistics(State.IDLE))
+    for _ in range(3):
+        observer.log_event("c", LogEvent("held.dropped", {"reason": "too_old", "ms": 20, "chunks": 1, "messages": 0}))
+    observer.session_ended("c")
+    [first], [last] = lines_of(text, "held.dropped"), lines_of(text, "log.left_out")
+    assert (first["ms"], last["count"], last["sums"]) == (20, 2, {"ms": 40, "chunks": 2})
+
+
+def test_buffered_speech_is_logged_only_with_the_ready_session() -> None:
+    observer, _, text, _, _ = made()
+    observer.session_started("c", lambda: statistics(State.IDLE))
+    for _ in range(15):
+        observer.log_event("c", LogEvent("session.ready", {"bufferedChunks": 3}))
+    assert len(lines_of(text, "session.ready")) == len(lines_of(text, "session.buffered")) == 10
+
+
+def test_a_storm_of_internal_errors_and_refusals_is_bounded_and_counted() -> None:
+    observer, metrics, text, clock, _ = made()
+    for _ in range(100):
+        observer.internal_error("", RuntimeError("a bug"))
+        observer.client_refused("UNAUTHORIZED", "Who are you?", peer="p")
+    observer.client_refused("ORIGIN_FORBIDDEN", "Not from here.", peer="p")
+    clock.now = 10.0
+    observer.client_refused("UNAUTHORIZED", "Who are you?", peer="p")
+    assert metrics.value("internal_errors_total") == metrics.value("refused_total", "UNAUTHORIZED") - 1 == 100
+    assert len(lines_of(text, "internal.error")) == 10
+    refused = lines_of(text, "client.refused")
+    assert [line["code"] for line in refused] == ["UNAUTHORIZED"] * 10 + ["ORIGIN_FORBIDDEN", "UNAUTHORIZED"]
+    assert refused[-1]["count"] == 90
+    observer.client_refused("UNAUTHORIZED", "Who are you?", peer="p")
+    for _ in range(10):
+        observer.client_refused("UNAUTHORIZED", "Who are you?", peer="p")
+    observer.server_ended()
+    left_out = [(line["of"], line.get("code"), line["count"]) for line in lines_of(text, "log.left_out")]
+    assert left_out == [("internal.error", None, 90), ("client.refused", "UNAUTHORIZED", 2)]

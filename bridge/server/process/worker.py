@@ -112,6 +112,7 @@ async def serve_worker(
             nursery.start_soon(_stop_when_empty, bridge, settings.drain_seconds, nursery.cancel_scope)
             await anext(received)
             nursery.cancel_scope.cancel()
+    bridge.report_end()
     return first
 
 
