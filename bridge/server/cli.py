@@ -215,6 +215,7 @@ def _serve(settings: BridgeSettings, open_upstream: UpstreamFactory) -> None:
     from bridge.server.banner import banner_lines
     from bridge.server.process.supervisor import WorkerSupervisor
     from bridge.server.process.worker import make_log, raise_file_limit, serve_worker, tame_garbage_collection
+    from bridge.telemetry.foreign_logs import foreign_logs_to
 
     raise_file_limit()
     listening = _listening(settings)
@@ -225,7 +226,7 @@ def _serve(settings: BridgeSettings, open_upstream: UpstreamFactory) -> None:
             click.echo(line, err=True)
 
     tame_garbage_collection()
-    with listening:
+    with listening, foreign_logs_to(log):
         if settings.workers > 1:
             ended_by = WorkerSupervisor(settings, listening, open_upstream, log).run(ready)
         else:

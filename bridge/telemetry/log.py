@@ -132,11 +132,11 @@ class Log:
     def write_error(self, event: str, message: str, *, error: BaseException | None = None, **fields: Any) -> None:
         """Write an error line, with the traceback of `error`."""
         if error is not None:
-            fields["traceback"] = _traceback(error)
+            fields["traceback"] = format_traceback(error)
         self.write("error", event, message, **fields)
 
 
-def _traceback(error: BaseException) -> str:
+def format_traceback(error: BaseException) -> str:
     """Format the exception; its text is as untrusted as any other."""
     return "".join(traceback.format_exception(error))[-_MAX_TRACEBACK:]
 

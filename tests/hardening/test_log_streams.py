@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import signal
 import subprocess
@@ -10,10 +11,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import httpx
+import psutil
 import pytest
 import trio
 
-from tests.hardening.harness import KEY, BridgeProcess, HealthyCaller, address_in, own_environment
+from tests.hardening.harness import KEY, BridgeProcess, HealthyCaller, address_in, own_environment, wait_until
 from tests.server.test_cli import PROGRAM
 
 if TYPE_CHECKING:
@@ -119,3 +121,21 @@ async def test_a_full_disk_stops_no_session_and_the_loss_is_counted(upstream: Si
 def _shrink(writing: int) -> None:
     """Let a pipe hold one page."""
     fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+
+
+async def test_running_out_of_descriptors_is_told_in_json_and_once(upstream: SimulatorThread, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with log.open("wb") as out, logging_to(out.fileno(), tmp_path, upstream, "1") as bridge:
+        spare = 8
+        bridge.ps.rlimit(psutil.RLIMIT_NOFILE, (bridge.ps.num_fds() + spare,) * 2)
+        held = [await bridge.open_tcp() for _ in range(2 * spare)]
+        await wait_until(lambda: b"library.log" in log.read_bytes(), 10)
+        for stream in held:
+            await stream.aclose()
+        await _assert_serves(bridge, upstream)
+        await _assert_stops(bridge)
+        assert "Traceback" not in bridge.log.read_text(), "the banner's stream has no plain text of a library"
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    [line] = [line for line in lines if line["event"] == "library.log"]
+    assert line["logger"] == "trio.serve_listeners"
+    assert line["traceback"][-1] == "OSError: [Errno 24] Too many open files"
