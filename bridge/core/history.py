@@ -1,27 +1,32 @@
 """The conversation so far, for a fresh session: earlier turns as text, function calls and their outputs.
 
 It is fed by the upstream's own item events, so it has what the service had, and by items that went upstream and are
-not confirmed yet. Bounded in turns and in characters. Turns past the bounds, and speech without a transcript, are
-counted and reported to the client.
+not confirmed yet; these are kept as JSON, not as trees. Bounded in turns, characters and bytes. Turns past the bounds,
+and speech without a transcript, are counted and reported to the client.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bridge.core.json_access import as_text
+from bridge.core.json_access import as_object, as_text, read_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 #: 200 turns are an hour of lively conversation; 64 KiB of text are a third of the smallest model's context.
 MAX_TURNS, MAX_CHARACTERS = 200, 64 * 1024
+#: JSON of items that went upstream and are not confirmed (or were refused in silence): a photo or all texts of a long
+#: conversation. The newest is kept whatever its size, which the endpoint bounds.
+MAX_SENT_BYTES = 4 * 2**20
 
 
 @dataclass(slots=True)
 class _Turn:
-    item: dict[str, Any]
+    item: Mapping[str, Any]
+    """Its type and the fields that are restored, without the content."""
     text: str | None
     """None: speech without a transcript (so far)."""
     seen: frozenset[str] = frozenset()
@@ -30,6 +35,19 @@ class _Turn:
     @property
     def size(self) -> int:
         return len(self.text or "") + len(str(self.item.get("arguments") or self.item.get("output") or ""))
+
+
+@dataclass(frozen=True, slots=True)
+class _SentItem:
+    creation: bytes
+    """The event that created it, as JSON."""
+    item_id: str | None
+    likeness: int
+    """Equal for an announced item that may be this one, if it was sent without an id."""
+
+    @property
+    def item(self) -> Mapping[str, Any]:
+        return as_object(read_object(self.creation).get("item"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +67,31 @@ class ConversationHistory:
     """The conversation of one client connection so far."""
 
     _turns: dict[str, _Turn] = field(default_factory=dict)
-    _sent: list[Mapping[str, Any]] = field(default_factory=list)
+    _sent: list[_SentItem] = field(default_factory=list)
     """Items that went upstream and that the service has not announced yet."""
+    _sent_bytes: int = 0
     _forgotten: int = 0
     _unwritten: int = 0
     _silent: str | None = None
     """The item that an idle time-out commits, until the service announces it."""
 
-    def item_sent(self, item: Mapping[str, Any]) -> None:
-        """Record an item that went upstream: it must be restored even if this session dies before confirming it."""
+    def item_sent(self, item: Mapping[str, Any], creation: bytes | None = None) -> None:
+        """Record an item that went upstream: it must be restored even if this session dies before confirming it.
+
+        `creation` is the JSON of its `conversation.item.create`, if the client wrote one.
+        """
         kind = as_text(item.get("type"))
         if kind in _RESTORED_FIELDS and (kind != "message" or _text(item) is not None):
-            self._sent.append(item)
-            if len(self._sent) > MAX_TURNS:
-                del self._sent[0]
+            if creation is None:
+                creation = json.dumps({"item": item}).encode()
+            self._sent.append(_SentItem(creation, as_text(item.get("id")), _likeness(item)))
+            self._sent_bytes += len(creation)
+            while len(self._sent) > MAX_TURNS or (self._sent_bytes > MAX_SENT_BYTES and len(self._sent) > 1):
+                self._forget_sent()
                 self._forgotten += 1
+
+    def _forget_sent(self) -> None:
+        self._sent_bytes -= len(self._sent.pop(0).creation)
 
     def record_item(self, item: Mapping[str, Any], seen: Iterable[str] = ()) -> None:
         """Record an item as the upstream announced or finished it; `seen`: how the client was told of it."""
@@ -76,7 +104,7 @@ class ConversationHistory:
         text = _text(item) or (known.text if known else None)
         if item_id == self._silent:
             self._silent, text = None, ""
-        self._turns[item_id] = _Turn(dict(item), text, (known.seen if known else frozenset()).union(seen))
+        self._turns[item_id] = _Turn(_facts(item), text, (known.seen if known else frozenset()).union(seen))
         self._trim()
 
     def _confirm(self, item: Mapping[str, Any]) -> None:
@@ -84,7 +112,7 @@ class ConversationHistory:
         for index, sent in enumerate(self._sent):
             if _same(sent, item):
                 for _ in range(index + 1):
-                    del self._sent[0]
+                    self._forget_sent()
                 return
 
     def record_silence(self, item_id: object) -> None:
@@ -114,6 +142,7 @@ class ConversationHistory:
         """Start over: the session was ended by intent, so the next one has no history."""
         self._turns.clear()
         self._sent.clear()
+        self._sent_bytes = 0
         self._silent = None
         self._forgotten = self._unwritten = 0
 
@@ -133,7 +162,7 @@ class ConversationHistory:
             lost.append(f"{self._unwritten} spoken turns without a transcript")
             self._unwritten = 0
         items = [_item_to_create(item_id, turn, dialect) for item_id, turn in self._turns.items()]
-        items.extend(self._sent)
+        items.extend(one.item for one in self._sent)
         answered = [item.get("call_id") for item in items if item["type"] == "function_call_output"]
         return RestoredHistory(
             items=tuple(items),
@@ -155,9 +184,13 @@ _RESTORED_FIELDS: Mapping[str, tuple[str, ...]] = {
 _PART_TYPES = {"user": "input_text", "system": "input_text"}
 
 
+def _facts(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: item.get(name) for name in ("type", *_RESTORED_FIELDS[item["type"]])}
+
+
 def _item_to_create(item_id: str, turn: _Turn, dialect: str) -> Mapping[str, Any]:
     kind = str(turn.item["type"])
-    item = {"id": item_id, "type": kind, **{name: turn.item.get(name) for name in _RESTORED_FIELDS[kind]}}
+    item = {"id": item_id, **turn.item}
     if kind == "message":
         assistant_part = "text" if dialect == "beta" else "output_text"
         part = _PART_TYPES.get(str(turn.item.get("role")), assistant_part)
@@ -165,12 +198,15 @@ def _item_to_create(item_id: str, turn: _Turn, dialect: str) -> Mapping[str, Any
     return item
 
 
-def _same(sent: Mapping[str, Any], announced: Mapping[str, Any]) -> bool:
+def _same(sent: _SentItem, announced: Mapping[str, Any]) -> bool:
     """Return whether the upstream announces the item that was sent; it gives an id to an item that had none."""
-    if sent.get("id") is not None:
-        return bool(sent["id"] == announced.get("id"))
-    keys = [(item.get("type"), item.get("role"), item.get("call_id"), _text(item)) for item in (sent, announced)]
-    return keys[0] == keys[1]
+    if sent.item_id is not None:
+        return bool(sent.item_id == announced.get("id"))
+    return sent.likeness == _likeness(announced)
+
+
+def _likeness(item: Mapping[str, Any]) -> int:
+    return hash((*(as_text(item.get(name)) for name in ("type", "role", "call_id")), _text(item)))
 
 
 def _text(item: Mapping[str, Any]) -> str | None:

@@ -13,7 +13,6 @@ from bridge.core.commands import EndResponse, SendNative
 from bridge.core.events import ClientAudio
 from bridge.core.generation import Recovery
 from bridge.core.input_buffer import DroppedInput
-from bridge.core.json_access import as_text
 from bridge.core.states import CONFIGURING
 from bridge.core.to_upstream import RESPONSE_CREATE
 
@@ -109,7 +108,7 @@ def drop_unconfirmed_updates(data: SessionData, failure: Failure) -> Failure:
         return failure
     data.recovery = replace(data.recovery, lost=(*data.recovery.lost, "a session.update that was refused"))
     data.log("update.refused", code=failure.code)
-    for event_id in dict.fromkeys(as_text(update.get("event_id")) for update in dropped):
+    for event_id in dict.fromkeys(dropped):
         about = {"eventId": event_id} if event_id else {}
         data.send_error("UPSTREAM_ERROR", failure.message, retryable=False, detail={**failure.detail, **about})
     return replace(failure, retryable=True)

@@ -20,6 +20,8 @@ ResponseRequest = Mapping[str, Any] | bytes
 
 #: Response requests that are queued at most; more is a client that requests without listening.
 MAX_QUEUED = 20
+#: The same in bytes of frames that clients wrote. One request is queued whatever its size, which the endpoint bounds.
+MAX_QUEUED_BYTES = 2**20
 
 #: Events that carry a piece of a response to the caller. Of a function call that is only the whole: nobody uses a part.
 OUTPUT_EVENTS = frozenset(
@@ -83,7 +85,8 @@ class ResponseTracker:
 
     def enqueue(self, request: ResponseRequest) -> bool:
         """Queue a request. False if too many are queued already."""
-        if len(self.queued) >= MAX_QUEUED:
+        size = sum(len(one) for one in (*self.queued, request) if isinstance(one, bytes))
+        if len(self.queued) >= MAX_QUEUED or (self.queued and size > MAX_QUEUED_BYTES):
             return False
         self.queued.append(request)
         return True

@@ -7,16 +7,20 @@ it was answered is sent again all the same; if the fresh session refuses it, it 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import reduce
 from typing import Any
 
-from bridge.core.json_access import as_object, as_text
+from bridge.core.json_access import as_object, as_text, read_object
 
 #: Updates that are kept unconfirmed; with more, the oldest counts as confirmed.
 MAX_UNCONFIRMED = 100
+#: JSON of updates that are kept unconfirmed: far more than the instructions and tools that a model takes. Past it the
+#: oldest is forgotten; the newest is kept whatever its size, which the endpoint bounds.
+MAX_UNCONFIRMED_BYTES = 2**20
 
 #: Objects that an update replaces instead of merging: half of an old union and half of a new one make no valid object.
 #: The service does the same.
@@ -34,12 +38,14 @@ class _UpdateStatus(Enum):
 
 @dataclass(slots=True)
 class _Update:
-    event: Mapping[str, Any]
+    event_id: str | None
+    frame: bytes
+    """The session that it asks for, as JSON: a tree takes up to fifty times as much."""
     status: _UpdateStatus = _UpdateStatus.PENDING
 
     @property
     def session(self) -> Mapping[str, Any]:
-        return as_object(self.event.get("session"))
+        return read_object(self.frame)
 
 
 class SessionUpdates:
@@ -55,10 +61,13 @@ class SessionUpdates:
 
     def sent(self, event: Mapping[str, Any]) -> None:
         """Record an update that went upstream."""
-        self._later.append(_Update(event))
+        frame = json.dumps(as_object(event.get("session"))).encode()
+        self._later.append(_Update(as_text(event.get("event_id")), frame))
         if len(self._later) > MAX_UNCONFIRMED:
             self._later[0].status = _UpdateStatus.CONFIRMED
             self._fold()
+        while len(self._later) > 1 and sum(len(one.frame) for one in self._later) > MAX_UNCONFIRMED_BYTES:
+            del self._later[0]
 
     def confirmed(self, session: Mapping[str, Any]) -> None:
         """Record that the upstream confirmed an update; `session` is the session as it is now.
@@ -79,7 +88,7 @@ class SessionUpdates:
         """Forget the update that an error is about, if it is about one."""
         event_id = as_text(error.get("event_id"))
         pending = [one for one in self._later if one.status is _UpdateStatus.PENDING]
-        named = next((one for one in pending if event_id and one.event.get("event_id") == event_id), None)
+        named = next((one for one in pending if event_id and one.event_id == event_id), None)
         if named is None and pending and (as_text(error.get("param")) or "").partition(".")[0] == "session":
             named = pending[0]
         if named is not None:
@@ -96,9 +105,9 @@ class SessionUpdates:
         self._base = self.effective
         self._later.clear()
 
-    def drop_unconfirmed(self) -> list[Mapping[str, Any]]:
-        """Keep only confirmed updates, after a fresh session refused its configuration. Returns the others."""
-        dropped = [one.event for one in self._later if one.status is not _UpdateStatus.CONFIRMED]
+    def drop_unconfirmed(self) -> list[str | None]:
+        """Keep only confirmed updates: a fresh session refused its configuration. Returns the others' event ids."""
+        dropped = [one.event_id for one in self._later if one.status is not _UpdateStatus.CONFIRMED]
         self._later = [one for one in self._later if one.status is _UpdateStatus.CONFIRMED]
         self._fold()
         return dropped

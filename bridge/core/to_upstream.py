@@ -116,7 +116,7 @@ def _send_native(data: SessionData, event: ClientNative) -> None:
         _send_event(data, changed)
     record = _NATIVE_RECORDERS.get(event.type)
     if record is not None:
-        record(data, body)
+        record(data, body, event.frame)
 
 
 #: Native events of which the core reads more than the type.
@@ -138,17 +138,17 @@ def _body(event: ClientNative) -> Mapping[str, Any]:
     return event.body or {}
 
 
-def _item_sent(data: SessionData, body: Mapping[str, Any]) -> None:
-    data.history.item_sent(as_object(body.get("item")))
+def _item_sent(data: SessionData, body: Mapping[str, Any], frame: bytes) -> None:
+    data.history.item_sent(as_object(body.get("item")), frame)
 
 
 #: What must be remembered of a native event that the client sent.
-_NATIVE_RECORDERS: Mapping[str, Callable[[SessionData, Mapping[str, Any]], None]] = {
-    "input_audio_buffer.commit": lambda data, _: _commit_sent(data),
-    "input_audio_buffer.clear": lambda data, _: data.generation.replay.buffer_cleared(),
+_NATIVE_RECORDERS: Mapping[str, Callable[[SessionData, Mapping[str, Any], bytes], None]] = {
+    "input_audio_buffer.commit": lambda data, *_: _commit_sent(data),
+    "input_audio_buffer.clear": lambda data, *_: data.generation.replay.buffer_cleared(),
     "conversation.item.create": _item_sent,
-    "session.update": lambda data, body: data.updates.sent(body),
-    "transcription_session.update": lambda data, body: data.updates.sent(body),
+    "session.update": lambda data, body, _: data.updates.sent(body),
+    "transcription_session.update": lambda data, body, _: data.updates.sent(body),
 }
 
 

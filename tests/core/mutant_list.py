@@ -215,7 +215,12 @@ MUTANTS: tuple[Mutant, ...] = (
         "what a service said before it stalled hides what it did not hear",
     ),
     # History and updates
-    Mutant("history", "        items.extend(self._sent)\n", "", "a text that went up with the dying session is lost"),
+    Mutant(
+        "history",
+        "        items.extend(one.item for one in self._sent)\n",
+        "",
+        "a text that went up with the dying session is lost",
+    ),
     Mutant(
         "history",
         "        if known is None:\n",
@@ -246,6 +251,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "            pass\n",
         "a refused update spoils every later session",
     ),
+    Mutant("history", "self._sent_bytes > MAX_SENT_BYTES and len", "False and len", "refused items take any memory"),
+    Mutant("history", " and len(self._sent) > 1)", ")", "an item that is large by itself is not restored"),
+    Mutant("history", "self._sent_bytes -= len(", "len(", "confirmed items take the room of others"),
+    Mutant("history", "_Turn(_facts(item), text,", "_Turn(item, text,", "the content of every item is kept"),
+    Mutant("session_updates", " > MAX_UNCONFIRMED_BYTES", " < 0", "unanswered updates take any memory"),
+    Mutant("responses", " or (self.queued and size > MAX_QUEUED_BYTES)", "", "queued requests take any memory"),
+    Mutant("responses", "self.queued and size >", "size >", "a request that is large by itself is refused"),
     Mutant("session_updates", "result = dict(old)", "result = {}", "updates replace one another"),
     Mutant(
         "session_updates",

@@ -148,8 +148,8 @@ RESPONSE_MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "to_upstream",
-        "lambda data, _: data.generation.replay.buffer_cleared()",
-        "lambda data, _: None",
+        "lambda data, *_: data.generation.replay.buffer_cleared()",
+        "lambda data, *_: None",
         "cleared speech is sent again",
     ),
     Mutant("to_client", " is not None:  # null", " != 0:  # null", "an out-of-band response blocks the conversation"),

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bridge.core.events import ClientAudio, ClientNative, ClientText, ClientToolResult, CreateSession
+from bridge.core.history import ConversationHistory
 from bridge.core.input_buffer import ENTRY_BYTES, InputBuffer, InputBufferLimits
-from tests.core.builders import SESSION_OPTIONS, audio, new_session, play
+from bridge.core.responses import MAX_QUEUED_BYTES, ResponseTracker
+from bridge.core.session_updates import MAX_UNCONFIRMED_BYTES, SessionUpdates
+from tests.core.builders import SESSION_OPTIONS, audio, new_session, play, ready_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +29,10 @@ def native(kind: str, **fields: Any) -> ClientNative:
     """Return an event as the endpoint makes it: what it holds is its own, and no part of it is used twice."""
     frame = json.dumps({"type": kind, **fields}).encode()
     return ClientNative(kind, frame, json.loads(frame))
+
+
+def message(item_id: str, text: str) -> dict[str, Any]:
+    return {"id": item_id, "type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
 
 
 def nested(size: int) -> list[list[Any]]:
@@ -104,3 +111,62 @@ def test_full_in_bytes_means_past_the_bound_and_what_left_takes_no_room() -> Non
     assert not held.has_dropped
     held.add(ClientAudio(bytes(2)), 0.0)
     assert held.chunks == 2
+
+
+def item(number: int, size: int) -> ClientNative:
+    content = [{"type": "input_text", "text": "x"}, {"type": "strange", "parts": nested(size)}]
+    message = {"id": f"i{number}", "type": "message", "role": "user", "content": content}
+    return native("conversation.item.create", item=message)
+
+
+def test_items_that_the_upstream_refuses_are_kept_as_bytes() -> None:
+    assert held_by(ready_session(), lambda n: item(n, 16 * KIB), 40) < 2 * 40 * 16 * KIB
+
+
+def test_items_that_the_upstream_refuses_are_bounded_and_the_newest_is_kept() -> None:
+    history = ConversationHistory()
+    for number in range(6):
+        history.item_sent(message(str(number), "x" * MIB))
+    restored = history.restore("ga")
+    assert [one["id"] for one in restored.items] == ["3", "4", "5"]
+    assert restored.lost == ("3 turns past the bound",)
+    history.clear()
+    history.item_sent(message("large", "x" * 5 * MIB))
+    assert [one["id"] for one in history.restore("ga").items] == ["large"]
+    history.item_sent(message("small", "x"))
+    history.record_item(message("small", "x"))
+    history.item_sent(message("last", "x" * 3 * MIB))
+    history.item_sent(message("after", "x"))
+    assert [one["id"] for one in history.restore("ga").items] == ["small", "last", "after"]
+
+
+def test_of_an_announced_item_only_what_is_restored_is_kept() -> None:
+    history = ConversationHistory()
+    gc.collect()
+    tracemalloc.start()
+    for number in range(40):
+        history.record_item(json.loads(item(number, 16 * KIB).frame)["item"])
+    gc.collect()
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert held < 40 * KIB * 2
+
+
+def test_session_updates_that_nobody_answers_are_bounded_and_kept_as_bytes() -> None:
+    session = ready_session()
+    held = held_by(session, lambda n: native("session.update", session={f"x{n}": nested(16 * KIB)}), 40)
+    assert held < 2 * 40 * 16 * KIB
+    updates = SessionUpdates()
+    for number in range(5):
+        updates.sent({"session": {f"x{number}": "x" * (MAX_UNCONFIRMED_BYTES // 3)}})
+    assert list(updates.effective) == ["x3", "x4"]
+    updates.sent({"session": {"large": "x" * (2 * MAX_UNCONFIRMED_BYTES)}})
+    assert list(updates.effective) == ["large"]
+
+
+def test_queued_response_requests_are_bounded_in_bytes_and_one_always_waits() -> None:
+    responses = ResponseTracker()
+    assert responses.enqueue(bytes(2 * MAX_QUEUED_BYTES))
+    assert not responses.enqueue(b"more")
+    responses.clear_requests()
+    assert [responses.enqueue(bytes(MAX_QUEUED_BYTES // 2)) for _ in range(3)] == [True, True, False]
