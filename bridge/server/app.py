@@ -109,9 +109,19 @@ class Bridge:
             return
         self._connections[host] += 1
         try:
-            await serve_connection(stream, http=self.http, websocket=self.websocket, on_error=self._on_error)
+            await serve_connection(
+                stream,
+                http=self.http,
+                websocket=self.websocket,
+                on_error=self._on_error,
+                takes_body=self._takes_body,
+            )
         finally:
             self._connections -= Counter([host])
+
+    def _takes_body(self, request: HttpRequest) -> bool:
+        """Only the REST fallback takes bodies; no stranger's is kept in memory."""
+        return self._deps.extra_http is not None and request.path.startswith(FALLBACK_PATH)
 
     def _on_error(self, error: Exception) -> None:
         self._deps.observer.internal_error("", error)

@@ -6,7 +6,7 @@ No routes and no WebSocket here: `http_server.py` decides what a request is for.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +17,8 @@ from bridge.transport.http import HttpRequest, HttpResponse, split_target, text_
 from bridge.transport.sockets import peer_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bridge.transport.link import Headers
 
 _READ_BYTES: Final = 16 * 1024
@@ -64,8 +66,12 @@ _UPGRADED: Final = h11.Connection(h11.SERVER)
 class HttpConnection:
     """Requests in, responses out, one after the other. After cancelling any method, only close the stream."""
 
-    def __init__(self, stream: trio.abc.Stream, limits: HttpLimits) -> None:
+    def __init__(
+        self, stream: trio.abc.Stream, limits: HttpLimits, takes_body: Callable[[HttpRequest], bool] = lambda _: True
+    ) -> None:
+        """`takes_body` is asked with a request whose body has not been read. If not, it is read and not kept."""
         self.stream = stream
+        self._takes_body = takes_body
         self.limits = limits
         self.peer = peer_name(stream)
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head_bytes)
@@ -120,29 +126,33 @@ class HttpConnection:
             path, query = split_target(target)
         except ValueError:
             raise RequestRejected(400, "the query has too many fields") from None
+        request = HttpRequest(
+            method=head.method.decode("latin-1"),
+            path=path,
+            query=query,
+            target=target,
+            headers=headers,
+            body=b"",
+            peer=self.peer,
+        )
         with trio.move_on_after(self.limits.body_seconds):
-            body = await self._body(dict(headers).get("content-length", "0"))
-            return HttpRequest(
-                method=head.method.decode("latin-1"),
-                path=path,
-                query=query,
-                target=target,
-                headers=headers,
-                body=body,
-                peer=self.peer,
-            )
+            announced = dict(headers).get("content-length", "0")
+            body = await self._body(announced, keep=self._takes_body(request))
+            return replace(request, body=body) if body else request
         raise RequestRejected(408, "the body did not arrive in time")
 
-    async def _body(self, announced: str) -> bytes:
+    async def _body(self, announced: str, *, keep: bool) -> bytes:
         too_large = RequestRejected(413, f"the body is larger than {self.limits.body_bytes} bytes")
         if int(announced) > self.limits.body_bytes:  # h11 has checked that these are at most 20 digits
             raise too_large
         if self._http.they_are_waiting_for_100_continue:
             await self._write(h11.InformationalResponse(status_code=100, headers=[]))
-        body = bytearray()
+        body, size = bytearray(), 0
         while isinstance(event := await self._next_event(), h11.Data):
-            body += event.data
-            if len(body) > self.limits.body_bytes:
+            size += len(event.data)
+            if keep:
+                body += event.data
+            if size > self.limits.body_bytes:
                 raise too_large
         return bytes(body)
 

@@ -138,9 +138,13 @@ async def serve_connection(
     websocket: WebSocketHandler,
     limits: HttpLimits = HttpLimits(),  # noqa: B008 - frozen
     on_error: ErrorHandler = log_error,
+    takes_body: Callable[[HttpRequest], bool] = lambda _: True,
 ) -> None:
-    """Serve one connection until it ends, then close it. Raises only Cancelled, which closes it at once."""
-    connection = _ServerConnection(HttpConnection(stream, limits), http, websocket, on_error)
+    """Serve one connection until it ends, then close it. Raises only Cancelled, which closes it at once.
+
+    `takes_body` says by a request's head whether its handler wants the body; if not, the handler gets none.
+    """
+    connection = _ServerConnection(HttpConnection(stream, limits, takes_body), http, websocket, on_error)
     try:
         while await connection.serve_request():
             pass

@@ -42,6 +42,7 @@ class HttpHarness:
     """A server whose handlers record what they get."""
 
     limits: HttpLimits = field(default_factory=HttpLimits)
+    takes_bodies: bool = True
     requests: list[HttpRequest] = field(default_factory=list)
     upgrades: list[WebSocketUpgrade] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
@@ -67,7 +68,12 @@ class HttpHarness:
 
     async def serve(self, stream: trio.abc.Stream) -> None:
         await serve_connection(
-            stream, http=self.http, websocket=self.websocket, limits=self.limits, on_error=self.errors.append
+            stream,
+            http=self.http,
+            websocket=self.websocket,
+            limits=self.limits,
+            on_error=self.errors.append,
+            takes_body=lambda _: self.takes_bodies,
         )
 
     async def exchange(self, *pieces: bytes) -> bytes:

@@ -72,6 +72,14 @@ async def test_a_client_that_waits_for_100_with_too_large_a_body_gets_413_at_onc
     assert statuses(answer) == [413]
 
 
+async def test_a_body_that_no_route_takes_is_read_and_not_kept_and_the_next_request_is_answered() -> None:
+    server = HttpHarness(HttpLimits(body_bytes=10), takes_bodies=False)
+    answer = await server.exchange(head("POST", "/1", Content_Length="10"), b"0123456789" + head("GET", "/2"))
+    assert (statuses(answer), [one.body for one in server.requests]) == ([200, 200], [b"", b""])
+    chunked = head("POST", "/3", Transfer_Encoding="chunked") + b"b\r\n0123456789a\r\n0\r\n\r\n"
+    assert statuses(await server.exchange(chunked)) == [413]
+
+
 async def test_connection_close_closes_the_connection() -> None:
     answer = await HttpHarness().exchange(head("GET", "/1", Connection="close") + head("GET", "/2"))
     assert statuses(answer) == [200]
