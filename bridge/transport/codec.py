@@ -250,7 +250,7 @@ class Codec(FrameCutter):
         self._takes_short_way, self._long_left, self.took_long_way = False, maxsize, True
         if self.is_open:
             self._core.fail(code, reason)
-        if self._core.parser_exc is None and not self.is_open:  # else the core found a violation in the same bytes
+        if not self.is_open:  # with `defer_close`, it is until our Close is sent
             self._end = LinkClosed(code, reason, by_peer=False)
 
     # Sending

@@ -37,7 +37,7 @@ class Fragments:
 
     def __init__(self, max_fragments: int) -> None:
         self._max = max_fragments
-        self._parts: list[bytes] | None = None
+        self._parts: list[bytes] = []
         self._decoder: IncrementalDecoder | None = None
 
     @property
@@ -46,16 +46,14 @@ class Fragments:
         return self._decoder is not None
 
     def drop(self) -> None:
-        """Forget an unfinished message, and what follows of it."""
-        self._parts = None
+        """Forget an unfinished message: nothing more of it will come."""
+        self._parts = []
 
     def add(self, frame: Frame) -> bytes | None:
         """Take a fragment. Returns the message with its last one, None before. Raises FragmentsRefused."""
         if frame.opcode is not Opcode.CONT:
             self._parts = []
             self._decoder = _utf8_decoder() if frame.opcode is Opcode.TEXT else None
-        if self._parts is None:  # an earlier fragment of this message was refused
-            return None
         if len(self._parts) >= self._max:
             raise FragmentsRefused(MESSAGE_TOO_BIG, f"more than {self._max} fragments")
         if self._decoder is not None:
@@ -66,5 +64,5 @@ class Fragments:
         self._parts.append(bytes(frame.data))
         if not frame.fin:
             return None
-        message, self._parts = b"".join(self._parts), None
+        message, self._parts = b"".join(self._parts), []
         return message

@@ -57,7 +57,7 @@ class Timer:
 
 
 def _do_nothing(_now: float) -> None:
-    pass
+    """Stand for the owner of a timer that is stopped."""
 
 
 class Timers:

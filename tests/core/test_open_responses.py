@@ -20,7 +20,7 @@ from bridge.core.events import (
     Tick,
     UpstreamEvent,
 )
-from bridge.core.open_responses import MAX_KEPT_BYTES, OpenPart, OpenResponse, OpenResponses
+from bridge.core.open_responses import KEPT_EVENTS, MAX_KEPT_BYTES, OpenPart, OpenResponse, OpenResponses
 from tests.core.builders import (
     EXPIRED,
     REFUSED_KEY,
@@ -262,3 +262,20 @@ def test_frames_that_say_nothing_are_passed_over(frame: bytes) -> None:
     for kind in ("response.output_item.added", "response.content_part.done", "conversation.item.done"):
         responses.record(kind, frame)
     assert responses.take() == [OpenResponse({"id": "resp_1"})]
+
+
+@pytest.mark.parametrize("event_type", sorted(KEPT_EVENTS - {"response.output_item.added"}))
+def test_an_event_about_an_item_that_nobody_announced_changes_nothing(event_type: str) -> None:
+    responses = OpenResponses()
+    responses.created({"id": "resp_1", "status": "in_progress"})
+    unknown = {
+        **PART,
+        "item_id": "item_9",
+        "output_index": 9,
+        "part": {"type": "output_text"},
+        "delta": "x",
+        "item": {},
+    }
+    responses.record(event_type, json.dumps({"type": event_type, **unknown}).encode())
+    [one] = responses.take()
+    assert not one.items

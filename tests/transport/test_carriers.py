@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import socket
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
@@ -37,6 +37,43 @@ def chosen(stream: trio.abc.Stream) -> type[Carrier]:
 async def test_each_stream_gets_the_best_carrier_there_is(kind: str, carrier: type[Carrier]) -> None:
     async with streams(kind) as (ours, _):
         assert chosen(ours) is carrier
+
+
+async def test_tls_over_a_stream_without_a_socket_gets_tasks_of_its_own() -> None:
+    ours, _ = trio.testing.memory_stream_pair()
+    assert chosen(trio.SSLStream(ours, ssl.create_default_context(), server_hostname="a.test")) is StreamCarrier
+
+
+class StubbornSocket:
+    """A socket that answers each write in the same way."""
+
+    def __init__(self, real: socket.socket, error: OSError) -> None:
+        self._real, self._error = real, error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def send(self, _: bytes) -> int:
+        raise self._error
+
+
+@pytest.mark.parametrize(("error", "writable"), [(BlockingIOError(), True), (BrokenPipeError(), False)])
+async def test_a_write_that_is_refused_waits_and_one_that_fails_breaks_the_link(error: OSError, writable: bool) -> None:
+    async with connect("tcp") as connection, trio.open_nursery() as nursery:
+        link = connection.link
+        nursery.start_soon(connection.run)
+        await trio.testing.wait_all_tasks_blocked(0.002)
+        carrier = link._carrier
+        assert isinstance(carrier, SocketCarrier)
+        real = carrier._socket
+        assert real is not None
+        carrier._socket = StubbornSocket(real, error)  # type: ignore[assignment]
+        link.send_text(b"kept or dropped")
+        assert bool(link.unsent_bytes) is writable
+        carrier._socket = real
+        if writable:
+            assert await connection.read(1) == ["kept or dropped"]
+        nursery.cancel_scope.cancel()
 
 
 @SOCKETS

@@ -11,7 +11,7 @@ import trio.testing
 from websockets.frames import Opcode
 from websockets.protocol import Side
 
-from bridge.transport.push_link import FINAL_READ_SECONDS
+from bridge.transport.push_link import FINAL_READ_SECONDS, PushLink
 from bridge.transport.sockets import find_socket
 from bridge.transport.stream_carrier import LAST_WRITE_SECONDS, StreamCarrier
 from bridge.transport.websocket import CLOSE_SECONDS, WebSocketLink
@@ -36,6 +36,13 @@ async def test_sends_after_the_end_are_dropped_and_take_no_room(kind: str) -> No
         connection.link.ping()
         assert connection.link.unsent_bytes == 0
         assert (await connection.link.run(connection.handler)).code == 1005
+
+
+async def test_a_close_behind_the_handshake_ends_the_run_at_once() -> None:
+    ours, _ = trio.testing.memory_stream_pair()
+    closed = WebSocketLink(ours, Side.SERVER, trailing_data=peer_frame(Side.SERVER, Opcode.CLOSE, b"\x03\xe9bye"))
+    end = await PushLink(closed, max_unsent_bytes=1000, make_carrier=StreamCarrier).run(Recorder())
+    assert (end.code, end.reason, end.by_peer) == (1001, "bye", True)
 
 
 @pytest.mark.parametrize("kind", ["tcp", "tls server", "tcp without reactor"])

@@ -51,6 +51,7 @@ async def test_a_pause_while_a_read_waits_holds_what_it_reads(kind: str) -> None
         nursery.start_soon(connection.run)
         await settle()
         connection.link.pause()
+        connection.link.pause()
         await connection.send("1", "2")
         await settle()
         assert connection.handler.messages == []
