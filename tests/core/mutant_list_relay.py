@@ -74,7 +74,7 @@ RELAY_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "speech/replay_buffer", "        self._audio.seal()\n", "", "a commit moves behind speech that came after it"
     ),
-    Mutant("speech/kept_audio", "if size < SMALL_BYTES:", "if False:", "single samples are kept as objects"),
+    Mutant("speech/kept_audio", "if size >= SMALL_BYTES:", "if size:", "single samples are kept as objects"),
     Mutant(
         "speech/kept_audio",
         "            chunks.append(self.end - end)\n",

@@ -3,7 +3,7 @@ from __future__ import annotations
 import sys
 from itertools import count
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bridge.core.speech.kept_audio import JOINED_BYTES, SMALL_BYTES, KeptAudio
@@ -20,6 +20,7 @@ def pieces(kept: KeptAudio) -> list[tuple[int, bytes]]:
 
 
 @given(STEPS, st.integers(1, 3))
+@example([("append", 0), ("append", 1), ("take back", 0)], 1)
 def test_every_byte_keeps_its_position_whatever_happens_to_its_neighbours(
     steps: list[tuple[str, int]], scale: int
 ) -> None:

@@ -53,10 +53,10 @@ class KeptAudio:
     def append(self, pcm: bytes) -> None:
         """Keep a chunk that was sent."""
         size = len(pcm)
-        if size < SMALL_BYTES:
-            self._join(pcm)
-        else:
+        if size >= SMALL_BYTES:
             self._chunks.append(pcm)
+        elif size:  # nothing is no chunk
+            self._join(pcm)
         self.end += size
 
     def seal(self) -> None:
