@@ -98,6 +98,8 @@ class _Driver:
         self._upstream: UpstreamSession | None = None
         self._gap = False
         """Messages to a slow client were dropped; what follows the gap would make no sense to it."""
+        self._after_gap = False
+        """The client is told why it is closed. Nothing else: it may have missed the begin of what would end now."""
         self._close: tuple[int, str] | None = None
         """The code and reason to close the client connection with."""
         self._resume_at = math.inf
@@ -209,7 +211,7 @@ class _Driver:
                 assert_never(command)
 
     def _send_client(self, command: ClientCommand, now: float) -> None:
-        if self._gap or self._close is not None:
+        if self._gap or self._close is not None or (self._after_gap and not isinstance(command, SendMessage)):
             return
         read_at = now if isinstance(command, Forward) else None
         for frame in self._client.render(command):
@@ -222,7 +224,7 @@ class _Driver:
     def _too_slow(self) -> None:
         """Drop what is queued: the client would take up to a minute to read it before it learned why it is closed."""
         dropped = self._client.drop_unsent()
-        self._gap = True
+        self._gap = self._after_gap = True
         message = f"The client reads too slowly: {dropped} bytes were queued for it."
         self._events.insert(0, ClientLimitExceeded("SLOW_CONSUMER", message, 1013))
 
@@ -237,7 +239,7 @@ class _Driver:
         self.handle(UpstreamLost(upstream.generation, failure, "the upstream accepts no data"))
 
     def _close_client(self, code: int, reason: str) -> None:
-        self._close = (code, reason)
+        self._close = self._close or (code, reason)
         self._serving.cancel()
 
     def _no_pongs(self) -> None:

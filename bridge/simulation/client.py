@@ -6,6 +6,7 @@ connection's record.
 
 from __future__ import annotations
 
+import math
 import random
 from typing import TYPE_CHECKING, assert_never
 
@@ -99,11 +100,12 @@ class SimulatedCaller:
 
     async def stop_reading(self, seconds: float) -> None:
         """Leave what the bridge sends unread for `seconds`, as a stalled client does. Nothing without a connection."""
-        if self._reading.is_set() and self.current is not None:
-            self._trace.fault(self.current.name, "slow-client")
-            self._reading = trio.Event()
+        if self._reading.is_set() and (connection := self.current) is not None:
+            self._trace.fault(connection.name, "slow-client")
+            self._reading, connection.reads_from = trio.Event(), math.inf
             await trio.sleep(seconds)
             self._reading.set()
+            connection.reads_from = trio.current_time()
 
     # One connection
 

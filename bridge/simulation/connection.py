@@ -63,6 +63,8 @@ class ConnectionRecord:
     """How the socket ended for the client: code, reason, whether by the bridge. None: the client closed it."""
     left: bool = False
     """Whether the client ended the connection first."""
+    reads_from: float = 0.0
+    """When it last began to read; infinite while it leaves unread what the bridge sends."""
     left_at: float = math.inf
     """When the client started to close."""
     served_until: float | None = None

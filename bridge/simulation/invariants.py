@@ -84,13 +84,17 @@ def _error_times(connection: ConnectionRecord) -> list[float]:
 
 
 def final_errors_are_delivered(_: RunRecord, connection: ConnectionRecord) -> Iterator[str]:
-    """A client that stays gets an error for every session that failed. An SDK's socket is closed with it."""
+    """A client that stays gets an error for every session that failed. An SDK's socket is closed with it.
+
+    To stay is to read, and to wait for as long as an error may be held back; those of an SDK are not.
+    """
     closed = connection.native and _closed_by_bridge(connection) and connection.link.broken_at is None
     if not connection.verified and not connection.problem and not closed:  # it left, or its socket was cut
         return
     errors = [(one.at, str(one.body["code"])) for one in connection.received if one.type == "error"]
+    held_back = 0.0 if connection.native else ERROR_WINDOW_SECONDS
     for at, name, fields in connection.log_events:
-        if name != "session.failed" or at >= connection.left_at:
+        if name != "session.failed" or max(at + held_back, connection.reads_from) >= connection.left_at:
             continue
         if not any(received_at >= at and (connection.native or code == fields["code"]) for received_at, code in errors):
             yield f"the session failed with {fields['code']} and the client got no error"
@@ -158,9 +162,13 @@ def items_are_announced_once(_: RunRecord, connection: ConnectionRecord) -> Iter
 
 
 def responses_end(_: RunRecord, connection: ConnectionRecord) -> Iterator[str]:
-    """Every response that an SDK saw begin ends once, whatever happened to its session; the next one begins after."""
+    """Every response that an SDK saw begin ends once, whatever happened to its session; the next one begins after.
+
+    A fault of the service may cut a frame: if it was one of these two, no client could see it.
+    """
     if not connection.native:
         return
+    frames_cut = any(name == "upstream.unreadable" for _, name, _ in connection.log_events)
     active: dict[str, tuple[bool, float]] = {}
     repeated: set[object] = set()
     for message in connection.received:
@@ -170,7 +178,7 @@ def responses_end(_: RunRecord, connection: ConnectionRecord) -> Iterator[str]:
         repeated.add(event_id)
         response_id, in_conversation = _response_of(message)
         if message.type == "response.done":
-            if active.pop(response_id, None) is None:
+            if active.pop(response_id, None) is None and not frames_cut:
                 yield f"{response_id} ended and was not open"
             continue
         if in_conversation and any(one for one, _ in active.values()):

@@ -329,6 +329,26 @@ async def test_an_endpoint_can_close_its_client_behind_what_it_shows() -> None:
 
 
 @virtual_time
+async def test_of_two_reasons_to_close_a_client_the_first_one_counts() -> None:
+    class StrictClient(FakeClient):
+        def render(self, command: ClientCommand) -> list[Frame]:
+            frames = super().render(command)
+            failed = any(b'"ACCESS_DENIED"' in frame.data for frame in frames)
+            return [*frames, ClosingFrame(b"denied", code=3000)] if failed else frames
+
+    upstream = FakeUpstream(checkpoints=50)
+    upstream.fails = [connect_failed(retryable=False, code="ACCESS_DENIED")]
+    async with driven_session(upstream, client=StrictClient()) as call:
+        call.client.sends(CreateSession({}))
+        call.client.sends(ClientAudio(b"\1" * 960))
+        while not upstream.requested_options:
+            await trio.lowlevel.checkpoint()
+        call.drain.set()  # it waits for the answer to this speech, until the attempt fails
+        await call.ended.wait()
+        assert call.client.closed == (3000, "denied")
+
+
+@virtual_time
 async def test_a_client_that_is_to_be_read_more_slowly_is_read_again_in_time() -> None:
     upstream = FakeUpstream()
     async with driven_session(upstream) as call:

@@ -64,8 +64,9 @@ class NativeClient(ClientSocket):
         self._created_sent = False
         self._was_ready = False
         self._numbers = count(1)
-        self._last_error: Mapping[str, Any] | None = None
-        """The service reports what ends a session and closes: the close must not repeat the error."""
+        self._last_error: tuple[object, Mapping[str, Any]] | None = None
+        """The generation and the error. The service reports what ends a session and closes: the close must not repeat
+        the error. It does repeat one of an earlier session."""
 
     def initial_frames(self) -> list[Frame]:
         """Return no frames: the first event of an SDK is `session.created`."""
@@ -141,6 +142,7 @@ class NativeClient(ClientSocket):
         if error is None:
             return []
         close = close_after(message, error)
-        known, self._last_error = error == self._last_error, error
+        told = (message.get("generation"), error)
+        known, self._last_error = told == self._last_error, told
         frames = [] if known and close is not None else [self._own_frame({"type": "error", "error": error})]
         return frames if close is None else [*frames, ClosingFrame(close[1].encode(), code=close[0])]

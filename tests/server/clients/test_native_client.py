@@ -233,6 +233,16 @@ async def test_an_error_that_was_passed_on_is_not_repeated_before_the_close() ->
     assert client.render(refusal(upstream=UPSTREAM, closeCode=4000)) == [ClosingFrame(b"", code=4000)]
 
 
+async def test_an_error_of_an_earlier_session_is_told_again_before_the_close() -> None:
+    _, client = pair()
+    passed = {"type": "error", "code": "UPSTREAM_ERROR", "message": "Ours.", "detail": {"upstream": UPSTREAM}}
+    client.render(SendMessage({**passed, "generation": 1}))
+    ended = refusal(upstream=UPSTREAM, closeCode=4000)
+    told, close = client.render(SendMessage({**ended.message, "generation": 2}))
+    assert error(told)["code"] == UPSTREAM["code"]
+    assert close == ClosingFrame(b"", code=4000)
+
+
 async def test_an_error_keeps_its_fields_and_gets_those_that_are_missing() -> None:
     _, client = pair()
     for upstream in ({"code": "odd", "more": [1]}, {"type": "t", "message": "m", "param": 7}):
