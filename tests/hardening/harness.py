@@ -155,7 +155,13 @@ class BridgeProcess:
         return {name.removeprefix("sherpa_bridge_"): float(value) for name, value in rows}
 
     def log_lines(self, event: str | None = None, *, since: int = 0) -> list[dict[str, Any]]:
-        """Read the log from a position, optionally one event only."""
+        """Read the log from a position, optionally one event only.
+
+        A thread of the bridge writes it, a moment after the event: so this waits until nothing more comes.
+        """
+        size = -1
+        while size != (size := self.log.stat().st_size):
+            time.sleep(LOG_SECONDS)
         text = self.log.read_bytes()[since:].decode()
         found = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
         return [line for line in found if event in (None, line["event"])]
@@ -165,6 +171,10 @@ class BridgeProcess:
         alive = (psutil.CONN_ESTABLISHED, psutil.CONN_SYN_SENT, psutil.CONN_CLOSE_WAIT)
         found = [one for one in self.ps.net_connections(kind="tcp") if one.status in alive]
         return [remote_port(one.raddr) for one in found].count(port)
+
+
+#: For how long the log must not grow until it is read.
+LOG_SECONDS = 0.05
 
 
 def remote_port(address: Sequence[Any]) -> int:

@@ -128,7 +128,7 @@ async def test_case_10_an_upstream_that_is_no_realtime_service_is_reported_as_wh
             client_id = (await client.receive_until("connected"))["clientId"]
             await client.send("create_session")
             await wait_until(lambda: _failed_codes(result, client_id), 3)  # noqa: B023 - it is over within the turn
-            assert _failed_codes(result, client_id) == ["UPSTREAM_UNAVAILABLE"], name
+            assert set(_failed_codes(result, client_id)) == {"UPSTREAM_UNAVAILABLE"}, name  # it may have tried again
             await client.link.close()
         await wait_until(lambda: bridge.sockets_to(upstream.port) == 1, 3)
 
