@@ -143,5 +143,7 @@ def test_the_files_have_goals_medians_and_every_measurement(tmp_path: Path) -> N
     assert "2026-11-28, 2 cores, CPython 3.11.7" in text
 
 
-def test_without_paths_no_files_are_written() -> None:
+def test_without_paths_no_files_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     write_files({}, {}, json_file=None, plot_file=None)
+    assert list(tmp_path.iterdir()) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+from bridge.core.events import ClientAudio
 from bridge.server.clients.frame_limits import FrameLimits, too_large
 
 if TYPE_CHECKING:
@@ -59,9 +60,14 @@ class ClientSocket(ABC):
     # Called by the link
 
     def on_text(self, data: bytes) -> None:
-        """Pass on the event of a text frame."""
-        if self._limits.admit(self._link, self._handler, len(data)):
-            self._handler.handle(self.parse(data))
+        """Pass on the event of a text frame; audio without an id goes the short way, and empty audio nowhere."""
+        if not self._limits.admit(self._link, self._handler, len(data)):
+            return
+        event = self.parse(data)
+        if not isinstance(event, ClientAudio) or event.event_id is not None:
+            self._handler.handle(event)
+        elif event.pcm:
+            self._handler.audio(event.pcm, self._link.now)
 
     @abstractmethod
     def on_binary(self, data: bytes) -> None:

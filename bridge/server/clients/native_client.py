@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 import msgspec
 
 from bridge.core.commands import EndResponse, Forward, SendMessage, SendNative
-from bridge.core.events import BadMessage, ClientAudio, CreateSession
+from bridge.core.events import BadMessage, CreateSession
 from bridge.driver.client import ClosingFrame, Frame
 from bridge.protocol.events.groups import SESSION_CREATED, SESSION_UPDATED
 from bridge.server.clients.connection import ClientSocket
@@ -76,16 +76,6 @@ class NativeClient(ClientSocket):
         """Ask for a session, then call `handler` for each message; see ClientConnection."""
         handler.handle(CreateSession(self._session_options, native=True))
         await super().run(handler)
-
-    def on_text(self, data: bytes) -> None:
-        """Pass on the event of a text frame; audio without an id goes a short way."""
-        if not self._limits.admit(self._link, self._handler, len(data)):
-            return
-        event = parse_native_frame(data, self._locked)
-        if not isinstance(event, ClientAudio) or event.event_id is not None:
-            self._handler.handle(event)
-        elif event.pcm:
-            self._handler.audio(event.pcm, self._link.now)
 
     def on_binary(self, data: bytes) -> None:
         """Pass on that a binary frame is invalid here."""

@@ -54,6 +54,7 @@ async def test_messages_and_binary_audio_arrive_in_order() -> None:
     await link.send_text('{"type":"ping","id":1}')
     await link.send_binary(b"\1\2")
     await link.send_binary(b"")
+    await link.send_text('{"type":"audio","audio":""}')
     await link.send_binary(b"\1\2\3")
     async with served(client) as handler:
         assert await handler.receive() == Ping(1)
