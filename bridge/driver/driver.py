@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from bridge.core.events import Event
     from bridge.driver.client import ClientConnection, SessionObserver
     from bridge.driver.upstream_session import UpstreamCommand
-    from bridge.upstream.connector import Connector
+    from bridge.upstream.link import Connector
 
 __all__ = ["DriverSettings", "run_session"]
 

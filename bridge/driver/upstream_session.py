@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from bridge.core.events import Event
     from bridge.driver.settings import DriverSettings
-    from bridge.upstream.connector import Connector, UpstreamLink
     from bridge.upstream.event_decoder import DecodedEvent
+    from bridge.upstream.link import Connector, UpstreamLink
 
 #: What is sent upstream.
 UpstreamCommand = Configure | SendAudio | SendEvent | SendFrame

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from bridge.telemetry.metrics import Metrics, MetricsSnapshot
     from bridge.telemetry.observer import TelemetryObserver
     from bridge.transport.http import HttpRequest, HttpResponse
-    from bridge.upstream.connector import Connector
+    from bridge.upstream.link import Connector
 
 _ENDPOINTS: Final = (CLIENT_PATH, NATIVE_PATH)
 _API_PREFIX: Final = "/v1/"

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from bridge.server.config.settings import BridgeSettings
     from bridge.telemetry.log import Log
     from bridge.telemetry.metrics import MetricsSnapshot
-    from bridge.upstream.connector import Connector
+    from bridge.upstream.link import Connector
     from bridge.upstream.service import UpstreamService
 
 

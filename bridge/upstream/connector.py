@@ -1,4 +1,4 @@
-"""Opens upstream sessions for the driver: mint a client secret if configured, dial, and decode events for the core.
+"""Opens upstream sessions for the driver: mint a client secret if configured, and dial.
 
 No retries, no delays, no decisions: the core makes them. No method has a timeout of its own: callers set one.
 """
@@ -7,22 +7,17 @@ from __future__ import annotations
 
 import os
 import time
-from binascii import b2a_base64
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, Protocol
-
-import msgspec
-import trio
+from typing import TYPE_CHECKING, Any
 
 from bridge.transport.carriers import carrier_for
-from bridge.transport.link import HandshakeRefused, LinkClosed
+from bridge.transport.link import HandshakeRefused
 from bridge.transport.push_link import PushLink
 from bridge.upstream.dial.dial import DialFailed, find_proxy, open_stream, parse_url, upgrade
 from bridge.upstream.dial.tls import shared_tls_context
-from bridge.upstream.event_decoder import EventDecoder, relayed_type
+from bridge.upstream.event_decoder import EventDecoder
 from bridge.upstream.failures import (
     ConnectFailed,
-    UpstreamClosed,
     failure_from_network,
     failure_from_rest_refusal,
     failure_from_upgrade,
@@ -30,6 +25,7 @@ from bridge.upstream.failures import (
     redact,
     upstream_unavailable,
 )
+from bridge.upstream.realtime_link import RealtimeLink
 from bridge.upstream.rest_response import RestFailed, RestRefused
 from bridge.upstream.session_config import SessionConfig
 
@@ -38,240 +34,21 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     import httpx
+    import trio
 
     from bridge.core.events import Failure
     from bridge.transport.websocket import WebSocketLink
     from bridge.upstream.dial.url import ParsedUrl, Proxy
-    from bridge.upstream.event_decoder import DecodedEvent
     from bridge.upstream.service import UpstreamService
     from reports.redaction import Secret
 
     OpenStream = Callable[[ParsedUrl], Awaitable[trio.abc.Stream]]
 
-__all__ = ["ConnectFailed", "Connector", "RealtimeConnector", "RealtimeLink", "UpstreamClosed", "UpstreamLink"]
-
-#: How long to wait for the close behind a refusal. The service sends both in the same moment.
-CLOSE_WAIT_SECONDS = 0.25
 #: How many parsed URLs are kept: one for each model and kind of session that clients ask for.
 _MAX_ENDPOINTS = 64
 #: How much may wait to be written: twice what a fresh session is sent at once (30 s of buffered and 30 s of replayed
 #: audio, in base64).
 MAX_UNSENT_BYTES = 8 * 2**20
-#: The close code of an intended close, as SDKs use it.
-_NORMAL = 1000
-
-
-class UpstreamReceiver(Protocol):
-    """Whom an upstream link calls while it runs. Its methods never block."""
-
-    def on_event(self, event: DecodedEvent) -> None:
-        """Take the next event of the session."""
-        ...
-
-    def on_frame(self, event_type: str, frame: bytes, now: float) -> None:
-        """Take the next event, if nobody reads its JSON; `now` is when it came, on trio's clock."""
-        ...
-
-
-class UpstreamLink(Protocol):
-    """One open upstream session. Sending returns False if the upstream reads so slowly that there is no room."""
-
-    generation: int
-    """The generation in every event that it passes on."""
-
-    @property
-    def last_received_at(self) -> float:
-        """When anything last came from the upstream, on trio's clock."""
-        ...
-
-    @property
-    def pings_outstanding(self) -> int:
-        """How many pings have no pong yet."""
-        ...
-
-    @property
-    def acknowledged_bytes(self) -> int:
-        """Bytes of speech (PCM16) that the upstream has certainly received: those before a ping that it answered."""
-        ...
-
-    async def run(self, receiver: UpstreamReceiver) -> UpstreamClosed:
-        """Call `receiver` for each event until the session ends, and return how. Cancelling loses nothing."""
-        ...
-
-    def configure(self, session_options: Mapping[str, Any], updates: Mapping[str, Any]) -> bool:
-        """Send the configuration."""
-        ...
-
-    def send_audio(self, pcm: bytes, event_id: str | None = None) -> bool:
-        """Append speech: PCM16, 24 kHz, mono. If the event has an id, an error about it names the id."""
-        ...
-
-    def send_event(self, event: Mapping[str, Any]) -> bool:
-        """Encode a native event as JSON and send it."""
-        ...
-
-    def send_frame(self, frame: bytes) -> bool:
-        """Send a native event as the client wrote it."""
-        ...
-
-    def ping(self) -> None:
-        """Send a WebSocket ping."""
-        ...
-
-    async def close(self, reason: str) -> None:
-        """Close, within the transport's CLOSE_SECONDS; what is unsent is dropped. Call it after `run`.
-
-        Never raises. Cancelling closes at once.
-        """
-        ...
-
-
-class Connector(Protocol):
-    """Where sessions come from: straight from the service, or from the pool of prepared ones."""
-
-    async def open(self, generation: int, session_options: Mapping[str, Any]) -> UpstreamLink:
-        """Open a session. Raises ConnectFailed. Cancelling leaves nothing open."""
-        ...
-
-
-class RealtimeLink:
-    """An open WebSocket to the service that passes events on to the core and sends its commands."""
-
-    __slots__ = (
-        "_acknowledged_bytes",
-        "_decoder",
-        "_link",
-        "_over",
-        "_pinged",
-        "_receiver",
-        "_running",
-        "_sent_bytes",
-        "_session_config",
-    )
-
-    def __init__(self, link: PushLink, decoder: EventDecoder, session_config: SessionConfig) -> None:
-        self._link, self._decoder, self._session_config = link, decoder, session_config
-        self._sent_bytes = self._acknowledged_bytes = 0
-        self._pinged: list[int] = []
-        """How much speech was sent before each ping without a pong. A few entries: then keep-alive gives up."""
-        self._receiver: UpstreamReceiver
-        self._running = trio.CancelScope()
-        self._over: UpstreamClosed | None = None
-        """Why the session is over, if an event said so: the close may still be on its way."""
-
-    @property
-    def generation(self) -> int:
-        """The generation in every event that it passes on."""
-        return self._decoder.generation
-
-    @generation.setter
-    def generation(self, generation: int) -> None:
-        self._decoder.generation = generation
-
-    @property
-    def last_received_at(self) -> float:
-        """When anything last came from the upstream, on trio's clock."""
-        return self._link.now
-
-    @property
-    def pings_outstanding(self) -> int:
-        """How many pings have no pong yet."""
-        return self._link.pings_outstanding
-
-    @property
-    def acknowledged_bytes(self) -> int:
-        """How much speech the upstream has certainly received: TCP keeps speech and pings in order."""
-        while len(self._pinged) > self._link.pings_outstanding:
-            self._acknowledged_bytes = self._pinged.pop(0)
-        return self._acknowledged_bytes
-
-    async def run(self, receiver: UpstreamReceiver) -> UpstreamClosed:
-        """Call `receiver` for each event until the session ends; see UpstreamLink.
-
-        After an error behind which the service closes, wait up to CLOSE_WAIT_SECONDS for its code and reason.
-        """
-        self._receiver = receiver
-        try:
-            with trio.CancelScope() as self._running:
-                end = await self._link.run(self)
-                if self._over is None or self._decoder.close_is_due:
-                    return self._decoder.closed(end)
-            return self._over or self._decoder.closed(LinkClosed(None, by_peer=False))
-        finally:
-            del self._receiver  # it refers to us: a cycle would leave both to the garbage collector
-
-    # Called by the link
-
-    def on_text(self, data: bytes) -> None:
-        """Pass on the event in a frame."""
-        if self._over is not None:
-            return
-        event_type = relayed_type(data)
-        if event_type is not None:
-            self._receiver.on_frame(event_type, data, self._link.now)
-            return
-        try:
-            event = self._decoder.decode(data, self._link.now)
-        except UpstreamClosed as over:
-            self._end(over)
-        else:
-            self._receiver.on_event(event)
-
-    def on_binary(self, _: bytes) -> None:
-        """Pass on that the frame is no event."""
-        if self._over is not None:
-            return
-        try:
-            self._receiver.on_event(self._decoder.decode_binary())
-        except UpstreamClosed as over:
-            self._end(over)
-
-    def on_control_frames(self, _: int) -> None:
-        """Take no note: the upstream is trusted to ping as it likes."""
-
-    def on_too_large(self, _: str) -> None:
-        """Never called: such a message closes this link."""
-
-    def _end(self, over: UpstreamClosed) -> None:
-        self._over = over
-        wait = CLOSE_WAIT_SECONDS if self._decoder.close_is_due else 0.0
-        self._running.deadline = trio.current_time() + wait
-
-    # Sending
-
-    def configure(self, session_options: Mapping[str, Any], updates: Mapping[str, Any]) -> bool:
-        """Send the configuration in the dialect that the first frame showed."""
-        self._decoder.configure_sent = True
-        return self.send_event(self._session_config.build_update(self._decoder.dialect, session_options, updates))
-
-    def send_audio(self, pcm: bytes, event_id: str | None = None) -> bool:
-        """Append speech; see UpstreamLink. It counts in `acknowledged_bytes` after the next ping that is answered."""
-        audio = b2a_base64(pcm, newline=False)
-        named = b"" if event_id is None else b'"event_id":%b,' % msgspec.json.encode(event_id)
-        sent = self._link.send_text(b'{%b"type":"input_audio_buffer.append","audio":"%b"}' % (named, audio))
-        if sent:
-            self._sent_bytes += len(pcm)
-        return sent
-
-    def send_event(self, event: Mapping[str, Any]) -> bool:
-        """Encode a native event as JSON and send it."""
-        return self._link.send_text(msgspec.json.encode(event))
-
-    def send_frame(self, frame: bytes) -> bool:
-        """Send a native event unchanged."""
-        return self._link.send_text(frame)
-
-    def ping(self) -> None:
-        """Send a WebSocket ping, and remember how much speech went before it."""
-        outstanding = self._link.pings_outstanding
-        self._link.ping()
-        if self._link.pings_outstanding > outstanding:
-            self._pinged.append(self._sent_bytes)
-
-    async def close(self, reason: str) -> None:
-        """Close with 1000; see UpstreamLink."""
-        self._link.drop_unsent()
-        await self._link.close(_NORMAL, reason)
 
 
 class RealtimeConnector:

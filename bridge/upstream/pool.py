@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from bridge.core.events import Failure
-    from bridge.upstream.connector import Connector, UpstreamLink, UpstreamReceiver
     from bridge.upstream.event_decoder import DecodedEvent
+    from bridge.upstream.link import Connector, UpstreamLink, UpstreamReceiver
 
 #: One that was lost sooner counts as a failure to open.
 STABLE_SECONDS = 10.0

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from bridge.core.session import SessionStatistics
     from bridge.driver.client import ClientHandler
     from bridge.simulator.faults.base import Fault
-    from bridge.upstream.connector import Connector, UpstreamReceiver
     from bridge.upstream.dial.url import ParsedUrl
     from bridge.upstream.event_decoder import DecodedEvent
+    from bridge.upstream.link import Connector, UpstreamReceiver
     from bridge.upstream.session_config import SessionConfig
 
 #: A good key of the simulator.

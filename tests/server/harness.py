@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from bridge.server.assembly import SharedState
     from bridge.transport.link import Headers
     from bridge.transport.websocket import WebSocketLink
-    from bridge.upstream.connector import Connector
+    from bridge.upstream.link import Connector
 
 CLIENT_PATH = "/api/openai/realtime"
 NATIVE_URL = "/v1/realtime?model=gpt-realtime-2.1"

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from bridge.driver.client import ClientHandler
     from bridge.transport.http import HttpRequest
     from bridge.transport.push_link import PushLink
-    from bridge.upstream.connector import Connector, UpstreamLink, UpstreamReceiver
     from bridge.upstream.event_decoder import DecodedEvent
     from bridge.upstream.failures import UpstreamClosed
+    from bridge.upstream.link import Connector, UpstreamLink, UpstreamReceiver
 
 
 class FaultyLink:

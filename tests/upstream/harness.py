@@ -11,9 +11,9 @@ from bridge.core.events import UpstreamEvent
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bridge.upstream.connector import Connector, UpstreamLink
     from bridge.upstream.event_decoder import DecodedEvent
     from bridge.upstream.failures import UpstreamClosed
+    from bridge.upstream.link import Connector, UpstreamLink
 
 
 class PulledLink:

@@ -15,9 +15,10 @@ from bridge.protocol.dialects.detection import Dialect
 from bridge.simulator.faults.actions import CloseFrame, Freeze
 from bridge.transport.http import HttpRequest, HttpResponse, text_response
 from bridge.transport.http_server import WebSocketUpgrade, serve_connection
-from bridge.upstream.connector import CLOSE_WAIT_SECONDS, RealtimeConnector
+from bridge.upstream.connector import RealtimeConnector
 from bridge.upstream.dial.dial import DialFailed, DialPhase, FailureReason
 from bridge.upstream.failures import ConnectFailed, UpstreamClosed
+from bridge.upstream.realtime_link import CLOSE_WAIT_SECONDS
 from bridge.upstream.rest import make_upstream
 from reports.redaction import Secret
 from tests.driver.harness import simulated_upstream, virtual_time
