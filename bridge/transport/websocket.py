@@ -208,7 +208,7 @@ class WebSocketLink(WebSocketSender):
                     await self._close_handshake()
                 await self.stream.aclose()
         finally:
-            await self._close_stream()
+            await self._release_stream()
 
     async def _close_handshake(self) -> None:
         """Write the Close frame that is queued, and wait for the peer to close the stream where it closes first."""
@@ -227,6 +227,14 @@ class WebSocketLink(WebSocketSender):
         """Read and discard: closing a socket with unread bytes would reset it and discard our Close frame."""
         while await self.stream.receive_some(self._read_bytes):
             pass
+
+    async def _release_stream(self) -> None:
+        """Close the stream. A client resets a connection that the server has not ended.
+
+        After a plain close, the system would keep it for minutes while it offers unsent bytes to a server that does not
+        read. The messages of a server, on the other hand, still reach a slow client.
+        """
+        await (self._close_stream() if self._codec.is_server or self._codec.eof_received else self.abort())
 
     async def _close_stream(self) -> None:
         self._stream_closed = True
@@ -247,7 +255,7 @@ class WebSocketLink(WebSocketSender):
                 if await self._send_close(code, reason):
                     await self._receive_close()
         finally:
-            await self._close_stream()
+            await self._release_stream()
 
     async def _receive_close(self) -> None:
         """Read until the peer's Close. After MAX_CROSSING_FRAMES, read without decoding."""
