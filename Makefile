@@ -5,7 +5,7 @@ COVERAGE := 90
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help demo test clients strangers coverage test-lowest lock check format pages golden load nightly mutants simulate autobahn bench bench-parts clean
+.PHONY: help demo test clients strangers coverage test-lowest lock check format pages golden load nightly mutants simulate fuzz autobahn bench bench-parts clean
 
 help:
 	@echo "make demo      look at the embedded simulator, then speak a sentence through it"
@@ -22,6 +22,7 @@ help:
 	@echo "make nightly   the long tests too"
 	@echo "make mutants   make mistakes in the bridge's core, one by one: a test must notice each (minutes)"
 	@echo "make simulate  200,000 simulated calls with faults drawn from seeds: hours; SEEDS=N for fewer"
+	@echo "make fuzz      search inputs that break the bridge; needs Atheris (pip install atheris); MINUTES=N, 5 by default"
 	@echo "make autobahn  Autobahn's test suite against both ends of our WebSocket; needs a CPython 2.7"
 	@echo "make bench     our bridge and relays of other people side by side, in under 5 minutes; ALL=1 for more of them"
 	@echo "make bench-parts  measure the parts one by one; figures are kept in docs/benchmarks.md"
@@ -99,6 +100,10 @@ mutants: $(VENV)/.dev
 SEEDS ?= 200000
 simulate: $(VENV)/.dev
 	$(BIN)/python -m bridge.simulation --seeds $(SEEDS) --jobs $$($(BIN)/python -c 'import os; print(os.cpu_count() or 1)')
+
+MINUTES ?= 5
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
