@@ -1,0 +1,176 @@
+/**
+ * Defects that can be planted in this bridge, one line each: [name, what is wrong, section of the client protocol].
+ *
+ * The letters group them as the conformance suite groups its cases. `DEFECT=name,name` plants them.
+ * @module
+ */
+
+const LISTED = {
+  A: [
+    ['no-connected', 'no `connected` greets a client', 'Bridge -> client'],
+    ['no-timestamp', 'messages of the bridge have no `timestamp`', 'The client protocol'],
+    ['any-path', 'a WebSocket opens at any path', 'The client protocol'],
+    ['any-origin', 'a web page of any other origin may connect', 'Errors'],
+    ['no-healthz', 'there is no `/healthz`', 'The client protocol'],
+    ['second-session-opened', '`create_session` opens another session while one is live', 'Client -> bridge'],
+    ['second-create-not-ignored', '`create_session` starts another session while one is starting', 'Client -> bridge'],
+  ],
+  B: [
+    ['ready-at-open', '`session_ready` is sent when the upstream socket opens', 'Session life 1'],
+    ['ready-before-updated', '`session_ready` does not wait for the configuration', 'Session life 1'],
+    ['audio-before-ready', 'speech goes up before the session is ready', 'Session life 1'],
+    ['early-dropped', 'what comes before the session is ready is lost', 'Session life 3'],
+    ['audio-before-create-lost', 'what comes before `create_session` is lost', 'Errors'],
+    ['no-session-silent', 'no `NO_SESSION_EXISTS` is sent', 'Errors'],
+    ['no-readiness-timeout', 'a session that is never confirmed is waited for without end', 'Session life 1'],
+    ['buffered-not-counted', '`bufferedChunks` and `bufferedMs` are always 0', 'Bridge -> client'],
+    ['drop-silently', 'no `audio_dropped` says what was given up', 'Session life 3'],
+    ['notice-for-each-chunk', 'every chunk given up has an `audio_dropped` of its own', 'Session life 3'],
+    ['newest-dropped', 'a full buffer gives up the newest, not the oldest', 'Session life 3'],
+    ['hold-without-bound', 'held audio has no bound', 'Session life 3'],
+    ['hold-forever', 'held audio never grows too old', 'Session life 3'],
+    ['turn-detection-ignored', '`turnDetection` is ignored', 'Client -> bridge'],
+  ],
+  C: [
+    ['overtaken', 'live speech overtakes held speech', 'Session life 3'],
+    ['audio-and-events-apart', 'held text and events go up before held audio', 'Session life 3'],
+    ['first-chunk-twice', 'the first held chunk goes up twice', 'Session life 3'],
+    ['chunk-lost', 'every twentieth chunk is lost', 'Session life 3'],
+    ['native-rewritten', 'native events are written anew, without their `event_id`', 'Client -> bridge'],
+  ],
+  D: [
+    ['retry-bad-key', 'a refused key is tried again', 'Session life 2'],
+    ['retry-no-access', 'a key without access is tried again', 'Session life 2'],
+    ['retry-no-model', 'a model that is not there is tried again', 'Session life 2'],
+    ['retry-refused-shape', 'a refused shape is tried again', 'Session life 2'],
+    ['retry-no-credit', 'an account without credit is tried again', 'Session life 2'],
+    ['no-retry-unavailable', 'HTTP 503 is not tried again', 'Session life 2'],
+    ['no-retry-rate-limit', 'HTTP 429 is not tried again', 'Session life 2'],
+    ['retry-forever', 'attempts have no bound', 'Session life 2'],
+    ['no-backoff', 'attempts follow without a wait', 'Session life 2'],
+    ['retry-after-ignored', '`retry-after` is ignored', 'Session life 2'],
+  ],
+  E: [
+    ['errors-swallowed', 'errors of the service are not shown', 'Errors'],
+    ['upstream-error-as-native', 'errors of the service are forwarded as they are', 'Bridge -> client'],
+    ['failed-response-silent', 'a failed response is not shown as an error', 'Errors'],
+    ['failure-silent', 'no error says that a session could not be created', 'Errors'],
+    ['error-without-code', 'errors have no `code`', 'Errors'],
+    ['wrong-error-code', 'every failure of a session is `UPSTREAM_ERROR`', 'Errors'],
+    ['quota-as-rate-limit', 'missing credit is shown as a rate limit', 'Errors'],
+    ['key-in-error', 'the key of the bridge stands in an error message', 'Errors'],
+    ['harmless-shown', 'harmless errors are shown', 'Session life 6'],
+    ['error-flood', 'errors are not throttled', 'Throttle'],
+    ['throttle-too-short', 'the throttle opens after half a second', 'Throttle'],
+    ['throttled-lost', 'errors that the throttle holds back are lost', 'Throttle'],
+    ['throttle-keeps-first', 'the throttle sends the first error held back, not the most severe', 'Throttle'],
+    ['suppressed-always-zero', '`suppressed` is always 0', 'Throttle'],
+  ],
+  F: [
+    ['no-reconnect', 'a lost session is not replaced', 'Session life 4'],
+    ['clean-close-is-the-end', 'a close with 1000 or 1001 is taken for the end', 'Session life 4'],
+    ['stall-not-seen', 'a silent session is never given up', 'Session life 4'],
+    ['reconnecting-silent', 'no `reconnecting` is sent', 'Bridge -> client'],
+    ['reconnect-forever', 'reconnection never gives up', 'Errors'],
+    ['lost-audio-dropped', 'speech during a reconnection is lost', 'Session life 3'],
+    ['order-reversed', 'speech held during a reconnection goes up in reverse order', 'Session life 3'],
+    ['speech-not-resent', 'speech without an answer is not sent again', 'Session life 4'],
+    ['speech-resent-twice', 'speech without an answer is sent again twice', 'Session life 4'],
+    ['answered-speech-resent', 'speech that was answered is sent again', 'Session life 4'],
+    ['resent-once-only', 'speech is not sent again after a second loss', 'Session life 4'],
+    ['commit-not-resent', 'speech is sent again without its commit', 'Session life 4'],
+    ['config-not-restored', 'a fresh session is not configured', 'Session life 4'],
+    ['turns-not-restored', 'a fresh session is not told of earlier turns', 'Session life 4'],
+    ['tools-not-restored', 'a fresh session is not told of tool calls', 'Session life 4'],
+    ['unheard-restored', 'a fresh session is told what was sent of an answer, not what was heard', 'Client -> bridge'],
+    ['restored-lies', '`restored` counts what was not restored', 'Bridge -> client'],
+    ['owed-answer-not-asked', 'an answer that is owed is not asked for again', 'Session life 4'],
+    ['cut-answer-not-named', '`lost` does not name an answer that was cut', 'Session life 4'],
+    ['generation-stuck', '`generation` does not grow', 'Bridge -> client'],
+    ['late-events', 'events of a session that was given up are forwarded', 'Bridge -> client'],
+    ['restart-forgets', '`restart_session` forgets the conversation', 'Client -> bridge'],
+  ],
+  G: [
+    ['no-rollover', 'a session runs into its maximum duration', 'Session life 5'],
+    ['rollover-in-a-sentence', 'a rollover does not wait for a pause', 'Session life 5'],
+    ['expiring-silent', 'no `session_expiring` is sent', 'Bridge -> client'],
+  ],
+  H: [
+    ['create-while-active', '`response.create` goes up while a response is active', 'Session life 6'],
+    ['no-cancel', '`interrupt` does not cancel the response', 'Client -> bridge'],
+    ['cancel-while-idle', '`interrupt` cancels a response that is not there', 'Session life 6'],
+    ['no-truncate', '`interrupt` does not truncate', 'Client -> bridge'],
+    ['truncates-at-sent', '`interrupt` truncates at what was sent, not at what was heard', 'Client -> bridge'],
+    ['playback-ignored', '`playback` is ignored', 'Client -> bridge'],
+    ['text-not-answered', '`text` does not ask for a response', 'Client -> bridge'],
+    ['commit-not-answered', '`audio_commit` does not ask for a response', 'Client -> bridge'],
+    ['tool-result-not-answered', '`tool_result` does not ask for a response', 'Client -> bridge'],
+    ['no-usage', 'no `usage` is sent', 'Bridge -> client'],
+    ['usage-total-wrong', '`usage.total` holds the last response only', 'Bridge -> client'],
+    ['binary-out-ignored', '`audioOut: binary` is ignored', 'Client -> bridge'],
+  ],
+  I: [
+    ['odd-byte-accepted', 'audio with half a sample is taken', 'The client protocol'],
+    ['base64-unchecked', 'audio that is not base64 is taken', 'Errors'],
+    ['audio-as-binary', 'audio goes up as binary frames', 'The client protocol'],
+    ['no-size-limit', 'messages of any size are taken', 'Errors'],
+    ['no-rate-limit', 'a client may send without end', 'Errors'],
+    ['crash-on-bad-json', 'the process dies of a message that is not JSON', 'Errors'],
+    ['bad-message-closes', 'a message that is not valid ends the connection', 'Errors'],
+    ['bad-message-ignored', 'a message that is not valid is ignored', 'Errors'],
+    ['unknown-type-ignored', 'a message of an unknown type is ignored', 'Errors'],
+    ['fields-unchecked', 'fields of messages are not checked', 'Errors'],
+    ['utf8-unchecked', 'text that is not UTF-8 is taken', 'The client protocol'],
+    ['slow-without-bound', 'what a slow client does not read has no bound', 'Session life 7'],
+    ['slow-loses-audio', 'a slow client loses audio in silence', 'Session life 7'],
+    ['no-pong', 'WebSocket pings are not answered', 'The client protocol'],
+    ['app-ping-unanswered', '`ping` is not answered', 'Client -> bridge'],
+    ['app-ping-upstream', '`ping` goes up to the service', 'Client -> bridge'],
+  ],
+  J: [
+    ['upstream-leaked', 'the upstream session stays when the client leaves', 'Session life 9'],
+    ['end-leaks', 'the upstream session stays after `end_session` and losses', 'Client -> bridge'],
+    ['ended-silently', 'no `session_closed` is sent', 'Bridge -> client'],
+    ['close-not-answered', 'a close frame of a client is not answered', 'The client protocol'],
+    ['drain-ignored', 'SIGTERM does not end the running sessions', 'Session life 9'],
+    ['drain-cuts', 'SIGTERM cuts the running sessions at once', 'Session life 9'],
+    ['drain-silent', 'a drained session ends without `session_closed`', 'Session life 9'],
+    ['drain-close-code', 'a drained client is closed with 1000', 'Session life 9'],
+    ['drain-takes-new', 'new sessions are taken while draining', 'Session life 9'],
+    ['ready-while-draining', '`/readyz` stays 200 while draining', 'Session life 9'],
+  ],
+  K: [
+    ['beta-header', 'the beta header is sent to the service', 'Session life 1'],
+    ['dialect-always-ga', 'a service of the beta dialect gets the GA configuration', 'Session life 1'],
+    ['transcription-ignored', '`kind: transcription` opens a conversation', 'Client -> bridge'],
+    ['events-renamed', 'native events get the names of the beta dialect', 'Bridge -> client'],
+    ['fields-dropped', 'native events lose fields that the bridge does not know', 'Bridge -> client'],
+    ['second-item-dropped', 'only the first item of a response reaches the client', 'Bridge -> client'],
+  ],
+  M: [
+    ['native-own-messages', 'the native endpoint shows messages of the bridge', 'The native door'],
+    ['native-early-lost', 'the native endpoint loses what comes before the session is ready', 'The native door'],
+    ['native-errors-swallowed', 'the native endpoint hides errors of the service', 'The native door'],
+    ['native-error-shape', 'errors of the bridge are no `bridge_error` at the native endpoint', 'The native door'],
+    ['native-model-ignored', 'the native endpoint ignores `model`', 'The native door'],
+  ],
+};
+
+/** @type {{name: string, group: string, wrong: string, section: string}[]} */
+export const DEFECTS = Object.entries(LISTED).flatMap(([group, rows]) =>
+  rows.map(([name, wrong, section]) => ({ name, group, wrong, section })),
+);
+
+const names = new Set(DEFECTS.map((defect) => defect.name));
+const planted = new Set((process.env.DEFECT ?? '').split(',').filter(Boolean));
+for (const name of planted) {
+  if (!names.has(name)) {
+    console.error(`Unknown defect '${name}'. --list-defects prints them.`);
+    process.exit(2);
+  }
+}
+
+/** @param {string} name @returns {boolean} whether this defect is planted */
+export function has(name) {
+  return planted.has(name);
+}
