@@ -183,7 +183,7 @@ class AudioDroppedMessage(SessionMessage, frozen=True, kw_only=True, tag="audio_
 class SessionClosedMessage(SessionMessage, frozen=True, kw_only=True, tag="session_closed"):
     """The session ended on purpose."""
 
-    reason: Annotated[NonEmptyText, Meta(description="`ended`, `expired` or `draining`.")]
+    reason: Annotated[NonEmptyText, Meta(description="`ended`, `expired`, `draining` or `idle`.")]
 
 
 class BridgeErrorMessage(SessionMessage, frozen=True, kw_only=True, tag="error"):

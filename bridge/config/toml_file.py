@@ -106,6 +106,7 @@ TABLES: Mapping[str, Mapping[str, SettingType]] = {
         "max_message_bytes": SettingType.NUMBER,
         "bytes_per_second": SettingType.NUMBER,
         "frames_per_second": SettingType.NUMBER,
+        "no_session_seconds": SettingType.NUMBER,
         "drain_seconds": SettingType.NUMBER,
         "log_format": SettingType.TEXT,
         "log_level": SettingType.TEXT,

@@ -19,6 +19,9 @@ from bridge.core.states import ATTEMPTING, WAITING, Phase, State
 if TYPE_CHECKING:
     from bridge.core.session_data import SessionData
 
+#: The client has no session and none is about to come.
+_UNUSED = (Phase.IDLE, Phase.FAILED)
+
 
 def next_deadline(data: SessionData) -> float:
     """Return when something is due next; infinity if only an event can change anything."""
@@ -33,6 +36,7 @@ def next_deadline(data: SessionData) -> float:
         data.generation.ready_by if data.state in ATTEMPTING else None,
         _stalled_at(data),
         _rollover_at(data),
+        _unused_until(data),
         data.drain_by,
     )
     return min((time for time in times if time is not None), default=inf)
@@ -53,6 +57,7 @@ def run_due(data: SessionData) -> None:
         lifecycle.session_lost(data, "stalled: a response was outstanding and nothing came")
     _roll_over(data)
     _drain(data)
+    _close_unused(data)
     data.report_dropped()  # what has expired, and what a loss has cost just now
     if data.state in WAITING and now >= data.retry_at:
         lifecycle.retry(data)
@@ -114,6 +119,21 @@ def _drain(data: SessionData) -> None:
     drain_by = data.drain_by
     if drain_by is None:
         return
-    idle = data.phase in (Phase.IDLE, Phase.FAILED)
+    idle = data.phase in _UNUSED
     if data.now >= drain_by or idle or lifecycle.in_pause(data):
         lifecycle.finish_drain(data)
+
+
+def _unused_until(data: SessionData) -> float | None:
+    """Return when a client that has no session and asks for none is closed."""
+    if data.phase not in _UNUSED or data.unused_since is None:
+        return None
+    return data.unused_since + data.settings.no_session_seconds
+
+
+def _close_unused(data: SessionData) -> None:
+    if data.unused_since is None:
+        data.unused_since = data.now  # the first event, which tells the time
+    until = _unused_until(data)
+    if until is not None and data.now >= until:
+        lifecycle.close_unused(data)

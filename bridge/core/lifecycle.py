@@ -309,6 +309,12 @@ def finish_drain(data: SessionData) -> None:
     close_client(data, 1001, "draining")
 
 
+def close_unused(data: SessionData) -> None:
+    """Close the client connection because it holds a place and has no use for it."""
+    _report_closed(data, "idle")
+    close_client(data, 1000, "idle: no session")
+
+
 def in_pause(data: SessionData) -> bool:
     """Return whether this is a good moment to end or to replace the session: no speech, and nothing outstanding."""
     if len(data.input_buffer):

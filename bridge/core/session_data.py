@@ -17,7 +17,7 @@ from bridge.core.json_access import as_object, as_text
 from bridge.core.responses import ResponseTracker
 from bridge.core.session_updates import SessionUpdates
 from bridge.core.speech.replay_buffer import ReplayBuffer
-from bridge.core.states import NOT_READY_CODES, PHASES, Phase, State, Trigger, next_state
+from bridge.core.states import IN_SESSION, NOT_READY_CODES, PHASES, Phase, State, Trigger, next_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -52,6 +52,7 @@ class SessionData:
         "settings",
         "state",
         "throttle",
+        "unused_since",
         "updates",
     )
 
@@ -82,6 +83,8 @@ class SessionData:
         self.throttle = ErrorThrottle(settings.error_window_seconds)
         self.drop_notice_at = float("-inf")
         """When the last `audio_dropped` was sent."""
+        self.unused_since: float | None = None
+        """Since when the client has had no session; None before its first event. Counts in IDLE and FAILED only."""
         self.drain_by: float | None = None
         """When the session ends at the latest; None while the bridge is not shutting down."""
 
@@ -97,7 +100,10 @@ class SessionData:
 
     def transition(self, trigger: Trigger) -> None:
         """Take a step in the table of states."""
+        had_session = self.phase in IN_SESSION
         self.state = next_state(self.state, trigger)
+        if had_session and self.phase not in IN_SESSION:
+            self.unused_since = self.now
 
     def begin_generation(self) -> None:
         """Start a new generation. Queued response requests are the client's, so they move on to it."""

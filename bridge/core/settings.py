@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 
 from bridge.core.error_throttle import WINDOW_SECONDS
 from bridge.core.input_buffer import InputBufferLimits
@@ -25,6 +26,9 @@ class CoreSettings:
     """Waits between attempts grow from the base to the cap, with full jitter."""
     stall_seconds: float = 15.0
     """A response or a commit is outstanding and no event came for this long: the session counts as lost."""
+    no_session_seconds: float = inf
+    """How long a client connection may be without a session and without asking for one: it holds a place that others
+    need."""
     buffer_limits: InputBufferLimits = field(default_factory=InputBufferLimits)
     replay_ms: float = 30_000
     """How much unanswered speech is kept for replay."""

@@ -112,7 +112,8 @@ class _Driver:
 
     async def run(self, drain: trio.Event | None) -> None:
         """Run the session to its end."""
-        keep_alive = KeepAlive(self._client, self._no_pongs, interval_seconds=self._settings.ping_seconds)
+        seconds = self._settings.client_ping_seconds
+        keep_alive = KeepAlive(self._client, self._no_pongs, interval_seconds=seconds)
         try:
             async with trio.open_nursery() as self._tasks:
                 await self._serve(drain)
@@ -130,6 +131,7 @@ class _Driver:
             async with trio.open_nursery() as waiting:
                 if drain is not None:
                     waiting.start_soon(self._wait_for_drain, drain)
+                self.handle(Tick())  # a client that never says anything has its deadlines too
                 await self._client.run(self)
                 self._serving.cancel()
         if self._error is not None:

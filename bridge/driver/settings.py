@@ -24,5 +24,9 @@ class DriverSettings:
     client_close_seconds: float = 2.0
     """For the last messages to a client and its Close frame."""
     ping_seconds: float = PING_INTERVAL_SECONDS
+    """Between pings to the upstream."""
+    client_ping_seconds: float = 10.0
+    """Between pings to the client. One that is gone without a word is known 30 s later, three pings on: until then it
+    holds a place and an upstream session that costs money."""
     drain_seconds: float = 10.0
     """How long a running session may go on when the bridge shuts down."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from dataclasses import dataclass, field
@@ -112,6 +113,14 @@ def make_pool(settings: BridgeSettings, connector: RealtimeConnector, log: Log) 
     )
 
 
+def _driver_settings(settings: BridgeSettings) -> DriverSettings:
+    core = CoreSettings(
+        rollover=settings.session_defaults.rollover,
+        no_session_seconds=settings.clients.no_session_seconds or math.inf,
+    )
+    return DriverSettings(core=core, drain_seconds=settings.drain_seconds)
+
+
 def make_bridge(settings: BridgeSettings, connector: Connector, log: Log, shared: SharedState | None = None) -> Bridge:
     """Return the bridge of one process. Call it inside `trio.run`."""
     shared = shared or SharedState()
@@ -122,9 +131,7 @@ def make_bridge(settings: BridgeSettings, connector: Connector, log: Log, shared
     dependencies = Dependencies(
         rules=settings.clients,
         connector=connector,
-        driver=DriverSettings(
-            core=CoreSettings(rollover=settings.session_defaults.rollover), drain_seconds=settings.drain_seconds
-        ),
+        driver=_driver_settings(settings),
         admission=AdmissionPolicy(settings.clients, active, shared.used_tickets, unix_now=time.time),
         active_sessions=active,
         health=health,

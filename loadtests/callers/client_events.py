@@ -85,7 +85,7 @@ class DroppedEvent:
 
 @dataclass(frozen=True, slots=True)
 class EndedEvent:
-    """The session ended on purpose: `ended`, `expired`, `draining`."""
+    """The session ended on purpose: `ended`, `expired`, `draining`, `idle`."""
 
     reason: str
 

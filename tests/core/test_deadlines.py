@@ -12,6 +12,7 @@ from bridge.core.events import (
     ClientText,
     CreateSession,
     Drain,
+    EndSession,
     Ping,
     RestartSession,
     Tick,
@@ -19,7 +20,9 @@ from bridge.core.events import (
 )
 from bridge.core.session import Session
 from bridge.core.settings import CoreSettings
+from bridge.core.states import Phase
 from tests.core.builders import (
+    REFUSED_KEY,
     SESSION_OPTIONS,
     UNAVAILABLE,
     audio,
@@ -211,3 +214,37 @@ def test_no_attempt_begins_behind_a_close() -> None:
     commands = play(session, Tick(), now=0.25)
     assert type(commands[-1]).__name__ == "CloseClient"
     assert session.deadline is None
+
+
+def unused_session() -> Session:
+    session = Session(CoreSettings(no_session_seconds=60.0), rng=lambda: 0.0)
+    play(session, Tick(), now=100.0)
+    return session
+
+
+def test_a_client_that_asks_for_no_session_is_closed_whatever_else_it_says() -> None:
+    session = unused_session()
+    assert session.deadline == 160.0
+    play(session, Ping(), EndSession(), audio(20), RestartSession(), now=159.9)
+    commands = play(session, Tick(), now=160.0)
+    assert [one["reason"] for one in messages(commands, "session_closed")] == ["idle"]
+    assert commands[-1] == CloseClient(1000, "idle: no session")
+    assert session.deadline is None
+
+
+def test_the_time_without_a_session_counts_anew_after_each_session_and_never_within_one() -> None:
+    session = unused_session()
+    play(session, CreateSession(SESSION_OPTIONS), created(1), configured_with_vad(1), now=159.0)
+    play(session, audio(20), Tick(), now=1000.0)
+    assert session.statistics().phase is Phase.READY
+    play(session, EndSession(), now=2000.0)
+    play(session, EndSession(), now=2050.0)
+    assert of_type(CloseClient, play(session, Tick(), now=2059.9)) == []
+    assert of_type(CloseClient, play(session, Tick(), now=2060.0))
+
+
+def test_a_client_whose_session_failed_is_closed_unless_it_tries_again() -> None:
+    session = unused_session()
+    play(session, CreateSession(SESSION_OPTIONS), AttemptFailed(1, REFUSED_KEY), now=110.0)
+    assert session.statistics().phase is Phase.FAILED
+    assert of_type(CloseClient, play(session, Tick(), now=170.0))

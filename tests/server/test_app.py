@@ -41,6 +41,25 @@ async def test_a_client_gets_a_session_and_an_answer(autojump_clock: trio.testin
         await client.link.close()
 
 
+async def test_a_client_that_never_says_anything_does_not_keep_its_place(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with running_bridge(make_settings(ClientRules(no_session_seconds=20))) as bridge:
+        client = await bridge.connect()
+        end = await client.receive_close()
+        assert (end.code, trio.current_time()) == (1000, 20)
+        assert client.received[-1]["reason"] == "idle"
+
+
+async def test_without_the_limit_a_client_may_wait_for_ever(autojump_clock: trio.testing.MockClock) -> None:
+    async with running_bridge(make_settings(ClientRules(no_session_seconds=0))) as bridge:
+        client = await bridge.connect()
+        with trio.move_on_after(150) as waiting:
+            await client.receive_close()
+        assert waiting.cancelled_caught
+        await client.link.abort()
+
+
 async def test_an_sdk_sees_the_api_and_nothing_else(autojump_clock: trio.testing.MockClock) -> None:
     async with simulated_upstream() as (_, connector), running_bridge(connector=connector) as bridge:
         client = await bridge.connect(NATIVE_URL, subprotocols=("realtime", "openai-beta.realtime-v1"))

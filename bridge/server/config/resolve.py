@@ -179,6 +179,7 @@ def _client_rules(resolved: Mapping[str, SourcedValue], environment: Mapping[str
         max_sessions=resolved["max_sessions"].value,
         sessions_per_ip=resolved["sessions_per_ip"].value,
         trusted_proxies=tuple(resolved["trusted_proxies"].value),
+        no_session_seconds=float(resolved["no_session_seconds"].value),
         locked=locked,
         max_message_bytes=resolved["max_message_bytes"].value,
         rates=_rates(resolved),

@@ -28,6 +28,8 @@ class ClientRules:
     """Clients at a time from one address, in one worker; 0: no limit. Loopback addresses have no limit."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses of proxies whose X-Forwarded-For header is trusted."""
+    no_session_seconds: float = 60.0
+    """How long a client may be connected without a session; 0: for ever."""
     locked: LockedFields = frozenset()
     """Fields of `create_session` that clients may not set."""
     max_message_bytes: int = 4 * 2**20
