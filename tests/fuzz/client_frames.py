@@ -78,7 +78,9 @@ def _check_options(options: Mapping[str, Any], locked: frozenset[str]) -> None:
     for dialect in (Dialect.GA, Dialect.BETA):
         SessionConfig().build_update(dialect, options, {})
         session = _ENFORCED.build_update(dialect, options, {})["session"]
-        assert str(session.get("instructions", "Ours.")).startswith("Ours.")
+        instructions = str(session.get("instructions", "Ours."))
+        assert instructions.startswith("Ours.")
+        assert instructions.count('"') <= 2, "a name ends its quote"
         assert "model" not in session
 
 
