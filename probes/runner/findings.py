@@ -9,11 +9,11 @@ from reports.model import Evidence, Finding, Severity
 
 if TYPE_CHECKING:
     from bridge.protocol.refusals.lookup import Refusal
-    from reports.model import ReportMetric, Series, Timeline
+    from reports.model import ReportMetric, Series, Table, Timeline
     from reports.problem import Problem
 
     #: What a probe yields: findings, and what it measured on the way.
-    ProbeItem = Finding | Timeline | ReportMetric | Series
+    ProbeItem = Finding | Timeline | ReportMetric | Series | Table
 
 
 def explain_command(code: str) -> str:

@@ -19,7 +19,7 @@ from probes.runner.redaction import Secrets
 from probes.runner.registry import PROBES
 from probes.runner.subject import S
 from probes.runner.usage import find_usage_error
-from reports.model import Evidence, Finding, Report, ReportMetric, Series, Timeline
+from reports.model import Evidence, Finding, Report, ReportMetric, Series, Table, Timeline
 from reports.provenance import current_time, installed_version
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class ProbeRun(Generic[S]):
     timelines: list[Timeline] = field(default_factory=list)
     metrics: list[ReportMetric] = field(default_factory=list)
     series: list[Series] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
     target: tuple[Evidence, ...] = ()
     started: str = field(default_factory=current_time)
     _began: float = field(default_factory=perf_counter)
@@ -85,6 +86,8 @@ class ProbeRun(Generic[S]):
                 self.metrics.append(item)
             case Series():
                 self.series.append(item)
+            case Table():
+                self.tables.append(item)
             case _:
                 assert_never(item)
 
@@ -101,6 +104,7 @@ class ProbeRun(Generic[S]):
                 timelines=tuple(self.timelines),
                 metrics=tuple(self.metrics),
                 series=tuple(self.series),
+                tables=tuple(self.tables),
             )
         )
 

@@ -98,7 +98,7 @@ def _bridge(
         raise UsageError("no bridge to check: pass its URL with --url, or use --simulate for the reference bridge")
     from probes.targets.bridge import make_bridge_target  # noqa: PLC0415 - imported only if used
 
-    token = _token(opener_input, token_variable)
+    token = client_token(opener_input, token_variable)
     target = make_bridge_target(
         url,
         token,
@@ -125,7 +125,8 @@ def _both(
     return opened
 
 
-def _token(opener_input: OpenerInput, variable: str | None) -> Secret | None:
+def client_token(opener_input: OpenerInput, variable: str | None) -> Secret | None:
+    """Return the client token of `--client-token-env`; None without that option. Raises UsageError."""
     if variable is None:
         return None
     if looks_like_key(variable, opener_input.environment):

@@ -67,7 +67,7 @@ def test_no_problem_has_the_code_of_a_refusal_or_of_another_problem() -> None:
 
 SLUG = re.compile(r"[A-Z][A-Z0-9]*(?:-[A-Z0-9]+)+")
 #: Words of the same form that are no codes: what people put in place of something, and encodings.
-NO_CODES = {"UTF-8", "NOT-CHECKED"}
+NO_CODES = {"UTF-8", "NOT-CHECKED", "YYYY-MM"}
 
 
 def sources() -> list[Path]:
@@ -84,7 +84,7 @@ def slugs_in(path: Path) -> set[str]:
 def test_every_slug_in_the_sources_is_explained() -> None:
     found = {slug for path in sources() for slug in slugs_in(path)}
     assert {"ACCESS-MODEL-NOT-LISTED", "CONFIG-KEY-SUSPECT", "ACCESS-SCENARIO-LATER"} <= found
-    probes = ("ACCESS", "BRIDGE", "CONFIG", "EVENTS", "LINT", "MODELS", "PROBE", "REPORT", "USAGE")
+    probes = ("ACCESS", "BRIDGE", "CONFIG", "CONFORMANCE", "EVENTS", "LINT", "MODELS", "PROBE", "REPORT", "USAGE")
     assert [slug for slug in found if not any(explain(code) for code in (slug, *(f"{p}-{slug}" for p in probes)))] == []
 
 

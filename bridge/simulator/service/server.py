@@ -166,6 +166,10 @@ class Simulator(SimulatorState):
             case _:
                 assert_never(refusal)
 
+    def make_connection(self, session: SimulatedSession, pipeline: FaultPipeline, record: SessionRecord) -> Connection:
+        """Make the connection that runs a session. A test bench overrides this, to see every frame."""
+        return Connection(session, pipeline, record, self.settings.ping_seconds)
+
     def _admit(
         self, requested: UpgradeRequest, scenario: SimulatorScenario, secret: SecretRecord | None
     ) -> SessionSetup | ServiceError:
@@ -217,7 +221,7 @@ class Simulator(SimulatorState):
         session = SimulatedSession(setup, behaviour=behaviour, seed=seed, now=trio.current_time(), on_audio=counter)
         record.session_id = session.session_id
         self.journal.add_session(record)
-        connection = Connection(session, FaultPipeline(choice.faults, seed), record, self.settings.ping_seconds)
+        connection = self.make_connection(session, FaultPipeline(choice.faults, seed), record)
         subprotocol = GA_SUBPROTOCOL if GA_SUBPROTOCOL in upgrade.subprotocols else None
         link = await upgrade.accept(subprotocol, _proxy_headers(seed), max_size=MAX_MESSAGE_BYTES)
         self.connections[session.session_id] = connection

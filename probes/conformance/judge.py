@@ -1,0 +1,82 @@
+"""Runs one case and turns what it does into a verdict. A fault of the suite is never one of the bridge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import trio
+from trio_websocket import ConnectionClosed
+from wsproto.utilities import ProtocolError
+
+from probes.conformance.verdict import CaseEnded, Failed, Inconclusive, Passed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from probes.conformance.case import Case
+    from probes.conformance.context import CaseContext
+    from probes.conformance.verdict import Verdict
+
+#: Longer than all bounded waits of any case: what takes longer hangs in the suite itself.
+CASE_SECONDS: Final = 120.0
+_CLEAN_CLOSE: Final = frozenset({1000, 1001})
+
+
+async def judge(case: Case, context: CaseContext) -> Verdict:
+    """Run a case within its bound and return its verdict."""
+    verdict: Verdict | None = None
+    with trio.move_on_after(CASE_SECONDS + case.seconds):
+        try:
+            await case.run(context)
+            context.raise_notes()
+            verdict = Passed()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it becomes a verdict
+            verdict = verdict_of(error)
+    return verdict or Inconclusive("the case did not end within its bound: a fault of the suite")
+
+
+def verdict_of(error: Exception) -> Verdict:
+    """Return the verdict that an exception of a case stands for."""
+    leaves = list(_leaves(error))
+    verdicts = [leaf.verdict for leaf in leaves if isinstance(leaf, CaseEnded)]
+    if verdicts:
+        return next((verdict for verdict in verdicts if isinstance(verdict, Failed)), verdicts[0])
+    first = leaves[0]
+    match first:
+        case ProtocolError():
+            return Failed("the bridge speaks WebSocket", f"an invalid frame: {first}")
+        case ConnectionClosed():
+            return Failed("the bridge keeps the socket open", f"it closed: {first.reason}")
+        case OSError() | trio.BrokenResourceError():
+            return Failed("the bridge keeps the connection open", f"it broke: {first!r}")
+        case _:
+            return Inconclusive(f"a fault of the suite: {type(first).__name__}: {first}")
+
+
+def _leaves(error: Exception) -> Iterator[Exception]:
+    if isinstance(error, ExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
+
+
+async def close_clients(context: CaseContext) -> tuple[tuple[str, ...], int]:
+    """Close every socket that is still open. Returns how the bridge answered where it was not clean, and how many."""
+    unclean: list[str] = []
+    closed = 0
+    for client in context.clients:
+        if client.end is not None or client.closed_by_us:
+            await trio.aclose_forcefully(client.stream)
+            continue
+        closed += 1
+        await client.close()
+        await context.waiter.holds(lambda client=client: client.end, within=1.0)  # type: ignore[misc]
+        if client.end is None:
+            unclean.append("it did not answer the close frame")
+        elif client.end.code is None:
+            unclean.append("it ended TCP without answering the close frame")
+        elif client.end.code not in _CLEAN_CLOSE:
+            unclean.append(f"it answered close 1000 with {client.end.code}")
+        await trio.aclose_forcefully(client.stream)
+    return tuple(unclean), closed

@@ -1,0 +1,175 @@
+"""A lane: one bridge, one upstream of the suite, and the cases that run there one behind the other.
+
+Every upstream connection of a lane belongs to its running case, whatever the bridge does, so no bridge needs to say
+whose it is. Several lanes run side by side, each with a bridge process of its own.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from probes.conformance.case import Need
+from probes.conformance.context import CaseContext
+from probes.conformance.judge import close_clients, judge
+from probes.conformance.peers.upstream import ScriptedUpstream
+from probes.conformance.peers.waiting import Waiter
+from probes.conformance.peers.wire_log import SUITE, WireLog
+from probes.conformance.result import CaseResult
+from probes.conformance.tested.bridges import BridgeAddress, StartedBridge
+from probes.conformance.tested.process import BridgeStartError
+from probes.conformance.verdict import Failed, Inconclusive, NotApplicable, Passed
+
+if TYPE_CHECKING:
+    from probes.conformance.case import Case
+    from probes.conformance.peers.lateness import Lateness
+    from probes.conformance.profile import Profile
+    from probes.conformance.tested.process import BridgeProcess
+    from probes.conformance.verdict import Verdict
+
+#: How long the bridge has between two cases to close what it still has open upstream.
+_SETTLE_SECONDS: Final = 2.0
+_SETTLE_POLL_SECONDS: Final = 0.01
+#: A case may have this many clients.
+_CALLERS_PER_CASE: Final = 1_000
+
+
+@dataclass(slots=True, kw_only=True)
+class Lane:
+    """One bridge and its upstream. `open` it, run cases, and `aclose` it."""
+
+    nursery: trio.Nursery
+    lateness: Lateness
+    profile: Profile
+    token: str
+    listen: tuple[str, int]
+    """Where the upstream listens; port 0 for any."""
+    bridge: StartedBridge | BridgeAddress
+    upstream: ScriptedUpstream = field(default_factory=ScriptedUpstream)
+    address: BridgeAddress | None = field(default=None, init=False)
+    _upstream_scope: trio.CancelScope = field(default_factory=trio.CancelScope, init=False)
+    _caller: int = field(default_factory=lambda: random.randrange(2**40) * _CALLERS_PER_CASE, init=False)
+
+    async def open_upstream(self) -> None:
+        """Listen. Raises OSError if the port is taken."""
+        host, port = self.listen
+        self.listen = await self.nursery.start(self._serve_upstream, host, port)
+
+    async def _serve_upstream(
+        self, host: str, port: int, *, task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        self._upstream_scope = trio.CancelScope()
+        with self._upstream_scope:
+            await self.upstream.serve(host, port, task_status=task_status)
+
+    async def set_upstream_listening(self, listening: bool) -> None:
+        """Refuse connections, or accept them again."""
+        if not listening:
+            self._upstream_scope.cancel()
+        elif self._upstream_scope.cancel_called:
+            await self.nursery.start(self._serve_upstream, *self.listen)
+
+    async def open_bridge(self) -> None:
+        """Start the bridge, if it is for the suite to start. Raises BridgeStartError."""
+        if isinstance(self.bridge, BridgeAddress):
+            self.address = self.bridge
+        else:
+            self.address = await self.bridge.start(self.nursery)
+
+    @property
+    def base_url(self) -> str:
+        """The base URL of the upstream."""
+        host, port = self.listen
+        return f"http://{host}:{port}/v1"
+
+    @property
+    def process(self) -> BridgeProcess | None:
+        """The process of the bridge, if the suite started it."""
+        return self.bridge.process if isinstance(self.bridge, StartedBridge) else None
+
+    async def aclose(self) -> None:
+        """End the bridge's process."""
+        if isinstance(self.bridge, StartedBridge):
+            await self.bridge.stop()
+
+    async def run(self, case: Case) -> CaseResult:
+        """Run one case and leave the lane ready for the next one."""
+        if Need.OWN_PROCESS in case.needs and self.process is None:
+            return self._unrun(case, NotApplicable("it ends the bridge: the suite must start it (--start)"))
+        try:
+            await self._ensure_bridge()
+        except BridgeStartError as error:
+            return self._unrun(case, Inconclusive(f"the bridge did not start again: {error}"))
+        result = await self._run(case)
+        await self._settle()
+        if Need.OWN_PROCESS in case.needs:
+            await self.aclose()
+        return result
+
+    def _unrun(self, case: Case, verdict: Verdict) -> CaseResult:
+        return CaseResult(case=case, verdict=verdict, timeline=WireLog().timeline(case.id))
+
+    async def _ensure_bridge(self) -> None:
+        if self.address is None or (self.process is not None and not self.process.is_running):
+            await self.aclose()
+            await self.open_bridge()
+
+    async def _run(self, case: Case) -> CaseResult:
+        if self.address is None:
+            return self._unrun(case, Inconclusive("there is no bridge: a fault of the suite"))
+        log = WireLog()
+        self.upstream.start_case(log)
+        self._caller += _CALLERS_PER_CASE
+        async with trio.open_nursery() as nursery:
+            context = CaseContext(
+                nursery=nursery,
+                address=self.address,
+                upstream=self.upstream,
+                profile=self.profile,
+                waiter=Waiter(log, self.lateness),
+                log=log,
+                process=self.process,
+                token=self.token,
+                set_upstream_listening=self.set_upstream_listening,
+                first_caller=self._caller,
+            )
+            verdict = await judge(case, context)
+            log.add(SUITE, type(verdict).__name__.lower())
+            ends, sockets = await close_clients(context)
+            nursery.cancel_scope.cancel()
+        verdict = self._with_end_of_process(case, verdict)
+        lines = self.process.last_lines() if self.process and not isinstance(verdict, Passed | NotApplicable) else ""
+        return CaseResult(
+            case=case,
+            verdict=verdict,
+            timeline=log.timeline(case.id),
+            seconds=trio.current_time() - log.started,
+            ends=ends,
+            sockets=sockets,
+            output=lines.removeprefix("; its last lines: "),
+        )
+
+    def _with_end_of_process(self, case: Case, verdict: Verdict) -> Verdict:
+        process = self.process
+        if process is None or process.is_running or Need.OWN_PROCESS in case.needs:
+            return verdict
+        ended = f"the bridge ended {process.how_it_ended()} during this case{process.last_lines()}"
+        return Failed("the bridge keeps running", ended)
+
+    async def _settle(self) -> None:
+        await self.set_upstream_listening(True)
+        with trio.move_on_after(_SETTLE_SECONDS):
+            while self.upstream.open_sessions:  # noqa: ASYNC110 - the log that tells of changes has ended
+                await trio.sleep(_SETTLE_POLL_SECONDS)
+        self.upstream.end_case()
+
+
+async def open_lane(lane: Lane) -> None:
+    """Open upstream and bridge of a lane. Raises OSError and BridgeStartError."""
+    await lane.open_upstream()
+    if isinstance(lane.bridge, StartedBridge):
+        lane.bridge.base_url = lane.base_url
+    await lane.open_bridge()

@@ -1,0 +1,1 @@
+"""The bridge under test: where it is, and how it is started."""
