@@ -5,7 +5,7 @@ COVERAGE := 90
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help demo test clients strangers coverage test-lowest lock check format pages golden load nightly mutants simulate fuzz autobahn bench bench-parts clean
+.PHONY: help demo test clients strangers coverage test-lowest lock check format pages golden check-js load nightly mutants simulate fuzz autobahn bench bench-parts clean
 
 help:
 	@echo "make demo      look at the embedded simulator, then speak a sentence through it"
@@ -16,7 +16,8 @@ help:
 	@echo "make test-lowest  the fast tests with the oldest dependencies that are allowed; needs uv"
 	@echo "make lock      pin the development environment in requirements-dev.lock; needs uv"
 	@echo "make check     ruff, mypy --strict, layers"
-	@echo "make pages     look at the HTML reports in Chromium, which must be installed"
+	@echo "make check-js  types of the browser client, by tsc; needs Node.js"
+	@echo "make pages     the HTML reports and the voice console in Chromium, which must be installed"
 	@echo "make golden    keep what reports look like now; then look at the difference"
 	@echo "make load      every load scenario at our own bridge and simulator: ten minutes"
 	@echo "make nightly   the long tests too"
@@ -110,6 +111,10 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_layers.py
+
+TYPESCRIPT := typescript@7.0.2
+check-js:
+	npx --yes --package $(TYPESCRIPT) tsc -p bridge/server/page/web
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix-only .

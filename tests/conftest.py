@@ -17,6 +17,8 @@ from tests.process_state import ProcessState, release_failed_test, unignore_sigi
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+    from playwright.sync_api import Playwright
+
 unignore_sigint()
 
 #: The examples are sessions of hundreds of events, which take their time.
@@ -65,6 +67,15 @@ def process_state_is_restored() -> Iterator[None]:
     yield
     changes = before.restore()
     assert not changes, f"left behind: {'; '.join(changes)}"
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    """Run the browsers' driver: one for all tests, because a second one in the same thread fails."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only tests of the marker `browser` pay for it
+
+    with sync_playwright() as driver:
+        yield driver
 
 
 @pytest.hookimpl(wrapper=True)

@@ -108,6 +108,7 @@ TABLES: Mapping[str, Mapping[str, SettingType]] = {
         "frames_per_second": SettingType.NUMBER,
         "no_session_seconds": SettingType.NUMBER,
         "drain_seconds": SettingType.NUMBER,
+        "page": SettingType.FLAG,
         "log_format": SettingType.TEXT,
         "log_level": SettingType.TEXT,
     },

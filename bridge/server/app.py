@@ -10,6 +10,7 @@ import re
 import uuid
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -28,6 +29,8 @@ from bridge.server.admission.policy import Rejection, host_from_peer
 from bridge.server.clients.json_client import JsonClient, utc_now
 from bridge.server.clients.native_client import NativeClient, session_options_from_query
 from bridge.server.http.responses import metrics_response, native_error_response, problem_response, status_response
+from bridge.server.page.files import find_page_file, page_response
+from bridge.server.page.simulator_panel import PANEL_PATH, panel_response
 from bridge.telemetry.metrics import CONTENT_TYPE, render_prometheus
 from bridge.transport.carriers import carrier_for
 from bridge.transport.http_server import WebSocketUpgrade, serve_connection
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from bridge.server.admission.session_counts import ActiveSessions
     from bridge.server.config.settings import ClientRules
     from bridge.server.http.health import UpstreamHealth
+    from bridge.server.page.simulator_panel import SimulatorControl
     from bridge.telemetry.log import Log
     from bridge.telemetry.metrics import Metrics, MetricsSnapshot
     from bridge.telemetry.observer import TelemetryObserver
@@ -87,7 +91,11 @@ class Dependencies:
     clock: Callable[[], datetime] = utc_now
     """The time of day, for the timestamp of every message."""
     extra_http: Callable[[HttpRequest], Awaitable[HttpResponse | None]] | None = None
-    """Answers more paths, such as the REST fallback or the browser page; returns None for a path it doesn't have."""
+    """Answers more paths, such as the REST fallback; returns None for a path it doesn't have."""
+    page: bool = True
+    """Whether the browser page is served."""
+    simulator: SimulatorControl | None = None
+    """Controls the simulator behind the bridge, for the page's fault panel; None if there is none."""
 
 
 class Bridge:
@@ -160,12 +168,21 @@ class Bridge:
             return answer
         if request.path in _ENDPOINTS:
             return _response_format(request.path)(_UPGRADE_REQUIRED)
-        respond = self._routes.get(request.path)
+        if self._deps.page and request.path == PANEL_PATH:
+            return await panel_response(request, self._deps.simulator, self._deps.admission)
+        respond = self._find_route(request)
         if respond is None:
             return _response_format(request.path)(_not_found(request.path))
         if request.method != "GET":
             return problem_response(Rejection(405, "METHOD_NOT_ALLOWED", "This path accepts only GET and HEAD."))
-        return respond(self)
+        return respond()
+
+    def _find_route(self, request: HttpRequest) -> Callable[[], HttpResponse] | None:
+        route = self._routes.get(request.path)
+        if route is not None:
+            return partial(route, self)
+        page = find_page_file(request.path) if self._deps.page else None
+        return partial(page_response, request, page) if page is not None else None
 
     def _healthz(self) -> HttpResponse:
         return status_response(200, "ok")
@@ -295,7 +312,7 @@ def _not_found(path: str) -> Rejection:
     if path.startswith(FALLBACK_PATH):
         return Rejection(404, "NOT_FOUND", "This bridge has no REST fallback; connect by WebSocket.")
     if path == "/":
-        return Rejection(404, "NOT_FOUND", "This bridge has no web page. See /healthz, /readyz and /metrics.")
+        return Rejection(404, "NOT_FOUND", "This bridge's page is switched off. See /healthz, /readyz and /metrics.")
     if path.startswith(_API_PREFIX):
         return Rejection(404, "NOT_FOUND", f"This bridge serves only the WebSocket endpoint {NATIVE_PATH} of the API.")
     return Rejection(404, "NOT_FOUND", f"Unknown path. Clients connect to {CLIENT_PATH} or {NATIVE_PATH}.")

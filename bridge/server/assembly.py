@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from bridge.server.admission.session_counts import WorkerCounts
     from bridge.server.admission.tickets import UsedTickets
     from bridge.server.config.settings import BridgeSettings
+    from bridge.server.page.simulator_panel import SimulatorControl
     from bridge.telemetry.log import Log
     from bridge.telemetry.metrics import MetricsSnapshot
     from bridge.upstream.link import Connector
@@ -121,8 +122,15 @@ def _driver_settings(settings: BridgeSettings) -> DriverSettings:
     return DriverSettings(core=core, drain_seconds=settings.drain_seconds)
 
 
-def make_bridge(settings: BridgeSettings, connector: Connector, log: Log, shared: SharedState | None = None) -> Bridge:
-    """Return the bridge of one process. Call it inside `trio.run`."""
+def make_bridge(
+    settings: BridgeSettings,
+    connector: Connector,
+    log: Log,
+    shared: SharedState | None = None,
+    *,
+    simulator: SimulatorControl | None = None,
+) -> Bridge:
+    """Return the bridge of one process, with the control of its simulator if it has one. Call it inside `trio.run`."""
     shared = shared or SharedState()
     metrics, active, health = Metrics(), ActiveSessions(shared.worker_counts), UpstreamHealth(shared.now)
     observer = TelemetryObserver(
@@ -140,6 +148,8 @@ def make_bridge(settings: BridgeSettings, connector: Connector, log: Log, shared
         log=log,
         merge_workers=shared.merge_workers,
         count_prewarmed=lambda: connector.ready_count if isinstance(connector, SessionPool) else 0,
+        page=settings.page,
+        simulator=simulator,
     )
     return Bridge(dependencies)
 

@@ -29,6 +29,8 @@ def banner_lines(settings: BridgeSettings, port: int) -> Iterator[str]:
     yield _row("  for SDKs", f"OPENAI_BASE_URL={base}{NATIVE_PATH.removesuffix('/realtime')} OPENAI_API_KEY={key}")
     if token:
         yield _row("  auth", "the client token, or a ticket: sherpa-bridge ticket")
+    if settings.page:
+        yield _row("  page", f"{base}/")
     yield _row("  status", f"{base}{READY_PATH}   {base}{METRICS_PATH}")
     yield _row("  try it", f"sherpa-probe bridge --url {base}")
     yield f"  Ctrl-C stops it and gives running sessions {settings.drain_seconds:g} s; a second Ctrl-C stops at once"

@@ -199,7 +199,7 @@ def _simulated(settings: BridgeSettings) -> UpstreamFactory:
 
     @asynccontextmanager
     async def opened() -> AsyncGenerator[UpstreamService, None]:
-        simulated = Settings(scenario=scenario, dialect="both" if dialect is Dialect.BETA else "ga")
+        simulated = Settings(scenario=scenario, dialect="both" if dialect is Dialect.BETA else "ga", control=True)
         async with open_simulator(simulated) as running:
             yield make_upstream(running.base_url, Secret(running.key_for(scenario)), dialect=dialect)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bridge.transport.link import Headers
 
 _READ_BYTES: Final = 16 * 1024
+_NOT_MODIFIED: Final = 304
 #: How long, and how much, is read and discarded after a rejection, so that the client gets the response, not a reset.
 LINGER_SECONDS: Final = 1.0
 LINGER_BYTES: Final = 1024 * 1024
@@ -180,7 +181,8 @@ class HttpConnection:
         `without_body` keeps the content-length and omits the body, as the answer to HEAD does.
         """
         headers = [(name, value) for name, value in response.headers if name.lower() != "content-length"]
-        headers.append(("content-length", str(len(response.body))))
+        if response.status != _NOT_MODIFIED:  # its length would be that of the body that the client has
+            headers.append(("content-length", str(len(response.body))))
         if close:
             headers.append(("connection", "close"))
         head = h11.Response(status_code=response.status, headers=headers, reason=_reason(response.status))

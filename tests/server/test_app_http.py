@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         ("/healthz", 200, b'"ok"'),
         ("/readyz", 200, b'"ready"'),
         ("/metrics", 200, b"sherpa_bridge_sessions{"),
-        ("/", 404, b"has no web page"),
+        ("/", 200, b"Voice console"),
         ("/api/openai/realtime", 426, b"WebSocket"),
         ("/v1/realtime", 426, b"WebSocket"),
         ("/api/openai/realtime/sessions/x", 404, b"REST fallback"),

@@ -64,10 +64,15 @@ class AdmissionPolicy:
         if self.draining:
             return Rejection(503, "SERVER_BUSY", "The bridge is shutting down; connect again.")
         return (
-            self._check_origin(request)
+            self.check_origin(request)
             or self._check_limits(request)  # before the token, so that no ticket is used up in vain
             or self._check_token(request, subprotocols)
         )
+
+    @property
+    def requires_token(self) -> bool:
+        """Whether clients need a token."""
+        return self._rules.token is not None
 
     def client_address(self, request: HttpRequest) -> str:
         """Return the client's address: the peer's, or the one that a trusted proxy forwards."""
@@ -78,7 +83,8 @@ class AdmissionPolicy:
         hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
         return next((hop for hop in reversed(hops) if hop not in self._rules.trusted_proxies), peer)[:64]
 
-    def _check_origin(self, request: HttpRequest) -> Rejection | None:
+    def check_origin(self, request: HttpRequest) -> Rejection | None:
+        """Return why the page that made this request may not; None if it may."""
         origins = request.header_values("origin")
         if len(origins) > 1:
             return Rejection(403, "ORIGIN_NOT_ALLOWED", "The request has more than one Origin header.")

@@ -110,6 +110,7 @@ OPTIONS: Mapping[str, Option] = {
     "frames_per_second": Option(type=OptionType.NUMBER, default=500.0, minimum=50),
     "no_session_seconds": Option(type=OptionType.NUMBER, default=60.0, maximum=86_400),
     "drain_seconds": Option(type=OptionType.NUMBER, default=10.0, maximum=3600),
+    "page": Option(type=OptionType.FLAG, default=True),
     "log_format": Option(choices=tuple(LogFormat)),
     "log_level": Option(default="info", choices=LEVELS),
 }

@@ -99,6 +99,7 @@ def read_bridge_settings(flags: BridgeFlags, environment: Mapping[str, str], fol
         tls_cert=values["tls_cert"],
         tls_key=values["tls_key"],
         drain_seconds=values["drain_seconds"],
+        page=values["page"],
         log_format=LogFormat(values["log_format"]) if values["log_format"] else None,
         log_level=values["log_level"],
         warnings=(*upstream.warnings, *unknown_variables(environment)),

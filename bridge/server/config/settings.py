@@ -69,6 +69,8 @@ class BridgeSettings:
     tls_key: str | None = None
     drain_seconds: float = 10.0
     """How long running sessions may continue when the bridge shuts down."""
+    page: bool = True
+    """Serve the browser page at `/`."""
     log_format: LogFormat | None = None
     """None: console lines on a terminal, JSON otherwise."""
     log_level: str = "info"

@@ -15,6 +15,7 @@ import trio
 
 from bridge.config.tls import tls_context
 from bridge.server.assembly import configured_secrets, make_bridge, make_connector, make_pool, upstream_from_config
+from bridge.server.page.simulator_panel import HttpSimulatorControl
 from bridge.telemetry.log import Log, LogFormat
 
 if TYPE_CHECKING:
@@ -101,7 +102,8 @@ async def serve_worker(
         pool = make_pool(settings, connector, log)
         if pool is not None:
             pool.start(nursery)
-        bridge = make_bridge(settings, pool or connector, log, shared)
+        simulator = HttpSimulatorControl(upstream, settings.simulate) if settings.simulate is not None else None
+        bridge = make_bridge(settings, pool or connector, log, shared, simulator=simulator)
         with trio.open_signal_receiver(*signals) as received:
             nursery.start_soon(trio.serve_listeners, bridge.serve_stream, [_listener(settings, listening)])
             if snapshots is not None:

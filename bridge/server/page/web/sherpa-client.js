@@ -1,0 +1,382 @@
+// A client of the Sherpa client protocol for browsers: an ES module without dependencies and without a DOM.
+//
+//     const client = new SherpaClient({ url: "wss://bridge.example.com/api/openai/realtime", session: { voice: "marin" } });
+//     client.addEventListener("transcript", ({ detail }) => console.log(detail.role, detail.text));
+//     client.start();
+//
+// It decides nothing by itself: `client-states.js` says what follows what, `held-audio.js` what is kept, and
+// `error-notices.js` what is shown. This file carries their decisions out. Microphone and loudspeaker are in `audio.js`.
+
+import { BROWSER_CLOCK } from "./client-options.js";
+import { BADGES, SENDING, transition } from "./client-states.js";
+import { ErrorNotices, endsSession } from "./error-notices.js";
+import { HeldQueue, UnansweredSpeech } from "./held-audio.js";
+import { readNativeEvent } from "./native-events.js";
+import { FallbackRule, growingWait } from "./waits.js";
+import { openWebSocket } from "./websocket-transport.js";
+
+/** @typedef {import("./client-states.js").State} State */
+/** @typedef {import("./client-states.js").StateEvent} StateEvent */
+/** @typedef {import("./client-states.js").Action} Action */
+/** @typedef {import("./client-options.js").ClientOptions} ClientOptions */
+/** @typedef {import("./error-notices.js").BridgeError} BridgeError */
+/** @typedef {import("./held-audio.js").Dropped} Dropped */
+/** @typedef {import("./websocket-transport.js").Transport} Transport */
+
+/** Longer than the bridge's own time-out of an attempt (10 s), after which it reports the next attempt. */
+const READINESS_MS = 20_000;
+/** A NO_SESSION_EXISTS is answered after this wait, once, whatever number of them comes in the meantime. */
+const ASK_AGAIN_MS = 1_000;
+/** How often sessions may fail in a row before a person has to say "try again". */
+const MAX_FAILURES = 4;
+/** How often `playback` may be sent. */
+const PLAYBACK_MS = 250;
+/** Close codes after which the same connection can't work. */
+const FINAL_CLOSES = new Map([[1008, "RATE_EXCEEDED"], [1009, "MESSAGE_TOO_LARGE"]]);
+
+/**
+ * Events, each a CustomEvent: `state` {state, badge, waitMs}, `message` (every message, as it came), `sent` (every JSON
+ * message that goes out), `transcript` {role, itemId, text, final}, `audio` {itemId, pcm}, `speech` {speaking},
+ * `answer` {active}, `notice` (an error in plain words, at most one in 2 s), `held` {ms, messages}, `dropped` {ms,
+ * messages, by}, `ready` {sessionId, model, ...}.
+ */
+export class SherpaClient extends EventTarget {
+  /** @type {State} */
+  #state = "idle";
+  /** @type {Transport | null} */
+  #transport = null;
+  #held = new HeldQueue();
+  #unanswered = new UnansweredSpeech();
+  #notices = new ErrorNotices();
+  /** @type {Map<string, any>} */
+  #timers = new Map();
+  #attempts = 0;
+  #failures = 0;
+  #generation = 0;
+  #playback = { supported: true, sentAt: -Infinity };
+  /** @type {BridgeError | null} */
+  #lastError = null;
+
+  /** @param {ClientOptions} options */
+  constructor(options) {
+    super();
+    this.options = options;
+    this.session = options.session ?? {};
+    this.clock = options.clock ?? BROWSER_CLOCK;
+    this.fallbackRule = options.fallbackRule ?? new FallbackRule();
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  get badge() {
+    return BADGES[this.#state];
+  }
+
+  /** The newest generation that the bridge reported for this socket. */
+  get generation() {
+    return this.#generation;
+  }
+
+  // What a page calls
+
+  /** Connect, or try again after an error. */
+  start() {
+    this.#failures = this.#attempts = 0;
+    this.#unanswered.manual = this.session.turnDetection === "none";
+    this.#handle("start");
+  }
+
+  /** End the session and close the connection. */
+  stop() {
+    if (SENDING.has(this.#state)) this.#send({ type: "end_session" });
+    this.#handle("stop");
+  }
+
+  /** The network went away or came back, the page is frozen or shown again: see `page-lifecycle.js`. */
+  /** @param {"offline" | "online" | "freeze" | "resume"} event */
+  lifecycle(event) {
+    this.#handle(event);
+  }
+
+  /** Speech: PCM16, 24 kHz, mono, whole samples. Held while there is no session. @param {Uint8Array} pcm */
+  sendAudio(pcm) {
+    if (this.#state === "idle" || this.#state === "failed") return;
+    if (this.#passes) this.#sendAudio(pcm);
+    else this.#hold({ kind: "audio", pcm });
+  }
+
+  /** A typed turn. @param {string} text */
+  sendText(text) {
+    this.#post({ type: "text", text });
+  }
+
+  /** End of speech, where `turnDetection` is `none`. */
+  commitAudio() {
+    this.#post({ type: "audio_commit" });
+  }
+
+  /** The result of a tool call. @param {string} callId @param {string} output */
+  sendToolResult(callId, output) {
+    this.#post({ type: "tool_result", callId, output });
+  }
+
+  /** Any event of the Realtime API. @param {{type: string, [field: string]: unknown}} event */
+  sendEvent(event) {
+    this.#post(event);
+  }
+
+  /** Barge-in: what was not heard is cut from the answer. @param {string} [itemId] @param {number} [playedMs] */
+  interrupt(itemId, playedMs) {
+    if (!SENDING.has(this.#state)) return;
+    const heard = itemId === undefined ? {} : { itemId, playedMs: Math.round(playedMs ?? 0) };
+    this.#send({ type: "interrupt", ...heard });
+  }
+
+  /** Give up the upstream session and open a fresh one, with its context. */
+  restart() {
+    if (SENDING.has(this.#state)) this.#send({ type: "restart_session" });
+  }
+
+  /** How much of an answer was heard; sent at most every 250 ms, and always where playback `ended`. */
+  /** @param {string} itemId @param {number} playedMs @param {boolean} [ended] */
+  playback(itemId, playedMs, ended = false) {
+    const now = this.clock.now();
+    if (!this.#playback.supported || !SENDING.has(this.#state)) return;
+    if (!ended && now - this.#playback.sentAt < PLAYBACK_MS) return;
+    this.#playback.sentAt = now;
+    this.#send({ type: "playback", itemId, playedMs: Math.round(playedMs) });
+  }
+
+  // The state machine
+
+  get #passes() {
+    return SENDING.has(this.#state) && this.#held.ms === 0 && this.#held.messages === 0;
+  }
+
+  /** @param {StateEvent} event */
+  #handle(event) {
+    const before = this.#state;
+    const [state, actions] = transition(before, event);
+    this.#state = state;
+    let waitMs = 0;
+    for (const action of actions) waitMs = this.#perform[action]() ?? waitMs;
+    if (state !== before || waitMs) this.#emit("state", { state, badge: this.badge, waitMs, event });
+  }
+
+  /** @type {Readonly<Record<Action, () => number | void>>} */
+  #perform = Object.freeze({
+    open: () => void this.#open(),
+    close: () => this.#close(),
+    create: () => this.#send({ type: "create_session", usage: true, ...this.session }),
+    watch: () => this.#after("watch", this.options.readinessMs ?? READINESS_MS, () => this.#late()),
+    settle: () => this.#settle(),
+    flush: () => this.#flush(),
+    keep: () => this.#dropped(this.#held.addInFront(this.#unanswered.take()), "client"),
+    drop: () => this.#giveUp(),
+    wait: () => this.#wait(this.#attempts++),
+    wait_second: () => this.#after("due", ASK_AGAIN_MS, () => this.#handle("due")),
+    wait_retry: () => this.#wait(this.#failures, this.#lastError?.detail?.retryAfterMs),
+  });
+
+  /** @param {string} name @param {number} ms @param {() => void} run */
+  #after(name, ms, run) {
+    this.clock.clearTimeout(this.#timers.get(name));
+    this.#timers.set(name, this.clock.setTimeout(run, ms));
+  }
+
+  /** @param {number} attempt @param {number} [atLeastMs] */
+  #wait(attempt, atLeastMs = 0) {
+    const ms = Math.max(growingWait(attempt, this.clock.random()), atLeastMs);
+    this.#after("due", ms, () => this.#handle("due"));
+    return ms;
+  }
+
+  #settle() {
+    for (const name of ["watch", "due"]) this.clock.clearTimeout(this.#timers.get(name));
+    if (SENDING.has(this.#state)) this.#attempts = this.#failures = 0;
+  }
+
+  async #open() {
+    const opening = {};
+    this.#opening = opening;
+    let token = "";
+    try {
+      token = (await this.options.token?.()) ?? "";
+    } catch {
+      // without a token the bridge says what is missing
+    }
+    if (this.#opening !== opening) return; // stopped while the token was fetched
+    const { openFallback, openTransport = openWebSocket, url } = this.options;
+    const open = openFallback && this.fallbackRule.applies(this.clock.now()) ? openFallback : openTransport;
+    this.#generation = 0;
+    const mine = () => this.#opening === opening;
+    try {
+      this.#transport = open(url, token, {
+        onOpen: () => void (mine() && this.#handle("opened")),
+        onMessage: (message) => void (mine() && this.#receive(message)),
+        onEnd: (end) => void (mine() && this.#ended(end)),
+      });
+    } catch (error) {
+      this.#report({ code: "bridge_unreachable", message: String(error), retryable: false });
+      this.#handle("failed");
+    }
+  }
+
+  /** Which transport is the current one; an event of another is late, and ignored. @type {object | null} */
+  #opening = null;
+
+  #close() {
+    this.#opening = null;
+    this.#transport?.close();
+    this.#transport = null;
+  }
+
+  /** @param {{code: number, reason: string, opened: boolean, delivered: boolean}} end */
+  #ended(end) {
+    this.#opening = this.#transport = null;
+    const now = this.clock.now();
+    if (!end.delivered) this.fallbackRule.failed(end.opened, now);
+    const code = FINAL_CLOSES.get(end.code);
+    if (code && this.#lastError?.code !== code) this.#report({ code, message: end.reason || code, retryable: true });
+    if (!end.opened && this.#attempts > 0) {
+      this.#report({ code: "bridge_unreachable", message: "The connection could not be opened", retryable: true });
+    }
+    this.#emit("closed", end);
+    this.#handle("lost");
+  }
+
+  #late() {
+    this.#failures += 1;
+    const retryable = this.#failures < MAX_FAILURES;
+    this.#report({ code: "readiness_timeout", message: "No session in time", retryable });
+    this.#handle(retryable ? "late" : "failed");
+  }
+
+  // In
+
+  /** @param {Record<string, any>} message */
+  #receive(message) {
+    this.fallbackRule.delivered();
+    const { type, generation } = message;
+    const stale = typeof generation === "number" && generation < this.#generation;
+    if (typeof generation === "number" && !stale) this.#generation = generation;
+    this.#emit("message", message);
+    if (type.includes(".")) this.#native(message);
+    else if (!stale && Object.hasOwn(this.#own, type)) this.#own[type](message);
+  }
+
+  /** @type {Readonly<Record<string, (message: Record<string, any>) => void>>} */
+  #own = Object.freeze({
+    session_initializing: () => this.#handle("initializing"),
+    session_ready: (message) => this.#ready(message),
+    reconnected: (message) => this.#ready(message),
+    reconnecting: () => this.#handle("reconnecting"),
+    session_closed: ({ reason }) => {
+      if (reason === "expired") this.#handle("no_session");
+      else if (reason !== "draining") this.#handle("closed"); // draining: the socket closes, and is opened again
+    },
+    audio_dropped: ({ ms, messages }) => this.#emit("dropped", { ms, messages, by: "bridge" }),
+    usage: (message) => this.#emit("usage", message),
+    error: (message) => this.#error(/** @type {any} */ (message)),
+  });
+
+  /** @param {Record<string, any>} message */
+  #ready(message) {
+    this.#handle(this.#transport?.kind === "fallback" ? "fallback_ready" : "ready");
+    this.#emit("ready", message);
+  }
+
+  /** @param {BridgeError} error */
+  #error(error) {
+    if (error.code === "INVALID_MESSAGE" && /playback/.test(error.message ?? "")) {
+      this.#playback.supported = false; // a bridge of an earlier version
+      return;
+    }
+    this.#lastError = error;
+    if (error.code === "NO_SESSION_EXISTS") this.#handle("no_session");
+    else if (endsSession(error)) {
+      this.#failures += 1;
+      const again = error.retryable && this.#failures < MAX_FAILURES;
+      this.#handle(again ? "failed_later" : "failed");
+    }
+    this.#report(error);
+  }
+
+  /** @param {BridgeError} error */
+  #report(error) {
+    const now = this.clock.now();
+    const shown = this.#notices.take(error, now);
+    if (shown) this.#emit("notice", shown);
+    const { due } = this.#notices;
+    if (due === null) return;
+    this.#after("notice", due - now, () => {
+      const later = this.#notices.tick(this.clock.now());
+      if (later) this.#emit("notice", later);
+    });
+  }
+
+  /** @param {Record<string, any>} event */
+  #native(event) {
+    for (const { name, detail, speech } of readNativeEvent(event)) {
+      if (speech) this.#unanswered[speech]();
+      this.#emit(name, detail);
+    }
+  }
+
+  // Out
+
+  /** @param {Record<string, unknown>} message */
+  #send(message) {
+    this.#transport?.send(message);
+    this.#emit("sent", message);
+  }
+
+  /** @param {Uint8Array} pcm */
+  #sendAudio(pcm) {
+    this.#transport?.sendAudio(pcm);
+    this.#unanswered.sent(pcm);
+    this.#emit("audio_sent", pcm);
+  }
+
+  /** @param {Record<string, unknown>} message */
+  #post(message) {
+    if (this.#passes) this.#send(message);
+    else if (this.#state !== "idle" && this.#state !== "failed") this.#hold({ kind: "message", message });
+  }
+
+  /** @param {import("./held-audio.js").Held} item */
+  #hold(item) {
+    this.#dropped(this.#held.add(item), "client");
+    this.#emit("held", { ms: this.#held.ms, messages: this.#held.messages });
+  }
+
+  #flush() {
+    const held = this.#held.takeAll();
+    if (!held.length) return;
+    for (const item of held) {
+      if (item.kind === "audio") this.#sendAudio(item.pcm);
+      else this.#send(item.message);
+    }
+    this.#emit("held", { ms: 0, messages: 0 });
+  }
+
+  #giveUp() {
+    this.#unanswered.take();
+    const { ms, messages } = this.#held;
+    this.#held.takeAll();
+    this.#dropped({ ms, messages }, "client");
+    if (ms || messages) this.#emit("held", { ms: 0, messages: 0 });
+  }
+
+  /** @param {Dropped} dropped @param {"client" | "bridge"} by */
+  #dropped(dropped, by) {
+    if (dropped.ms || dropped.messages) this.#emit("dropped", { ...dropped, by });
+  }
+
+  /** @param {string} name @param {unknown} detail */
+  #emit(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+}

@@ -1,0 +1,129 @@
+"""The files of the page: what is served, with which headers, and that nothing in them needs a weaker policy."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from importlib.resources import files
+
+import pytest
+
+from bridge.server.page.files import CONTENT_SECURITY_POLICY, find_page_file, page_files, page_response
+from bridge.transport.http import HttpRequest
+from tests.server.harness import make_settings, running_bridge
+
+WEB = files("bridge.server.page") / "web"
+HTML = (WEB / "index.html").read_text()
+SCRIPTS = sorted(path for path in page_files() if path.endswith(".js"))
+
+
+def request(path: str, **headers: str) -> HttpRequest:
+    named = tuple((name.replace("_", "-"), value) for name, value in headers.items())
+    return HttpRequest(method="GET", path=path, query={}, target=path, headers=named)
+
+
+class Tags(HTMLParser):
+    """Every tag of a page with its attributes, and the text within scripts and styles."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.inline = ""
+        self._open = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._open = tag
+
+    def handle_data(self, data: str) -> None:
+        if self._open in ("script", "style"):
+            self.inline += data.strip()
+
+
+@pytest.mark.parametrize("path", page_files())
+def test_every_file_has_its_type_its_tag_and_the_strict_policy(path: str) -> None:
+    file = find_page_file(path)
+    assert file is not None
+    response = page_response(request(path), file)
+    headers = dict(response.headers)
+    assert (response.status, response.body) == (200, file.body)
+    kinds = {"": "text/html", "html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
+    assert headers["content-type"].split(";")[0] == kinds[path.partition(".")[2]]
+    assert headers["content-security-policy"] == CONTENT_SECURITY_POLICY
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cache-control"] == "no-cache"
+    assert headers["etag"] == file.etag
+
+
+def test_the_policy_allows_nothing_inline_and_nothing_of_other_origins() -> None:
+    sources = dict(part.split(" ", 1) for part in CONTENT_SECURITY_POLICY.split("; "))
+    assert set(sources.values()) == {"'self'", "'none'"}
+    assert sources["default-src"] == sources["base-uri"] == sources["form-action"] == "'none'"
+    assert sources["frame-ancestors"] == "'none'"
+
+
+def test_the_page_has_no_inline_script_or_style_and_names_only_files_that_are_served() -> None:
+    found = Tags(HTML)
+    assert found.inline == ""
+    for _, attributes in found.tags:
+        assert not [name for name in attributes if name == "style" or name.startswith("on")]
+    named = [value for _, known in found.tags for name, value in known.items() if name in ("src", "href") and value]
+    own = [name for name in named if not name.startswith("#") and name not in ("healthz", "metrics")]
+    assert len(own) >= 4
+    assert [name for name in own if f"/{name}" not in page_files()] == []
+
+
+@pytest.mark.parametrize("path", SCRIPTS)
+def test_a_script_imports_only_its_neighbours_and_writes_no_html(path: str) -> None:
+    text = page_files()[path].body.decode()
+    for name in re.findall(r'^(?:import|export) .*?from "(.*?)";$', text, re.MULTILINE | re.DOTALL):
+        assert name.startswith("./")
+        assert name[1:] in page_files()
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", text)
+
+
+@pytest.mark.parametrize("tag", ["{}", "W/{}", '"another", {}'])
+async def test_a_file_that_the_browser_has_is_not_sent_again(tag: str) -> None:
+    file = page_files()["/page.js"]
+    response = page_response(request("/page.js", if_none_match=tag.format(file.etag)), file)
+    assert (response.status, response.body, dict(response.headers)["etag"]) == (304, b"", file.etag)
+    assert page_response(request("/page.js", if_none_match='"another"'), file).status == 200
+
+
+async def test_over_the_wire_a_304_says_nothing_about_the_length() -> None:
+    async with running_bridge() as bridge:
+        etag = page_files()["/"].etag
+        wire = bridge.stream()
+        await wire.send_all(f"GET / HTTP/1.1\r\nHost: h\r\nIf-None-Match: {etag}\r\nConnection: close\r\n\r\n".encode())
+        answer = b""
+        while piece := await wire.receive_some():
+            answer += piece
+        assert answer.startswith(b"HTTP/1.1 304 Not Modified\r\n")
+        assert b"content-length" not in answer.lower()
+
+
+@pytest.mark.parametrize(
+    "path", ["/package.json", "/tsconfig.json", "/worklet-globals.d.ts", "/../files.py", "/web/page.js"]
+)
+async def test_nothing_else_of_the_folder_is_served(path: str) -> None:
+    async with running_bridge() as bridge:
+        status, _, body = await bridge.get(path)
+        assert (status, json.loads(body)["code"]) == (404, "NOT_FOUND")
+
+
+async def test_files_accept_only_get() -> None:
+    async with running_bridge() as bridge:
+        status, head, _ = await bridge.get("/page.js", "POST")
+        assert (status, b"allow: GET, HEAD" in head) == (405, True)
+        status, head, body = await bridge.get("/page.js", "HEAD")
+        assert (status, body) == (200, b"")
+        assert f"content-length: {len(page_files()['/page.js'].body)}".encode() in head
+
+
+async def test_the_page_can_be_switched_off() -> None:
+    async with running_bridge(make_settings(page=False)) as bridge:
+        for path in ("/", "/page.js", "/page/simulator"):
+            status, _, _ = await bridge.get(path)
+            assert status == 404
