@@ -23,11 +23,18 @@ def tls_context(cert: str, key: str, sources: tuple[str, str] = ("--tls-cert", "
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
+    load_certificate(context, cert, key, sources)
+    return context
+
+
+def load_certificate(
+    context: ssl.SSLContext, cert: str, key: str, sources: tuple[str, str] = ("--tls-cert", "--tls-key")
+) -> None:
+    """Use a certificate for the connections that come from now on. Raises ConfigError."""
     try:
         context.load_cert_chain(cert, key, password=_no_password)
     except (ssl.SSLError, OSError, ValueError) as error:
         raise ConfigError(f"{', '.join(sources)}: can't load {cert} and {key}: {_why(error)}") from None
-    return context
 
 
 def _no_password() -> str:

@@ -9,7 +9,7 @@ import random
 import re
 import uuid
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +25,7 @@ from bridge.client_protocol.endpoints import (
 )
 from bridge.driver.driver import run_session
 from bridge.protocol.dialects.detection import GA_SUBPROTOCOL, KEY_SUBPROTOCOL_PREFIX
+from bridge.server.addresses import counted_as
 from bridge.server.admission.policy import Rejection, host_from_peer
 from bridge.server.clients.json_client import JsonClient, utc_now
 from bridge.server.clients.native_client import NativeClient, session_options_from_query
@@ -61,7 +62,8 @@ _UPGRADE_REQUIRED: Final = Rejection(
     "This endpoint requires a WebSocket upgrade. A proxy may have removed the request's Upgrade header.",
 )
 
-#: Connections from one address that have no session: handshakes, half-open connections, keep-alive connections.
+#: Connections from one address that have no session: handshakes, half-open connections, keep-alive connections. A
+#: trusted proxy has as many as there are places: its clients are counted when they are known.
 _MAX_IDLE_PER_ADDRESS: Final = 1024
 #: The same over all addresses.
 _SPARE_CONNECTIONS: Final = 4096
@@ -109,10 +111,11 @@ class Bridge:
 
     async def serve_stream(self, stream: trio.abc.Stream) -> None:
         """Serve one connection to its end. Raises only Cancelled."""
-        host = host_from_peer(peer_name(stream))
-        idle = self._connections[host] - self._deps.active_sessions.from_address(host)
-        max_connections = self._deps.rules.max_sessions + _SPARE_CONNECTIONS
-        if idle >= _MAX_IDLE_PER_ADDRESS or self._connections.total() >= max_connections:
+        peer = host_from_peer(peer_name(stream))
+        host = counted_as(peer)
+        idle = self._connections[host] - self._deps.active_sessions.in_process_from(host)
+        too_many = idle >= _MAX_IDLE_PER_ADDRESS and not self._deps.admission.is_trusted_proxy(peer)
+        if too_many or self._connections.total() >= self._deps.rules.max_sessions + _SPARE_CONNECTIONS:
             await reset_stream(stream)
             return
         self._connections[host] += 1
@@ -126,6 +129,11 @@ class Bridge:
             )
         finally:
             self._connections -= Counter([host])
+
+    def apply(self, rules: ClientRules, driver: DriverSettings) -> None:
+        """Serve clients that come from now on by these rules."""
+        self._deps = replace(self._deps, rules=rules, driver=driver)
+        self._deps.admission.apply(rules)
 
     def _takes_body(self, request: HttpRequest) -> bool:
         """Only the REST fallback takes bodies; no stranger's is kept in memory."""
@@ -219,13 +227,14 @@ class Bridge:
         if path not in _ENDPOINTS:
             await upgrade.reject(to_response(_not_found(path)))
             return
+        address = counted_as(self._deps.admission.client_address(upgrade.request))
+        self._deps.active_sessions.add(address)  # before the check: see `session_counts.py`
         rejection = self._deps.admission.check(upgrade.request, upgrade.subprotocols)
         if rejection is not None:
+            self._deps.active_sessions.remove(address)
             self._record_rejection(rejection, upgrade.request)
             await upgrade.reject(to_response(rejection))
             return
-        address = self._deps.admission.client_address(upgrade.request)
-        self._deps.active_sessions.add(address)  # no checkpoint since the check, so the limit is exact
         try:
             await self._serve_client(upgrade, native=path == NATIVE_PATH)
         finally:

@@ -114,7 +114,8 @@ def make_pool(settings: BridgeSettings, connector: RealtimeConnector, log: Log) 
     )
 
 
-def _driver_settings(settings: BridgeSettings) -> DriverSettings:
+def make_driver_settings(settings: BridgeSettings) -> DriverSettings:
+    """Return the limits and times of each session."""
     core = CoreSettings(
         rollover=settings.session_defaults.rollover,
         no_session_seconds=settings.clients.no_session_seconds or math.inf,
@@ -139,7 +140,7 @@ def make_bridge(
     dependencies = Dependencies(
         rules=settings.clients,
         connector=connector,
-        driver=_driver_settings(settings),
+        driver=make_driver_settings(settings),
         admission=AdmissionPolicy(settings.clients, active, shared.used_tickets, unix_now=time.time),
         active_sessions=active,
         health=health,

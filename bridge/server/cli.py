@@ -94,7 +94,7 @@ def serve(**given: Any) -> None:
     """  # noqa: D301 - click keeps the lines after this character as they are
     settings = _settings(given)
     open_upstream = _simulated(settings) if settings.simulate else _configured(settings)
-    _serve(settings, open_upstream)
+    _serve(settings, open_upstream, reload=lambda: _read_settings(given))
 
 
 @cli.command("check-config", short_help="Check the settings without starting the bridge.")
@@ -133,23 +133,30 @@ def ticket(client_token_env: str, seconds: int) -> None:
 
 
 def _settings(given: dict[str, Any]) -> BridgeSettings:
-    from pathlib import Path
+    from bridge.server.config.resolve import ConfigError
 
-    from bridge.config.resolve import Flags
-    from bridge.server.config.resolve import BridgeFlags, ConfigError, read_bridge_settings
-
-    simulate = given.pop("simulate")
-    upstream = {name: given.pop(option) for option, name in _UPSTREAM.items()}
-    if simulate is not None:
-        _check_simulation(simulate, upstream)
+    if given["simulate"] is not None:
+        _check_simulation(given["simulate"], {name: given[option] for option, name in _UPSTREAM.items()})
     try:
-        flags = BridgeFlags(options=given, upstream=Flags(**upstream), simulate=simulate)
-        settings = read_bridge_settings(flags, os.environ, Path())
+        settings = _read_settings(given)
     except ConfigError as error:
         _fail(*error.lines)
     for warning in settings.warnings:
         click.echo(f"warning: {warning}", err=True)
     return settings
+
+
+def _read_settings(given: dict[str, Any]) -> BridgeSettings:
+    """Read all settings. Raises ConfigError."""
+    from pathlib import Path
+
+    from bridge.config.resolve import Flags
+    from bridge.server.config.resolve import BridgeFlags, read_bridge_settings
+
+    upstream = {name: given[option] for option, name in _UPSTREAM.items()}
+    options = {name: value for name, value in given.items() if name not in {*_UPSTREAM, "simulate"}}
+    flags = BridgeFlags(options=options, upstream=Flags(**upstream), simulate=given["simulate"])
+    return read_bridge_settings(flags, os.environ, Path())
 
 
 def _check_simulation(name: str, upstream: dict[str, Any]) -> None:
@@ -206,15 +213,17 @@ def _simulated(settings: BridgeSettings) -> UpstreamFactory:
     return opened
 
 
-def _serve(settings: BridgeSettings, open_upstream: UpstreamFactory) -> None:
+def _serve(settings: BridgeSettings, open_upstream: UpstreamFactory, reload: Callable[[], BridgeSettings]) -> None:
     import signal
     from functools import partial
 
     import trio
 
     from bridge.server.banner import banner_lines
+    from bridge.server.process.signals import handle_signals
     from bridge.server.process.supervisor import WorkerSupervisor
     from bridge.server.process.worker import make_log, raise_file_limit, serve_worker, tame_garbage_collection
+    from bridge.server.process.worker_process import WorkerProcess
     from bridge.telemetry.foreign_logs import foreign_logs_to
 
     raise_file_limit()
@@ -226,12 +235,15 @@ def _serve(settings: BridgeSettings, open_upstream: UpstreamFactory) -> None:
             click.echo(line, err=True)
 
     tame_garbage_collection()
+    handle_signals(log)
     with listening, foreign_logs_to(log):
         if settings.workers > 1:
-            ended_by = WorkerSupervisor(settings, listening, open_upstream, log).run(ready)
+            worker = WorkerProcess(listening, open_upstream, settings.workers, reload)
+            ended_by = WorkerSupervisor(settings, worker, log, reload=reload).run(ready)
         else:
+            serve = partial(serve_worker, settings, listening, open_upstream, log=log, reload=reload, ready=ready)
             with log.in_background():
-                ended_by = trio.run(partial(serve_worker, settings, listening, open_upstream, log=log, ready=ready))
+                ended_by = trio.run(serve)
     if ended_by is signal.SIGINT:
         raise click.Abort
 

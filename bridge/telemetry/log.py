@@ -59,6 +59,12 @@ class Log:
         self._min_rank = _RANKS[level]
         self._render = _json if log_format is LogFormat.JSON else _console
 
+    def hide_also(self, secrets: Iterable[Secret]) -> None:
+        """Hide these secrets, too, from now on."""
+        known = {secret.reveal() for secret in self._secrets}
+        fresh = [one for one in secrets if len(one.reveal()) >= _SHORTEST_SECRET and one.reveal() not in known]
+        self._secrets = [*self._secrets, *fresh]
+
     def write(self, level: str, event: str, message: str, **fields: Any) -> None:
         """Write one line. `event` is a constant dotted name, `message` is for humans."""
         if _RANKS[level] < self._min_rank or self._stream is None:

@@ -14,12 +14,12 @@ Tokens. The static token or a ticket, in `Authorization: Bearer` or in the subpr
 from __future__ import annotations
 
 import hmac
-import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bridge.protocol.dialects.detection import KEY_SUBPROTOCOL_PREFIX
+from bridge.server.addresses import client_behind, counted_as, is_in, is_loopback
 from bridge.server.admission.tickets import TicketStatus, check_ticket, looks_like_ticket
 
 if TYPE_CHECKING:
@@ -59,8 +59,15 @@ class AdmissionPolicy:
         self.draining = False
         """Whether every new client is rejected."""
 
+    def apply(self, rules: ClientRules) -> None:
+        """Judge clients by these rules from now on."""
+        self._rules = rules
+
     def check(self, request: HttpRequest, subprotocols: tuple[str, ...] = ()) -> Rejection | None:
-        """Return why this client is rejected, None if it may connect. A valid ticket is used up by the check."""
+        """Return why this client is rejected, None if it may connect. A valid ticket is used up by the check.
+
+        The client must be counted as active already, as `counted_as` its address; take it back if it is rejected.
+        """
         if self.draining:
             return Rejection(503, "SERVER_BUSY", "The bridge is shutting down; connect again.")
         return (
@@ -76,12 +83,12 @@ class AdmissionPolicy:
 
     def client_address(self, request: HttpRequest) -> str:
         """Return the client's address: the peer's, or the one that a trusted proxy forwards."""
-        peer = host_from_peer(request.peer)
-        forwarded = request.header("x-forwarded-for")
-        if forwarded is None or peer not in self._rules.trusted_proxies:
-            return peer
-        hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
-        return next((hop for hop in reversed(hops) if hop not in self._rules.trusted_proxies), peer)[:64]
+        forwarded = request.header_values("x-forwarded-for")
+        return client_behind(host_from_peer(request.peer), forwarded, self._rules.trusted_proxies)
+
+    def is_trusted_proxy(self, host: str) -> bool:
+        """Whether this address is a proxy's, behind which there are many clients."""
+        return is_in(host, self._rules.trusted_proxies)
 
     def check_origin(self, request: HttpRequest) -> Rejection | None:
         """Return why the page that made this request may not; None if it may."""
@@ -121,10 +128,10 @@ class AdmissionPolicy:
         return None if status is TicketStatus.GOOD else Rejection(401, "UNAUTHORIZED", _TICKET_MESSAGES[status])
 
     def _check_limits(self, request: HttpRequest) -> Rejection | None:
-        if self._active.across_workers() >= self._rules.max_sessions:
+        if self._active.across_workers() > self._rules.max_sessions:
             return Rejection(503, "SERVER_BUSY", "The bridge is full. Try again later.")
         address, limit = self.client_address(request), self._rules.sessions_per_ip
-        if limit and not _is_loopback(address) and self._active.from_address(address) >= limit:
+        if limit and not is_loopback(address) and self._active.from_address(counted_as(address)) > limit:
             return Rejection(503, "SERVER_BUSY", "This address has too many sessions. End one first.")
         return None
 
@@ -159,10 +166,3 @@ def _is_local_page(origin: str) -> bool:
 def host_from_peer(peer: str) -> str:
     """Return the address in `127.0.0.1:51234` or `[::1]:51234`."""
     return peer.rpartition(":")[0].strip("[]") or peer
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return address == "memory"

@@ -1,16 +1,15 @@
-"""How many clients are connected: in this process, and over all workers of a bridge.
+"""How many clients are connected, in all and from one address: in this process, and over all workers of a bridge.
 
-Each worker owns one slot of shared memory and reads the slots of all when a client wants to connect. There is no lock:
-workers that admit a client in the same instant may exceed the limit by one each.
+A client is counted before it is judged: of workers that take a client in the same instant, each sees the other's, so
+no limit is ever exceeded. At the limit, both may refuse.
 """
 
 from __future__ import annotations
 
-import mmap
 from collections import Counter
 from typing import Protocol
 
-_SLOT_BYTES = 8
+from bridge.server.shared_numbers import SharedAddressCounts, SharedNumbers
 
 
 class WorkerCounts(Protocol):
@@ -20,8 +19,12 @@ class WorkerCounts(Protocol):
         """Return the sum over all workers."""
         ...
 
-    def set(self, count: int) -> None:
-        """Replace this worker's own number; the other workers see it in their next `total`."""
+    def elsewhere(self, address: str) -> int:
+        """Return the number of clients from this address in the other workers."""
+        ...
+
+    def changed(self, address: str, change: int, count: int) -> None:
+        """Tell the other workers that this one has more or fewer clients from an address, and how many in all."""
         ...
 
 
@@ -35,7 +38,11 @@ class SingleProcessCount:
         """Return the number that was set last: there is no other worker."""
         return self._count
 
-    def set(self, count: int) -> None:
+    def elsewhere(self, _address: str) -> int:
+        """Return 0: there is no other worker."""
+        return 0
+
+    def changed(self, _address: str, _change: int, count: int) -> None:
         """Replace the number of clients of this process."""
         self._count = count
 
@@ -44,26 +51,31 @@ class SharedWorkerCounts:
     """Counts in shared memory, one slot per worker. Make it before the workers are forked."""
 
     def __init__(self, workers: int) -> None:
-        self._memory = mmap.mmap(-1, workers * _SLOT_BYTES)
-        self._counts = memoryview(self._memory).cast("q")
+        self._counts, self._addresses = SharedNumbers(workers), SharedAddressCounts(workers)
         self._own = 0
 
     def claim(self, slot: int) -> None:
         """Take a slot for this process, and reset it."""
         self._own = slot
-        self._counts[slot] = 0
+        self.clear(slot)
 
     def clear(self, slot: int) -> None:
-        """Reset the slot of a worker that has ended."""
+        """Give back what a worker that has ended had counted."""
         self._counts[slot] = 0
+        self._addresses.clear(slot)
 
     def total(self) -> int:
         """Return the sum of all slots."""
-        return sum(self._counts)
+        return int(sum(self._counts.all()))
 
-    def set(self, count: int) -> None:
-        """Write the number of clients to this process's slot, the one that it claimed."""
+    def elsewhere(self, address: str) -> int:
+        """Return the number of clients from this address in the other slots."""
+        return self._addresses.elsewhere(self._own, address)
+
+    def changed(self, address: str, change: int, count: int) -> None:
+        """Write to this process's slot, the one that it claimed."""
         self._counts[self._own] = count
+        self._addresses.add(self._own, address, change)
 
 
 class ActiveSessions:
@@ -78,22 +90,26 @@ class ActiveSessions:
         """The number of clients in this process."""
         return self._by_address.total()
 
+    def in_process_from(self, address: str) -> int:
+        """Return the number of clients from this address in this process."""
+        return self._by_address[address]
+
     def across_workers(self) -> int:
         """Return the number of clients over all workers."""
         return self._counts.total()
 
     def from_address(self, address: str) -> int:
-        """Return the number of clients from this address in this process."""
-        return self._by_address[address]
+        """Return the number of clients from this address over all workers."""
+        return self._by_address[address] + self._counts.elsewhere(address)
 
     def add(self, address: str) -> None:
-        """Count a client that was admitted."""
+        """Count a client."""
         self._by_address[address] += 1
-        self._counts.set(self.in_process)
+        self._counts.changed(address, 1, self.in_process)
 
     def remove(self, address: str) -> None:
-        """Count a client that has left."""
+        """Count a client that was refused or has left."""
         self._by_address[address] -= 1
         if self._by_address[address] <= 0:
             del self._by_address[address]
-        self._counts.set(self.in_process)
+        self._counts.changed(address, -1, self.in_process)

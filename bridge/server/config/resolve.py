@@ -18,6 +18,7 @@ from bridge.config.resolve import ConfigError, Flags, read_config
 from bridge.config.tls import tls_context
 from bridge.config.toml_file import FILE_NAME, SettingsFile, did_you_mean, read_settings_file
 from bridge.protocol.schema.locks import LOCKABLE_FIELDS
+from bridge.server.addresses import parse_network
 from bridge.server.clients.rate_limit import RateLimits
 from bridge.server.config.options import OPTIONS, Option
 from bridge.server.config.settings import BridgeSettings, ClientRules, SessionDefaults
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from bridge.server.addresses import Network
     from bridge.server.clients.native_messages import LockedFields
     from reports.redaction import Secret
 
@@ -145,14 +147,20 @@ def _resolve(
 def _first_set(
     key: str, option: Option, flags: BridgeFlags, environment: Mapping[str, str], file: SettingsFile
 ) -> SourcedValue:
-    """Return the first value that is set: flag, variable, file, default. Raises ConfigError."""
+    """Return the first value that is set: flag, variable, file, default.
+
+    Raises ConfigError, for a variable also if a flag overrides it: it will be wrong in the next start without the flag.
+    """
+    variable = f"{_PREFIX}{key.upper()}"
+    text = environment.get(variable, "").strip()
+    in_variable = None
+    if text and not (key == "port" and text.startswith(_SERVICE_LINK)):
+        in_variable = _checked(option, option.parse(text, variable), variable)
     flag = flags.options.get(key)
     if flag is not None and flag != ():
         return _checked(option, flag, f"--{key.replace('_', '-')}")
-    variable = f"{_PREFIX}{key.upper()}"
-    text = environment.get(variable, "").strip()
-    if text and not text.startswith(_SERVICE_LINK):
-        return _checked(option, option.parse(text, variable), variable)
+    if in_variable is not None:
+        return in_variable
     if ("bridge", key) in file.values:
         return _checked(option, file.values["bridge", key], file.location("bridge", key))
     return SourcedValue(option.default, "default")
@@ -167,11 +175,15 @@ def _checked(option: Option, value: object, source: str) -> SourcedValue:
 
 def _client_rules(resolved: Mapping[str, SourcedValue], environment: Mapping[str, str], errors: _Errors) -> ClientRules:
     token, locked, origins = None, frozenset[str](), list[str]()
+    proxies: list[Network] = []
     for text in resolved["allow_origin"].value:
         with errors.collect():
             origins.append(_origin(text, resolved["allow_origin"].source))
     with errors.collect():
         token = client_token(resolved["client_token_env"], environment)
+    for text in resolved["trusted_proxies"].value:
+        with errors.collect():
+            proxies.append(_proxy(text, resolved["trusted_proxies"].source))
     with errors.collect():
         locked = _locked(resolved["locked"])
     return ClientRules(
@@ -179,7 +191,7 @@ def _client_rules(resolved: Mapping[str, SourcedValue], environment: Mapping[str
         token=token,
         max_sessions=resolved["max_sessions"].value,
         sessions_per_ip=resolved["sessions_per_ip"].value,
-        trusted_proxies=tuple(resolved["trusted_proxies"].value),
+        trusted_proxies=tuple(proxies),
         no_session_seconds=float(resolved["no_session_seconds"].value),
         locked=locked,
         max_message_bytes=resolved["max_message_bytes"].value,
@@ -213,6 +225,16 @@ def _origin(text: str, source: str) -> str:
     parts = urlsplit(origin)
     default = {"http": ":80", "https": ":443"}[parts.scheme]
     return f"{parts.scheme}://{parts.netloc.removesuffix(default)}"
+
+
+def _proxy(text: str, source: str) -> Network:
+    """Parse the address or network of a proxy. Raises ConfigError."""
+    try:
+        return parse_network(text)
+    except ValueError:
+        raise ConfigError(
+            f"{source}: {text!r} is neither an address nor a network. Write it like 10.1.2.3 or 10.0.0.0/8"
+        ) from None
 
 
 def client_token(named: SourcedValue, environment: Mapping[str, str]) -> Secret | None:

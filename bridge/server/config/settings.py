@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from bridge.server.clients.rate_limit import RateLimits
 
 if TYPE_CHECKING:
     from bridge.config.resolve import Config
+    from bridge.server.addresses import Network
     from bridge.server.clients.native_messages import LockedFields
     from bridge.telemetry.log import LogFormat
     from reports.redaction import Secret
@@ -25,9 +26,10 @@ class ClientRules:
     max_sessions: int = 1000
     """Clients at a time, over all workers."""
     sessions_per_ip: int = 100
-    """Clients at a time from one address, in one worker; 0: no limit. Loopback addresses have no limit."""
-    trusted_proxies: tuple[str, ...] = ()
-    """Addresses of proxies whose X-Forwarded-For header is trusted."""
+    """Clients at a time from one address, over all workers; 0: no limit. The /64 of an IPv6
+    address counts as one. Loopback addresses have no limit."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """Networks of proxies whose X-Forwarded-For header is trusted."""
     no_session_seconds: float = 60.0
     """How long a client may be connected without a session; 0: for ever."""
     locked: LockedFields = frozenset()
@@ -76,3 +78,14 @@ class BridgeSettings:
     log_level: str = "info"
     warnings: tuple[str, ...] = ()
     """Problems that don't stop the bridge, one sentence each."""
+
+    def reloaded(self, fresh: BridgeSettings) -> BridgeSettings:
+        """Return these settings with what a running bridge can take over from fresh ones.
+
+        That is the rules for clients, and the files of the certificate. Locks belong to the sessions' configuration,
+        which stays, and TLS can't be switched on or off.
+        """
+        clients = replace(fresh.clients, locked=self.clients.locked)
+        if self.tls_cert is None or fresh.tls_cert is None:
+            return replace(self, clients=clients)
+        return replace(self, clients=clients, tls_cert=fresh.tls_cert, tls_key=fresh.tls_key)

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import gc
-import os
 import resource
 import signal
 import socket
 import sys
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import trio
 
-from bridge.config.tls import tls_context
-from bridge.server.assembly import configured_secrets, make_bridge, make_connector, make_pool, upstream_from_config
+from bridge.config.tls import load_certificate, tls_context
+from bridge.server.assembly import (
+    configured_secrets,
+    make_bridge,
+    make_connector,
+    make_driver_settings,
+    make_pool,
+    upstream_from_config,
+)
 from bridge.server.page.simulator_panel import HttpSimulatorControl
+from bridge.server.process.balance import BalancedListener, WorkerLoads
+from bridge.server.process.signals import RELOAD, logged_reload
+from bridge.server.process.watchdog import BEAT_SECONDS
+from bridge.server.shared_numbers import SharedNumbers
 from bridge.telemetry.log import Log, LogFormat
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncGenerator, Callable
     from contextlib import AbstractAsyncContextManager
 
@@ -33,11 +45,7 @@ if TYPE_CHECKING:
 #: The listen backlog: many clients may reconnect at once, and the listener must not drop them.
 _BACKLOG: Final = 4096
 #: For closing the last sessions after the drain time.
-_CLOSE_SECONDS: Final = 3.0
-#: How often a worker writes its metrics for the others, and checks that its parent still runs.
-_CHECK_SECONDS: Final = 1.0
-
-
+CLOSE_SECONDS: Final = 3.0
 #: After how many new objects the youngest are collected, and after how many such collections the middle and the old
 #: ones (`gc.set_threshold`): old ones after 30 million.
 _COLLECT_AFTER: Final = (1_000, 3, 10_000)
@@ -87,16 +95,21 @@ async def serve_worker(
     *,
     log: Log,
     shared: SharedState | None = None,
+    reload: Callable[[], BridgeSettings] | None = None,
     snapshots: WorkerSnapshots | None = None,
-    parent_pid: int | None = None,
+    loads: WorkerLoads | None = None,
     signals: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM),
     ready: Callable[[], None] = lambda: None,
 ) -> signal.Signals:
     """Serve until one of `signals` and return it; the first one drains, a second one stops at once.
 
-    `ready` is called when clients may connect. With `snapshots`, the worker writes its metrics for the other workers,
-    and drains when the parent process is gone: without a supervisor it would never be replaced.
+    `ready` is called when clients may connect. `reload` reads the settings again, at SIGHUP. With `snapshots`, the
+    worker writes its metrics for the other workers; with `loads`, it says that it runs, and shares connections with
+    them.
     """
+    loads = loads or WorkerLoads(SharedNumbers(1), SharedNumbers(1), 0)
+    context = _tls_context(settings)
+
     async with open_upstream() as upstream, trio.open_nursery() as nursery:
         connector = make_connector(settings, upstream)
         pool = make_pool(settings, connector, log)
@@ -105,9 +118,11 @@ async def serve_worker(
         simulator = HttpSimulatorControl(upstream, settings.simulate) if settings.simulate is not None else None
         bridge = make_bridge(settings, pool or connector, log, shared, simulator=simulator)
         with trio.open_signal_receiver(*signals) as received:
-            nursery.start_soon(trio.serve_listeners, bridge.serve_stream, [_listener(settings, listening)])
-            if snapshots is not None:
-                nursery.start_soon(_report_to_parent, bridge, snapshots, parent_pid or os.getppid())
+            serve = partial(_serve_counted, bridge, loads)
+            nursery.start_soon(trio.serve_listeners, serve, [_listener(listening, context, loads)])
+            nursery.start_soon(_report, bridge, snapshots, loads)
+            if reload is not None:
+                await nursery.start(_reload_at_signal, settings, reload, bridge, context, log)
             ready()
             first = signal.Signals(await anext(received))
             bridge.drain()
@@ -118,25 +133,60 @@ async def serve_worker(
     return first
 
 
-def _listener(settings: BridgeSettings, listening: socket.socket) -> trio.abc.Listener[trio.abc.Stream]:
-    plain = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
+def _tls_context(settings: BridgeSettings) -> ssl.SSLContext | None:
     if settings.tls_cert is None or settings.tls_key is None:
-        return plain
-    return trio.SSLListener(plain, tls_context(settings.tls_cert, settings.tls_key), https_compatible=True)
+        return None
+    return tls_context(settings.tls_cert, settings.tls_key)
+
+
+def _listener(
+    listening: socket.socket, context: ssl.SSLContext | None, loads: WorkerLoads
+) -> trio.abc.Listener[trio.abc.Stream]:
+    plain = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
+    balanced = BalancedListener(plain, loads)
+    return balanced if context is None else trio.SSLListener(balanced, context, https_compatible=True)
+
+
+async def _serve_counted(bridge: Bridge, loads: WorkerLoads, stream: trio.abc.Stream) -> None:
+    try:
+        await bridge.serve_stream(stream)
+    finally:
+        loads.ended()
+
+
+async def _reload_at_signal(
+    settings: BridgeSettings,
+    reload: Callable[[], BridgeSettings],
+    bridge: Bridge,
+    context: ssl.SSLContext | None,
+    log: Log,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Read the settings again at each SIGHUP. Calls that run go on, by the rules that they began with."""
+    with trio.open_signal_receiver(RELOAD) as received:
+        task_status.started()
+        async for _ in received:
+            with logged_reload(log):
+                fresh = settings.reloaded(reload())
+                if context is not None and fresh.tls_cert is not None and fresh.tls_key is not None:
+                    load_certificate(context, fresh.tls_cert, fresh.tls_key)
+                log.hide_also(configured_secrets(fresh))
+                bridge.apply(fresh.clients, make_driver_settings(fresh))
 
 
 async def _stop_when_empty(bridge: Bridge, drain_seconds: float, scope: trio.CancelScope) -> None:
-    with trio.move_on_after(drain_seconds + _CLOSE_SECONDS):
+    with trio.move_on_after(drain_seconds + CLOSE_SECONDS):
         await bridge.wait_empty()
     scope.cancel()
 
 
-async def _report_to_parent(bridge: Bridge, snapshots: WorkerSnapshots, parent_pid: int) -> None:
-    """Write the metrics for the other workers while the parent runs; then drain."""
-    while os.getppid() == parent_pid:
-        snapshots.write(bridge.snapshot())
-        await trio.sleep(_CHECK_SECONDS)
-    os.kill(os.getpid(), signal.SIGTERM)
+async def _report(bridge: Bridge, snapshots: WorkerSnapshots | None, loads: WorkerLoads) -> None:
+    """Tell the parent that this worker runs, and the other workers its metrics."""
+    while True:
+        loads.beat()
+        if snapshots is not None:
+            snapshots.write(bridge.snapshot())
+        await trio.sleep(BEAT_SECONDS)
 
 
 def make_log(settings: BridgeSettings, *, terminal: bool) -> Log:

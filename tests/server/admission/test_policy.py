@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from bridge.server.addresses import counted_as, parse_network
 from bridge.server.admission.policy import AdmissionPolicy, Rejection
 from bridge.server.admission.session_counts import ActiveSessions
 from bridge.server.admission.tickets import InMemoryUsedTickets, make_ticket
@@ -160,8 +162,9 @@ def test_the_session_limit_is_exact() -> None:
     present = ActiveSessions()
     policy = admission(ClientRules(max_sessions=2), present)
     for _ in range(2):
-        assert policy.check(request()) is None
         present.add("203.0.113.7")
+        assert policy.check(request()) is None
+    present.add("203.0.113.7")
     assert code(policy.check(request())) == BUSY
     present.remove("203.0.113.7")
     assert policy.check(request()) is None
@@ -170,8 +173,8 @@ def test_the_session_limit_is_exact() -> None:
 def test_one_address_cannot_use_all_sessions() -> None:
     present = ActiveSessions()
     policy = admission(ClientRules(sessions_per_ip=1), present)
-    present.add("203.0.113.7")
-    present.add("127.0.0.1")
+    for address in ("203.0.113.7", "203.0.113.7", "127.0.0.1", "127.0.0.1", "203.0.113.8"):
+        present.add(address)
     assert code(policy.check(request())) == BUSY
     assert policy.check(request(peer="203.0.113.8:1")) is None
     assert policy.check(request(peer="127.0.0.1:1")) is None, "a proxy on this machine speaks for many"
@@ -183,6 +186,7 @@ def test_a_full_bridge_uses_up_no_ticket() -> None:
     policy = admission(ClientRules(token=Secret(TOKEN), max_sessions=1), present)
     ticket = make_ticket(Secret(TOKEN), NOW).reveal()
     present.add("x")
+    present.add("x")
     assert code(policy.check(request({"ticket": ticket}))) == BUSY
     present.remove("x")
     assert policy.check(request({"ticket": ticket})) is None
@@ -192,6 +196,9 @@ def test_a_draining_bridge_rejects_every_client() -> None:
     policy = admission(OPEN)
     policy.draining = True
     assert code(policy.check(request())) == BUSY
+
+
+PROXIES = ("10.0.0.1", "::ffff:10.0.0.2", "10.9.0.0/16", "2001:db8:1::/48")
 
 
 @pytest.mark.parametrize(
@@ -205,10 +212,35 @@ def test_a_draining_bridge_rejects_every_client() -> None:
         ("10.0.0.1:5000", "1.1.1.1, 198.51.100.1", "198.51.100.1"),
         ("10.0.0.1:5000", "198.51.100.1, 10.0.0.2", "198.51.100.1"),
         ("10.0.0.1:5000", " , ", "10.0.0.1"),
-        ("10.0.0.1:5000", "x" * 5000, "x" * 64),
+        ("10.0.0.1:5000", "198.51.100.1:4711", "198.51.100.1"),
+        ("10.0.0.1:5000", "[2001:db8:0:0::1]:4711", "2001:db8::1"),
+        ("10.0.0.1:5000", "2001:0DB8:0::0001", "2001:db8::1"),
+        ("10.0.0.1:5000", "::ffff:198.51.100.1", "198.51.100.1"),
+        ("[::ffff:10.0.0.1]:5000", "198.51.100.1", "198.51.100.1"),
+        ("[::ffff:203.0.113.7]:5000", "198.51.100.1", "203.0.113.7"),
+        ("10.9.0.1:5000", "198.51.100.1, 10.9.200.1:80", "198.51.100.1"),
+        ("[2001:db8:1::5]:5000", "198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1:5000", "x" * 5000, "10.0.0.1"),
+        ("10.0.0.1:5000", "198.51.100.1, unknown", "10.0.0.1"),
     ],
 )
 def test_only_a_trusted_proxy_may_forward_an_address(peer: str, forwarded: str | None, address: str) -> None:
-    policy = admission(ClientRules(trusted_proxies=("10.0.0.1", "10.0.0.2")))
+    policy = admission(ClientRules(trusted_proxies=tuple(map(parse_network, PROXIES))))
     headers = {} if forwarded is None else {"x-forwarded-for": forwarded}
     assert policy.client_address(request_with(headers, peer=peer)) == address
+
+
+def test_several_forwarding_headers_are_read_as_one() -> None:
+    policy = admission(ClientRules(trusted_proxies=(parse_network("10.0.0.1"),)))
+    lines = (("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "198.51.100.1"))
+    twice = replace(request(peer="10.0.0.1:1"), headers=lines)
+    assert policy.client_address(twice) == "198.51.100.1"
+
+
+def test_all_addresses_of_a_customer_with_ipv6_are_one_client() -> None:
+    present = ActiveSessions()
+    policy = admission(ClientRules(sessions_per_ip=1), present)
+    for address in ("2001:db8::1", "2001:db8::2:3:4:5"):
+        present.add(counted_as(address))
+    assert code(policy.check(request(peer="[2001:db8::9]:1"))) == BUSY
+    assert policy.check(request(peer="[2001:db8:0:1::9]:1")) is None

@@ -8,6 +8,7 @@ import pytest
 
 from bridge.config.resolve import Flags
 from bridge.config.toml_file import TABLES
+from bridge.server.addresses import parse_network
 from bridge.server.config.options import OPTIONS
 from bridge.server.config.resolve import BridgeFlags, ConfigError, read_bridge_settings
 
@@ -58,7 +59,7 @@ host = "0.0.0.0"
 allow_origin = ["https://App.example.com:443/", "http://localhost:3000"]
 client_token_env = "TOKEN"
 sessions_per_ip = 5
-trusted_proxies = ["10.0.0.1"]
+trusted_proxies = ["10.0.0.1", "10.1.2.3/16"]
 mint = true
 rollover = false
 voice = "marin"
@@ -77,7 +78,8 @@ log_level = "debug"
     assert rules.origins == ("https://app.example.com", "http://localhost:3000")
     assert rules.token is not None
     assert rules.token.reveal() == TOKEN
-    assert (rules.sessions_per_ip, rules.trusted_proxies, rules.max_message_bytes) == (5, ("10.0.0.1",), 100_000)
+    proxies = (parse_network("10.0.0.1"), parse_network("10.1.0.0/16"))
+    assert (rules.sessions_per_ip, rules.trusted_proxies, rules.max_message_bytes) == (5, proxies, 100_000)
     assert (rules.rates.burst_bytes, rules.rates.burst_frames) == (800_000, 400)
     assert (defaults.mint, defaults.rollover, defaults.voice, defaults.turn_detection) == (
         True,
@@ -169,6 +171,22 @@ def test_an_error_in_the_file_is_reported_with_its_place(tmp_path: Path, toml: s
 def test_an_error_in_a_variable_is_reported_with_its_name(tmp_path: Path, name: str, value: str, words: str) -> None:
     with pytest.raises(ConfigError, match=f"SHERPA_BRIDGE_{name}: {words}"):
         read(tmp_path, environment={f"SHERPA_BRIDGE_{name}": value})
+
+
+def test_a_wrong_variable_is_an_error_although_an_option_overrides_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="SHERPA_BRIDGE_PORT: must be a whole number, but is 'abc'"):
+        read(tmp_path, environment={"SHERPA_BRIDGE_PORT": "abc"}, port=1)
+
+
+def test_the_address_of_a_service_is_passed_over_as_a_port_only(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="SHERPA_BRIDGE_MAX_SESSIONS: must be a whole number"):
+        read(tmp_path, environment={"SHERPA_BRIDGE_MAX_SESSIONS": "tcp://10.0.0.7:8765"})
+
+
+@pytest.mark.parametrize("text", ["rubbish", "10.0.0.1/33", "10.0.0.1:80", "proxy.example.com"])
+def test_a_trusted_proxy_that_is_no_address_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=f"trusted_proxies: '{text}' is neither an address nor a network"):
+        read(tmp_path, f"[bridge]\ntrusted_proxies = ['10.0.0.1', '{text}']\n")
 
 
 def test_beyond_loopback_a_token_or_allow_anonymous_is_required(tmp_path: Path) -> None:

@@ -1,0 +1,119 @@
+"""What runs in the process of one of several workers, and what the workers share in memory.
+
+A worker whose parent is gone has nobody who would replace it or stop it: it drains, and ends for certain a moment after
+the drain time, even if it hangs. It learns of the end by a pipe of which only the parent has the other end.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import threading
+import time
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from bridge.server.admission.session_counts import SharedWorkerCounts
+from bridge.server.admission.tickets import FolderUsedTickets
+from bridge.server.assembly import SharedState
+from bridge.server.process.balance import WorkerLoads
+from bridge.server.process.signals import handle_signals
+from bridge.server.process.worker import CLOSE_SECONDS, serve_worker
+from bridge.server.process.worker_metrics import WorkerSnapshots
+from bridge.server.shared_numbers import SharedNumbers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from bridge.server.config.settings import BridgeSettings
+    from bridge.server.process.worker import UpstreamFactory
+    from bridge.telemetry.log import Log
+
+#: How long after the end of its drain a worker without a parent exits by force.
+_FORCE_SECONDS: Final = 2.0
+
+
+class SharedMemory:
+    """What each worker tells the parent and the other workers. Make it before the workers are forked."""
+
+    def __init__(self, workers: int) -> None:
+        self.sessions = SharedWorkerCounts(workers)
+        self.loads, self.beats = SharedNumbers(workers), SharedNumbers(workers)
+
+    def clear(self, slot: int) -> None:
+        """Give back what a worker that has ended had counted."""
+        self.sessions.clear(slot)
+        self.loads[slot] = self.beats[slot] = 0
+
+
+class WorkerProcess:
+    """Makes a forked process a worker."""
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        open_upstream: UpstreamFactory,
+        workers: int,
+        reload: Callable[[], BridgeSettings] | None = None,
+    ) -> None:
+        """Call it in the parent, which keeps the object as long as it lives."""
+        self.shared = SharedMemory(workers)
+        self._listening, self._open_upstream, self._reload = listening, open_upstream, reload
+        self._lifeline, self._parents_end = os.pipe()
+
+    def run(self, settings: BridgeSettings, slot: int, folder: Path, ready: Callable[[], None], log: Log) -> int:
+        """Serve, and return the exit code. Errors are logged. `ready` is called when signals can be handled."""
+        os.close(self._parents_end)
+        watch = partial(self._watch_parent, settings.drain_seconds, folder)
+        with log.in_background():  # a thread of this process: the parent has none, because it forks
+            try:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the parent forwards it
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                handle_signals(log)
+                self.shared.sessions.claim(slot)
+                threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+                trio.run(self._serve, settings, slot, folder, ready, log)
+            except BaseException as error:  # noqa: BLE001 - after any error it must not continue with the parent's code
+                log.write_error("worker.died", "A worker failed", error=error)
+                return 1
+        return 0
+
+    async def _serve(
+        self, settings: BridgeSettings, slot: int, folder: Path, ready: Callable[[], None], log: Log
+    ) -> None:
+        snapshots = WorkerSnapshots(folder, slot)
+        shared = SharedState(
+            worker_counts=self.shared.sessions,
+            used_tickets=FolderUsedTickets(folder),
+            merge_workers=snapshots.merge_workers,
+            now=time.monotonic,
+        )
+        await serve_worker(
+            settings,
+            self._listening,
+            self._open_upstream,
+            log=log,
+            reload=self._reload,
+            shared=shared,
+            snapshots=snapshots,
+            loads=WorkerLoads(self.shared.loads, self.shared.beats, slot),
+            signals=(signal.SIGTERM,),
+            ready=ready,
+        )
+
+    def _watch_parent(self, drain_seconds: float, folder: Path) -> None:
+        """Wait in a thread for the end of the parent; then end this process."""
+        os.read(self._lifeline, 1)
+        with suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)  # another bridge may listen there at once
+        shutil.rmtree(folder, ignore_errors=True)  # the parent can't clean up
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(drain_seconds + CLOSE_SECONDS + _FORCE_SECONDS)
+        os._exit(1)

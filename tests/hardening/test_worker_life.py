@@ -1,0 +1,152 @@
+"""Workers that hang, a parent that is killed, signals that end nobody, and callers that are shared out."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+import trio
+
+from bridge.transport.link import HandshakeRefused
+from tests.hardening.harness import KEY, HealthyCaller, bridge_process, checked_bridge_process, remote_port, wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.hardening.harness import BridgeProcess, SimulatorThread
+    from tests.server.harness import JsonTestClient
+
+pytestmark = pytest.mark.slow
+
+CALLS = 40
+#: The least that each of two workers must have of 40 calls.
+LEAST = 15
+JSON = ("--log-format", "json")
+HARMLESS = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGQUIT, signal.SIGALRM)
+
+
+async def test_callers_are_shared_out_evenly_and_a_hung_worker_is_replaced(
+    upstream: SimulatorThread, tmp_path: Path
+) -> None:
+    words = ("--upstream", upstream.url, "--workers", "2", *JSON)
+    with bridge_process(tmp_path, *words, OPENAI_API_KEY=KEY) as bridge:
+        await wait_until(lambda: len(bridge.ps.children()) == 2, 5)
+        clients = [await bridge.connect(headers=()) for _ in range(CALLS)]
+        ports = {client.link.stream.socket.getsockname()[1] for client in clients}  # type: ignore[attr-defined]
+        shares = Counter(
+            worker.pid
+            for worker in bridge.ps.children()
+            for one in worker.net_connections("tcp")
+            if remote_port(one.raddr) in ports
+        )
+        assert sum(shares.values()) == CALLS
+        assert min(shares.values()) >= LEAST
+        for client in clients:
+            await client.link.abort()
+        hung, other = bridge.ps.children()
+        caller = await _caller_of(bridge, upstream, other.pid)
+        hung.suspend()
+        took = await wait_until(lambda: hung not in bridge.ps.children(), 25)
+        assert took > 10
+        await wait_until(lambda: len(bridge.ps.children()) == 2, 8)
+        await caller.turn()
+        caller.assert_unharmed()
+        await caller.disconnect()
+        assert [line["pid"] for line in bridge.log_lines("worker.hung")] == [hung.pid]
+
+
+async def _caller_of(bridge: BridgeProcess, upstream: SimulatorThread, pid: int) -> HealthyCaller:
+    """Return a caller that is served by this worker."""
+    while True:
+        caller = HealthyCaller(bridge, upstream)
+        await caller.connect(headers=())
+        port = caller.client.link.stream.socket.getsockname()[1]  # type: ignore[attr-defined]
+        if port in [remote_port(one.raddr) for one in psutil.Process(pid).net_connections("tcp")]:
+            return caller
+        await caller.disconnect()
+
+
+async def test_no_worker_survives_the_parent_and_the_port_is_free_at_once(
+    upstream: SimulatorThread, tmp_path: Path
+) -> None:
+    words = ("--upstream", upstream.url, "--workers", "2", *JSON)
+    environment = {"OPENAI_API_KEY": KEY, "SHERPA_BRIDGE_DRAIN_SECONDS": "1"}
+    with bridge_process(tmp_path, *words, **environment) as bridge:
+        await wait_until(lambda: len(bridge.ps.children()) == 2, 5)
+        workers = bridge.ps.children()
+        client = await bridge.connect(headers=())
+        await client.send("create_session")
+        await client.receive_until("session_ready")
+        os.kill(bridge.process.pid, signal.SIGKILL)
+        bridge.process.wait(5)
+        with trio.fail_after(8):
+            end = await client.receive_close()
+        assert end.code == 1001
+        assert _can_listen(bridge)
+        await wait_until(lambda: not any(worker.is_running() and worker.status() != "zombie" for worker in workers), 8)
+
+
+def _can_listen(bridge: BridgeProcess) -> bool:
+    host, _, port = bridge.address.partition(":")
+    socket.create_server((host, int(port))).close()
+    return True
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_signals_that_do_not_stop_a_bridge_end_no_call(
+    upstream: SimulatorThread, tmp_path: Path, workers: str
+) -> None:
+    words = ("--upstream", upstream.url, "--workers", workers, *JSON)
+    with checked_bridge_process(tmp_path, *words, OPENAI_API_KEY=KEY) as bridge:
+        await wait_until(lambda: workers == "1" or len(bridge.ps.children()) == 2, 5)
+        caller = HealthyCaller(bridge, upstream)
+        await caller.connect(headers=())
+        processes = [bridge.ps, *bridge.ps.children()]
+        for process in processes:
+            for number in HARMLESS:
+                process.send_signal(number)
+                await trio.sleep(0.05)
+        await caller.turn()
+        caller.assert_unharmed()
+        await caller.disconnect()
+        assert all(process.is_running() for process in processes)
+        ignored = Counter(line["signal"] for line in bridge.log_lines("signal.ignored"))
+        assert ignored == {"SIGUSR2": len(processes), "SIGQUIT": len(processes), "SIGALRM": len(processes)}
+        assert "most recent call first" in bridge.log.read_text()
+        assert bridge.log_lines("settings.reloaded")
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_hup_takes_over_new_rules_for_clients_and_drops_no_call(
+    upstream: SimulatorThread, tmp_path: Path, workers: str
+) -> None:
+    def allow(origin: str) -> None:
+        (tmp_path / "sherpa.toml").write_text(f"[bridge]\nallow_origin = ['{origin}']\n")
+
+    allow("https://old.test")
+    words = ("--upstream", upstream.url, "--workers", workers, *JSON)
+    with checked_bridge_process(tmp_path, *words, OPENAI_API_KEY=KEY) as bridge:
+        caller = HealthyCaller(bridge, upstream)
+        await caller.connect(headers=(("Origin", "https://old.test"),))
+        allow("not an origin")
+        bridge.process.send_signal(signal.SIGHUP)
+        await wait_until(lambda: bridge.log_lines("settings.rejected"), 5)
+        allow("https://new.test")
+        bridge.process.send_signal(signal.SIGHUP)
+        expected = 1 if workers == "1" else 3
+        await wait_until(lambda: len(bridge.log_lines("settings.reloaded")) == expected, 5)
+        await (await _connect_from(bridge, "https://new.test")).link.close()
+        with pytest.raises(HandshakeRefused):
+            await _connect_from(bridge, "https://old.test")
+        await caller.turn()
+        caller.assert_unharmed()
+        await caller.disconnect()
+
+
+async def _connect_from(bridge: BridgeProcess, origin: str) -> JsonTestClient:
+    return await bridge.connect(headers=(("Origin", origin),))
