@@ -16,6 +16,7 @@ import msgspec
 from bridge.core.events import BadMessage, ClientAudio, ClientNative
 from bridge.protocol.schema.known_fields import find_unknown_field, is_client_event
 from bridge.protocol.schema.locks import find_locked_paths
+from bridge.server.clients.json_bounds import MAX_TEXT_BYTES, exceeded_bound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +60,9 @@ _MAX_EVENT_ID = 512
 
 
 def decode_object(frame: bytes) -> dict[str, Any]:
-    """Parse a JSON object. Raises InvalidMessageError for anything else, deep nesting and numbers out of range."""
+    """Parse a JSON object. Raises InvalidMessageError for anything else, past a bound, or with numbers out of range."""
+    if (exceeded := exceeded_bound(frame)) is not None:
+        raise InvalidMessageError(exceeded)
     try:
         return _objects.decode(frame)
     except msgspec.ValidationError as error:
@@ -68,8 +71,6 @@ def decode_object(frame: bytes) -> dict[str, Any]:
         raise InvalidMessageError("The message has a number that is out of range.") from None
     except (msgspec.DecodeError, UnicodeError) as error:
         raise InvalidMessageError(f"The message is not JSON: {error}.") from None
-    except RecursionError:
-        raise InvalidMessageError("The message's JSON is nested too deeply.") from None
 
 
 def message_type(body: Mapping[str, Any]) -> str:
@@ -93,9 +94,9 @@ def parse_native_frame(frame: bytes, locked: LockedFields) -> Event:
 
 
 def bad_message(frame: bytes, error: InvalidMessageError) -> BadMessage:
-    """Return the event of an invalid message, with the message's `event_id` if it has one."""
+    """Return the event of an invalid message, with the message's `event_id` unless it is too long to look."""
     try:
-        event_id = _named.decode(frame).event_id
+        event_id = _named.decode(frame).event_id if len(frame) <= MAX_TEXT_BYTES else None
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         event_id = None
     detail = {} if event_id is None or len(event_id) > _MAX_EVENT_ID else {"eventId": event_id}

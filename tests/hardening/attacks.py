@@ -1,0 +1,157 @@
+"""What hostile clients do to a worker, each for as long as it is let: one function for each way to delay the others."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import trio
+
+from tests.hardening.raw_websocket import frame, upgrade_request
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from tests.hardening.harness import BridgeProcess
+
+#: How long an attack goes on.
+SECONDS = 4.0
+_TEXT, _BINARY = 1, 2
+_BROKEN = (trio.BrokenResourceError, trio.ClosedResourceError, OSError)
+
+
+def message(kind: str, **fields: object) -> bytes:
+    """Return a message as a frame."""
+    return frame(_TEXT, json.dumps({"type": kind, **fields}).encode())
+
+
+async def connect(bridge: BridgeProcess, nursery: trio.Nursery) -> trio.SocketStream:
+    """Connect a client whose messages nobody looks at; they are read, so that it does not count as slow."""
+    stream = await bridge.open_tcp()
+    await stream.send_all(upgrade_request())
+    answer = b""
+    with suppress(*_BROKEN):
+        while b'"connected"' not in answer and (data := await stream.receive_some()):
+            answer += data
+    nursery.start_soon(_read_on, stream)
+    return stream
+
+
+async def _read_on(stream: trio.SocketStream) -> None:
+    with suppress(*_BROKEN):
+        while await stream.receive_some(2**20):
+            pass
+
+
+async def _send(stream: trio.SocketStream, data: bytes, times: int = 1) -> None:
+    with suppress(*_BROKEN):
+        for _ in range(times):
+            await stream.send_all(data)
+
+
+async def empty_objects(bridge: BridgeProcess) -> None:
+    """A hundred clients send 2,000 invalid messages each, all at once."""
+    async with trio.open_nursery() as nursery:
+        streams = [await connect(bridge, nursery) for _ in range(100)]
+        for stream in streams:
+            nursery.start_soon(_send, stream, frame(_TEXT, b"{}") * 2000)
+
+
+async def invalid_messages(bridge: BridgeProcess) -> None:
+    """Twenty clients send invalid messages without end."""
+    invalid = [b"{}", b"[" * 10, b'{"type":"create_session","voice":7}', b'{"type":"no"}', b'{"type":"x.y","audio":1']
+    async with trio.open_nursery() as nursery:
+        for _ in range(20):
+            stream = await connect(bridge, nursery)
+            nursery.start_soon(_send, stream, b"".join(frame(_TEXT, one) for one in invalid) * 100, 100)
+
+
+async def _flood(bridge: BridgeProcess, name: str) -> None:
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            stream = await connect(bridge, nursery)
+            await _send(stream, message("create_session", instructions=f"flood of {name}"))
+
+
+def _flood_of(name: str) -> Callable[[BridgeProcess], Awaitable[None]]:
+    async def attack(bridge: BridgeProcess) -> None:
+        await _flood(bridge, name)
+
+    return attack
+
+
+async def _large(bridge: BridgeProcess, text: bytes) -> None:
+    async with trio.open_nursery() as nursery:
+        for _ in range(2):
+            stream = await connect(bridge, nursery)
+            nursery.start_soon(_send, stream, frame(_TEXT, text), 3)
+
+
+async def empty_lists(bridge: BridgeProcess) -> None:
+    """Messages of 4 MiB of empty lists."""
+    await _large(bridge, b'{"type":"a.b","x":[' + b"[]," * (2**22 // 3 - 100) + b"[]]}")
+
+
+async def nested_objects(bridge: BridgeProcess) -> None:
+    """Messages of 4 MiB of objects in objects, each as deep as a parser may take."""
+    one = b'{"a":' * 900 + b"1" + b"}" * 900
+    await _large(bridge, b'{"type":"a.b","x":[' + (one + b",") * (2**22 // len(one) - 10) + b"1]}")
+
+
+async def held_chunks(bridge: BridgeProcess) -> None:
+    """Clients restart sessions that must send thousands of chunks again."""
+    chunk = frame(_BINARY, bytes(48))
+    async with trio.open_nursery() as nursery:
+
+        async def one() -> None:
+            stream = await connect(bridge, nursery)
+            await _send(stream, message("create_session", turnDetection="none"))
+            await trio.sleep(0.3)
+            await _send(stream, chunk * 1900)
+            while True:
+                await _send(stream, chunk * 20)
+                await _send(stream, message("restart_session"))
+                await trio.sleep(0.1)
+
+        for _ in range(10):
+            nursery.start_soon(one)
+
+
+async def created_and_ended(bridge: BridgeProcess) -> None:
+    """Clients that open and end sessions in a loop."""
+    async with trio.open_nursery() as nursery:
+
+        async def one() -> None:
+            stream = await connect(bridge, nursery)
+            while True:
+                await _send(stream, message("create_session"))
+                await trio.sleep(0.02)
+                await _send(stream, message("end_session"))
+
+        for _ in range(5):
+            nursery.start_soon(one)
+
+
+async def leaves_at_once(bridge: BridgeProcess) -> None:
+    """A thousand idle clients arrive one after the other, and leave in the same moment."""
+    async with trio.open_nursery() as nursery:
+        streams = [await connect(bridge, nursery) for _ in range(1000)]
+        for stream in streams:
+            stream.socket.close()
+
+
+ATTACKS: dict[str, Callable[[BridgeProcess], Awaitable[None]]] = {
+    "empty objects": empty_objects,
+    "invalid messages": invalid_messages,
+    "empty lists": empty_lists,
+    "nested objects": nested_objects,
+    "flood of events": _flood_of("events"),
+    "flood of pings": _flood_of("pings"),
+    "flood of errors": _flood_of("errors"),
+    "flood of starts": _flood_of("starts"),
+    "flood of rubbish": _flood_of("rubbish"),
+    "held chunks": held_chunks,
+    "created and ended": created_and_ended,
+    "leaves at once": leaves_at_once,
+}

@@ -1,0 +1,152 @@
+"""An honest caller beside a hostile one: how long its round trips take, and whether it loses a word.
+
+It is a process of its own, so that nothing but the bridge delays it. Every 20 ms it sends a chunk of tracer speech and
+a `ping`, and writes when that was and how long the `pong` took. At the end it asks the upstream what arrived.
+
+    python -m tests.hardening.bystander URL     until its stdin ends
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from bridge.protocol.audio.tracer import TracerSource
+from bridge.upstream.dial.dial import dial
+from tests.hardening.harness import CLIENT_PATH, WITH_TOKEN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bridge.transport.websocket import WebSocketLink
+    from tests.hardening.harness import BridgeProcess
+
+_CHUNK_SECONDS = 0.02
+_CALLER = 77
+
+
+# The process
+
+
+def _write(**fields: Any) -> None:
+    print(json.dumps(fields), flush=True)  # noqa: T201 - for the test
+
+
+class _Caller:
+    def __init__(self, link: WebSocketLink) -> None:
+        self._link, self._source = link, TracerSource(_CALLER)
+        self._over = False
+        self.ready, self.reported = trio.Event(), trio.Event()
+
+    async def listen(self) -> None:
+        while True:
+            message = json.loads(await self._link.receive())
+            match message["type"]:
+                case "pong":
+                    sent = float(message["id"])
+                    _write(at=sent, seconds=time.monotonic() - sent)
+                case "session_ready":
+                    self.ready.set()
+                case "test.report":
+                    _write(clean=message["clean"], lost_ms=message["lost_ms"])
+                    self.reported.set()
+                case "error" | "reconnecting" | "audio_dropped":
+                    _write(trouble=message)
+
+    async def speak(self) -> None:
+        at = trio.current_time()
+        while not self._over:
+            await self._link.send_binary(self._source.speech(20))
+            await self._link.send_text(json.dumps({"type": "ping", "id": repr(time.monotonic())}))
+            at += _CHUNK_SECONDS
+            await trio.sleep_until(at)
+        report = {"type": "test.report", "caller": _CALLER, "sent_ms": self._source.sent_ms}
+        await self._link.send_text(json.dumps(report))
+
+    async def hang_up(self) -> None:
+        await trio.to_thread.run_sync(sys.stdin.read)
+        self._over = True
+
+
+async def _call(url: str) -> None:
+    link = (await dial(url, headers=WITH_TOKEN)).link
+    caller = _Caller(link)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(caller.listen)
+        await link.send_text('{"type":"create_session","turnDetection":"none"}')
+        await caller.ready.wait()
+        _write(ready=True)
+        nursery.start_soon(caller.hang_up)
+        await caller.speak()
+        with trio.fail_after(60):
+            await caller.reported.wait()
+        nursery.cancel_scope.cancel()
+    await link.close()
+
+
+# For the test
+
+
+@dataclass
+class Bystander:
+    """What the caller saw."""
+
+    process: subprocess.Popen[str]
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    def finish(self) -> None:
+        """Hang up, and read what the caller saw."""
+        out, _ = self.process.communicate("", timeout=60)
+        self.rows += [json.loads(line) for line in out.splitlines()]
+
+    def seconds(self, since: float, until: float) -> list[float]:
+        """Return the round trip times that began in this time, sorted."""
+        return sorted(row["seconds"] for row in self.rows if since <= row.get("at", -1) < until)
+
+    def p99(self, since: float, until: float) -> float:
+        """Return the 99th percentile of the round trips that began in this time."""
+        found = self.seconds(since, until)
+        return found[min(len(found) - 1, int(len(found) * 0.99))]
+
+    def assert_unharmed(self) -> None:
+        """Assert that all its speech arrived, and that it was told of no trouble."""
+        assert [row for row in self.rows if "trouble" in row] == []
+        assert [row["clean"] for row in self.rows if "clean" in row] == [True], self.rows[-1]
+
+
+@contextmanager
+def bystander(bridge: BridgeProcess) -> Iterator[Bystander]:
+    """Run a caller of this bridge in a process of its own; it talks from the start of the block."""
+    words = [sys.executable, "-m", "tests.hardening.bystander", f"{bridge.scheme}://{bridge.address}{CLIENT_PATH}"]
+    process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline()) == {"ready": True}
+        yield Bystander(process)
+    finally:
+        process.kill()
+        process.wait(60)
+
+
+@contextmanager
+def stand_in_upstream() -> Iterator[str]:
+    """Run the stand-in for the service; give its base URL."""
+    words = [sys.executable, "-m", "tests.hardening.stand_in_upstream"]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
+    finally:
+        process.kill()
+        process.wait(60)
+
+
+if __name__ == "__main__":
+    trio.run(_call, sys.argv[1])

@@ -1,0 +1,67 @@
+"""What an honest caller notices of a hostile one in the same worker: its round trips stay short, and no word is lost.
+
+`attacks.py` has the attacks. A worker that lets one client hold it up delays the others by hundreds of milliseconds;
+the machine that runs the tests is busy too, so each attack has three tries, and the bound is generous.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+
+from tests.hardening.attacks import ATTACKS, SECONDS
+from tests.hardening.bystander import bystander, stand_in_upstream
+from tests.hardening.harness import KEY, TOKEN, BridgeProcess, checked_bridge_process
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+pytestmark = pytest.mark.slow
+
+_TRIES = 3
+_QUIET_SECONDS = 1.0
+#: On a quiet machine the 99th percentile stays below 50 ms.
+_ALLOWED_SECONDS = 0.1
+#: On a busy one, it may be so many times what it was before the attack.
+_ALLOWED_TIMES = 6.0
+
+
+@pytest.fixture(scope="module")
+def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BridgeProcess]:
+    """Run a bridge of one worker. It must end with code 0 and without an internal error."""
+    with stand_in_upstream() as upstream:
+        words = ["--upstream", upstream, "--client-token-env", "CLIENT_TOKEN", "--max-sessions", "2000"]
+        folder = tmp_path_factory.mktemp("victim")
+        with checked_bridge_process(
+            folder, *words, "--log-format", "json", OPENAI_API_KEY=KEY, CLIENT_TOKEN=TOKEN
+        ) as running:
+            yield running
+
+
+async def _attack(bridge: BridgeProcess, attack: Callable[[BridgeProcess], Awaitable[None]]) -> tuple[float, float]:
+    """Return the 99th percentile of the bystander's round trips before and during an attack."""
+    with bystander(bridge) as beside:
+        before = time.monotonic()
+        await trio.sleep(_QUIET_SECONDS)
+        began = time.monotonic()
+        with trio.move_on_after(SECONDS):
+            await attack(bridge)
+            await trio.sleep_forever()
+        over = time.monotonic()
+        await trio.to_thread.run_sync(beside.finish)
+    beside.assert_unharmed()
+    return beside.p99(before, began), beside.p99(began, over)
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+async def test_a_bystander_is_not_delayed_and_loses_nothing(victim: BridgeProcess, name: str) -> None:
+    seen = []
+    for _ in range(_TRIES):
+        before, during = await _attack(victim, ATTACKS[name])
+        seen.append(f"{before * 1000:.1f} ms before, {during * 1000:.1f} ms during")
+        if during < max(_ALLOWED_SECONDS, _ALLOWED_TIMES * before):
+            return
+    raise AssertionError(seen)
