@@ -267,6 +267,10 @@ class PushLink(SendBuffer):
 
     # Reading more slowly
 
+    def end_slice(self) -> None:
+        """Let others have their turn before the next message: this one took long. Call it in the handler."""
+        self._codec.stop()
+
     def pause(self) -> None:
         """Read nothing, and hand over nothing that was read, until `resume`."""
         self._codec.stop()

@@ -4,6 +4,10 @@ trio waits for the selector itself, which is readable when any socket is. Then a
 ready, each once and in a bounded slice, gathers what is sent to one socket during the round into one write, and ends in
 a checkpoint. So a frame costs neither a task nor a wake-up, and nothing else in the process waits for long.
 
+Sockets that had more to do than fits in a slice stand *behind* all others from then on: they have what the others leave
+of each round, and one turn at least. So a flood, however many sockets it comes from, delays only itself: whoever sends
+a message now and then is served before it.
+
 It knows sockets and fairness, no frames: a `SocketCarrier` does the reading and writing. Where the system has no
 selector that can itself be waited for, there is no reactor, and `carriers.py` gives each socket a task of its own.
 """
@@ -60,9 +64,11 @@ class Reactor:
         self._watched: dict[int, int] = {}
         """What each socket in the selector is watched for."""
         self._todo: deque[tuple[Pollable, int]] = deque()
-        """Sockets of this round that had no turn yet, and what they are ready for."""
-        self._unfinished: dict[Pollable, int] = {}
-        """Those that get a turn in the next round in any case, and what they are ready for besides."""
+        """Sockets that are ready and had no turn yet, and what they are ready for."""
+        self._asked: dict[Pollable, int] = {}
+        """Those that asked for a turn, and what they are ready for."""
+        self._behind: dict[Pollable, int] = {}
+        """Those whose last slice was too short for all they had, the first one first, and what they are ready for."""
         self._to_flush: list[Pollable] = []
         self._ends: deque[trio.Event] = deque()
         """What to set for the links that have ended, the first one first."""
@@ -100,7 +106,7 @@ class Reactor:
 
     def serve_soon(self, one: Pollable) -> None:
         """Serve a socket in the next round as if it was readable: what was read before may wait above it."""
-        self._unfinished[one] = select.EPOLLIN
+        (self._behind if one in self._behind else self._asked)[one] = select.EPOLLIN
         if not self._in_round:
             os.eventfd_write(self._wake, 1)
 
@@ -118,7 +124,7 @@ class Reactor:
         """Serve until cancelled."""
         try:
             while True:
-                if self._todo or self._unfinished or self._ends:
+                if self._todo or self._asked or self._behind or self._ends:
                     await trio.lowlevel.checkpoint()
                 else:
                     await trio.lowlevel.wait_readable(self._poll)
@@ -136,11 +142,11 @@ class Reactor:
         self._in_round = True
         try:
             while todo:
-                one, events = todo.popleft()
-                if self._served.get(one.fd) is one:
-                    self._serve(one, events, now)
+                self._serve(*todo.popleft(), now)
                 if self._clock() >= until:
                     break
+            if self._behind:
+                self._serve_behind(now, until)
         finally:
             self._in_round = False
         if self._to_flush:
@@ -148,22 +154,36 @@ class Reactor:
         for _ in range(min(len(self._ends), ENDS_PER_ROUND)):
             self._ends.popleft().set()
 
+    def _serve_behind(self, now: float, until: float) -> None:
+        """Serve those that stand behind, each once, in what is left of the round; the first one in any case."""
+        behind = self._behind
+        for _ in range(len(behind)):
+            one = next(iter(behind))
+            self._serve(one, behind.pop(one), now)
+            if self._clock() >= until:
+                break
+
     def _find_ready(self) -> None:
         """Fill the round: each socket once, whatever the reasons."""
-        unfinished, self._unfinished = self._unfinished, {}
-        served, todo = self._served, self._todo
+        asked, self._asked = self._asked, {}
+        served, todo, behind = self._served, self._todo, self._behind
         for fd, events in self._poll.poll(0):
             if fd == self._wake:
                 os.eventfd_read(fd)
             elif (one := served.get(fd)) is not None:
-                todo.append((one, events | unfinished.pop(one, 0)))
-        todo.extend(unfinished.items())
+                if one in behind:
+                    behind[one] |= events
+                else:
+                    todo.append((one, events | asked.pop(one, 0)))
+        todo.extend(asked.items())
 
     def _serve(self, one: Pollable, events: int, now: float) -> None:
+        if self._served.get(one.fd) is not one:
+            return
         # an error or a hang-up makes a socket readable: the read tells which
         try:
             if one.serve(now, readable=bool(events & ~select.EPOLLOUT), writable=bool(events & select.EPOLLOUT)):
-                self._unfinished.setdefault(one, 0)
+                self._behind[one] = self._asked.pop(one, 0)
         except Exception as error:  # noqa: BLE001 - an error of one session must end only that session
             one.crashed(error)
 

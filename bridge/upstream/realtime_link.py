@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import trio
 
+from bridge.core.events import UpstreamError
 from bridge.transport.link import LinkClosed
 from bridge.upstream.event_decoder import EventDecoder, relayed_type
 from bridge.upstream.failures import UpstreamClosed
@@ -126,6 +127,8 @@ class RealtimeLink:
             self._end(over)
         else:
             self._receiver.on_event(event)
+            if isinstance(event, UpstreamError):  # what follows an error takes ten times as long as an event
+                self._link.end_slice()
 
     def _end(self, over: UpstreamClosed) -> None:
         self._over = over

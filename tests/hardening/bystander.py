@@ -132,7 +132,8 @@ def bystander(bridge: BridgeProcess) -> Iterator[Bystander]:
         yield Bystander(process)
     finally:
         process.kill()
-        process.wait(60)
+        with process:  # closes its pipes
+            process.wait(60)
 
 
 @contextmanager
@@ -145,7 +146,8 @@ def stand_in_upstream() -> Iterator[str]:
         yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
     finally:
         process.kill()
-        process.wait(60)
+        with process:  # closes its pipes
+            process.wait(60)
 
 
 if __name__ == "__main__":

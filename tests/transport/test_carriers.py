@@ -303,7 +303,7 @@ async def test_the_reactor_keeps_nothing_of_links_that_are_gone() -> None:
             await connection.raw.aclose()
             await connection.ended.wait()
     reactor = current_reactor()
-    assert (reactor._served, reactor._watched, list(reactor._unfinished)) == ({}, {}, [])
+    assert (reactor._served, reactor._watched, list(reactor._asked)) == ({}, {}, [])
 
 
 def test_a_websocket_link_tells_whether_it_may_be_written() -> None:

@@ -282,3 +282,28 @@ async def test_a_frame_whose_handler_raised_counts_as_taken() -> None:
         assert not codec.cut()
         assert list(codec.messages) == ["behind"]
         assert codec.is_open
+
+
+@KINDS
+async def test_a_message_that_took_long_lets_others_have_their_turn_before_the_next(kind: str) -> None:
+    async with connect(kind) as connection, trio.open_nursery() as nursery:
+        rounds, seen = 0, []
+
+        def long(_: str | bytes) -> None:
+            seen.append(rounds)
+            connection.link.end_slice()
+
+        async def other() -> None:
+            nonlocal rounds
+            while True:
+                rounds += 1
+                await trio.lowlevel.checkpoint()
+
+        connection.handler = Recorder(long)
+        await connection.send(*NUMBERS)
+        nursery.start_soon(other)
+        nursery.start_soon(connection.run)
+        await connection.handler.until_messages(len(NUMBERS))
+        nursery.cancel_scope.cancel()
+    assert connection.handler.messages == NUMBERS
+    assert all(earlier < later for earlier, later in zip(seen, seen[2:], strict=False))  # each runs once, in any order

@@ -186,32 +186,65 @@ async def test_however_long_each_turn_takes_nobody_is_passed_over_and_other_task
             await trio.lowlevel.checkpoint()
             in_a_row = 0
             counts = [len(one.turns) for one in many]
-            assert max(counts) - min(counts) <= 2
+            assert max(counts) - min(counts) <= 4  # while all are new, those served first have one turn a round more
             turns = sum(counts)
-        assert 1 < most <= 6
+        assert 1 < most <= 8  # two rounds may run between two looks
         for one in many:
             one.on_turn = one.read
 
 
-async def test_a_flood_on_many_sockets_delays_a_quiet_one_by_two_turns_of_each() -> None:
+async def test_a_flood_on_many_sockets_delays_a_quiet_one_by_no_more_than_a_round() -> None:
     clock = FakeClock()
     async with sessions(30, clock) as (quiet, *flooding):
         served: list[FakeSession] = []
+        answered_at: list[int] = []
+
+        def answer() -> bool:
+            answered_at.append(len(served))
+            return quiet.read()
 
         def flood(one: FakeSession) -> bool:
             clock.now += ROUND_SECONDS * 0.7
             served.append(one)
-            if len(served) == 100:
-                quiet.theirs.send(b"x")
             return True
 
+        quiet.on_turn = answer
         for one in flooding:
             one.on_turn = partial(flood, one)
             one.reactor.serve_soon(one)
-        while not quiet.turns:
+        while len(served) < 100:  # all of them have shown by now that a slice is too short for them
             await trio.lowlevel.checkpoint()
-        assert len(served) - 100 <= 2 * len(flooding)
+        for _ in range(50):
+            asked_at = len(served)
+            while len(served) < asked_at + 7:
+                await trio.lowlevel.checkpoint()
+            quiet.theirs.send(b"x")
+            asked_at = len(served)
+            answered_at.clear()
+            while not answered_at:
+                await trio.lowlevel.checkpoint()
+            assert answered_at[0] - asked_at <= 2
+        shares = Counter(served[100:])
+        assert max(shares.values()) - min(shares.values()) <= 2
         for one in flooding:
+            one.on_turn = one.read
+
+
+async def test_one_that_stands_behind_has_its_turn_however_many_others_are_ready() -> None:
+    clock = FakeClock()
+    async with sessions(10, clock) as (greedy, *busy):
+
+        def work(one: FakeSession) -> bool:
+            clock.now += ROUND_SECONDS
+            return one is greedy  # the others leave their byte unread, and are ready again at once
+
+        for one in (greedy, *busy):
+            one.on_turn = partial(work, one)
+            one.theirs.send(b"x")
+        while len(greedy.turns) < 20:
+            await trio.lowlevel.checkpoint()
+        assert max(len(one.turns) for one in busy) <= 20
+        for one in (greedy, *busy):
             one.on_turn = one.read
 
 

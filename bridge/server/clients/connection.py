@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from bridge.core.events import ClientAudio
+from bridge.core.events import BadMessage, ClientAudio
 from bridge.server.clients.frame_limits import FrameLimits, too_large
 
 if TYPE_CHECKING:
@@ -66,8 +66,15 @@ class ClientSocket(ABC):
         event = self.parse(data)
         if not isinstance(event, ClientAudio) or event.event_id is not None:
             self._handler.handle(event)
+            if isinstance(event, BadMessage):
+                self._limits.charge_invalid(self._link, self._handler)
         elif event.pcm:
             self._handler.audio(event.pcm, self._link.now)
+
+    def refuse_binary(self, problem: str) -> None:
+        """Pass on that a binary frame is invalid."""
+        self._handler.handle(BadMessage("INVALID_MESSAGE", problem))
+        self._limits.charge_invalid(self._link, self._handler)
 
     @abstractmethod
     def on_binary(self, data: bytes) -> None:

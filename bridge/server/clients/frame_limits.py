@@ -6,7 +6,7 @@ detects a message that is too large from its header, and stays open so that the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bridge.core.events import ClientLimitExceeded
 from bridge.server.clients.rate_limit import ClientRateLimiter
@@ -23,6 +23,10 @@ def too_large(max_bytes: int, reason: str) -> ClientLimitExceeded:
     """Return the event of a message that is too large; `reason` has its size."""
     text = f"A message must have at most {max_bytes} bytes: {reason}."
     return ClientLimitExceeded("MESSAGE_TOO_LARGE", text, 1009)
+
+
+#: For how many frames an invalid message counts: it is judged, reported and counted, where most are only passed on.
+INVALID_FRAMES: Final = 10
 
 
 class FrameLimits:
@@ -52,3 +56,8 @@ class FrameLimits:
             link.pause()
             handler.resume_at(self._limiter.until)
         return True
+
+    def charge_invalid(self, link: PushLink, handler: ClientHandler) -> None:
+        """Count an admitted message as invalid, and let others have their turn before the next one."""
+        link.end_slice()
+        self.admit(link, handler, 0, INVALID_FRAMES - 1)

@@ -11,7 +11,7 @@ import msgspec
 from bridge.client_protocol.fields import format_timestamp
 from bridge.client_protocol.messages import PROTOCOL_VERSION
 from bridge.core.commands import EndResponse, Forward, SendMessage, SendNative
-from bridge.core.events import BadMessage, CreateSession
+from bridge.core.events import CreateSession
 from bridge.driver.client import Frame
 from bridge.protocol.events.groups import AUDIO_DELTAS
 from bridge.server.clients.connection import ClientSocket
@@ -66,7 +66,7 @@ class JsonClient(ClientSocket):
         if not self._limits.admit(self._link, self._handler, len(data)):
             return
         if problem := audio_problem(data):
-            self._handler.handle(BadMessage("INVALID_MESSAGE", problem))
+            self.refuse_binary(problem)
         elif data:
             self._handler.audio(data, self._link.now)
 

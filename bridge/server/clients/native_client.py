@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 import msgspec
 
 from bridge.core.commands import EndResponse, Forward, SendMessage, SendNative
-from bridge.core.events import BadMessage, CreateSession
+from bridge.core.events import CreateSession
 from bridge.driver.client import ClosingFrame, Frame
 from bridge.protocol.events.groups import SESSION_CREATED, SESSION_UPDATED
 from bridge.server.clients.connection import ClientSocket
@@ -81,7 +81,7 @@ class NativeClient(ClientSocket):
         """Pass on that a binary frame is invalid here."""
         if self._limits.admit(self._link, self._handler, len(data)):
             text = "Binary frames are not supported here. Send input_audio_buffer.append with base64 audio."
-            self._handler.handle(BadMessage("INVALID_MESSAGE", text))
+            self.refuse_binary(text)
 
     def parse(self, frame: bytes) -> Event:
         """Return the event of one text frame."""

@@ -11,7 +11,8 @@ import pytest
 import trio
 import trio.testing
 
-from bridge.core.events import ClientLimitExceeded, Ping
+from bridge.core.events import BadMessage, ClientLimitExceeded, Ping
+from bridge.server.clients.frame_limits import INVALID_FRAMES
 from bridge.server.clients.json_client import JsonClient
 from bridge.server.clients.rate_limit import RateLimits
 from bridge.transport.memory import memory_link_pair
@@ -106,3 +107,31 @@ async def test_the_end_of_the_socket_is_the_end_of_the_client() -> None:
     async with served(client) as handler:
         with pytest.raises(trio.EndOfChannel):
             await handler.receive()
+
+
+async def test_an_invalid_message_counts_as_many_frames(autojump_clock: trio.testing.MockClock) -> None:
+    link, client = pair()
+    for _ in range(4):
+        await link.send_text("{}")
+    await ping(link, 1)
+    started = trio.current_time()
+    async with served(client) as handler:
+        assert [type(await handler.receive()) for _ in range(5)] == [BadMessage] * 4 + [Ping]
+    charged = 4 * INVALID_FRAMES + 1
+    assert trio.current_time() - started == pytest.approx(
+        (charged - LIMITS.burst_frames) / LIMITS.frames_per_second, abs=0.2
+    )
+
+
+async def test_a_flood_of_invalid_messages_is_refused_after_few_of_them(autojump_clock: trio.testing.MockClock) -> None:
+    link, client = pair()
+    for n in range(400):
+        await (link.send_text("[]") if n % 2 else link.send_binary(b"odd"))
+    async with served(client) as handler:
+        judged = 0
+        with trio.fail_after(60):
+            while isinstance(found := await handler.receive(), BadMessage):
+                judged += 1
+    assert isinstance(found, ClientLimitExceeded)
+    assert found.code == "RATE_EXCEEDED"
+    assert 5 <= judged <= 8
