@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from probes.lint.languages import LANGUAGE_BY_SUFFIX, Language
+from probes.lint.project import project_of
 from probes.runner.usage import UsageError
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class SourceFile:
     """Without the byte order mark, with the original line endings."""
     has_bom: bool
     """Whether the file starts with a byte order mark."""
+    inner_path: PurePath = field(default_factory=PurePath)
+    """The path below its project. What is above says nothing about the file."""
 
     def encode(self, text: str) -> bytes:
         """Return another text as the bytes of this file, with its byte order mark."""
@@ -72,6 +75,8 @@ class LintTarget:
     path: Path
     named: bool
     """Whether the user named it; otherwise it was found in a folder."""
+    inner_path: PurePath = field(default_factory=PurePath, compare=False)
+    """The path below its project; without a project, below the folder that it was found in."""
 
 
 def find_targets(paths: Sequence[Path]) -> Iterator[LintTarget]:
@@ -79,15 +84,21 @@ def find_targets(paths: Sequence[Path]) -> Iterator[LintTarget]:
     found: dict[Path, LintTarget] = {}
     for path in paths:
         if path.is_dir():
-            targets = [LintTarget(file, named=False) for file in _in_folder(path)]
+            targets = [LintTarget(file, False, _inner_path(file, path)) for file in _in_folder(path)]
             if not targets:
                 raise UsageError(f"no TypeScript, JavaScript or Python files in {path}")
         else:
-            targets = [LintTarget(_checked(path), named=True)]
+            targets = [LintTarget(_checked(path), True, _inner_path(path, None))]
         for file in targets:
             real = file.path.resolve()
             found[real] = file if file.named or real not in found else found[real]
     yield from sorted(found.values(), key=lambda file: file.path.as_posix())
+
+
+def _inner_path(path: Path, folder: Path | None) -> PurePath:
+    """Return the path below the project, or below the folder that was named, or only the name."""
+    base = project_of(path) or folder
+    return path.absolute().relative_to(base.absolute()) if base else PurePath(path.name)
 
 
 def _checked(path: Path) -> Path:
@@ -135,4 +146,10 @@ def _decoded(file: LintTarget, data: bytes) -> SourceFile | UnreadableFile:
         return UnreadableFile(file.path, UnreadableReason.TOO_LARGE, f"a line of {longest} characters")
     has_bom = text.startswith(_BOM)
     language = LANGUAGE_BY_SUFFIX[file.path.suffix.lower()]
-    return SourceFile(path=file.path, language=language, text=text.removeprefix(_BOM), has_bom=has_bom)
+    return SourceFile(
+        path=file.path,
+        language=language,
+        text=text.removeprefix(_BOM),
+        has_bom=has_bom,
+        inner_path=file.inner_path,
+    )

@@ -93,7 +93,9 @@ class _CheckedText:
 def _check_text(source: SourceFile, rules: tuple[Rule, ...]) -> _CheckedText:
     root = parse(source.text, source.language)
     suppressions = find_suppressions(root, source.text)
-    matches = apply_suppressions(find_matches(root, source.text, source.language, rules), suppressions)
+    matches = apply_suppressions(
+        find_matches(root, source.text, source.language, rules, source.inner_path, source.path), suppressions
+    )
     return _CheckedText(root, matches, suppressions, first_syntax_error(root, source.language), source.text.split("\n"))
 
 
@@ -128,9 +130,11 @@ def _findings(source: SourceFile, checked: _CheckedText, rules: Iterable[Rule]) 
 
 
 def _match_finding(match: RuleMatch, source: SourceFile, checked: _CheckedText) -> Finding:
-    word = match.rule.replaced_word_in(match.node.text())
+    word = match.word if match.word in match.rule.replacements else ""
     evidence = (evidence_of("found", word), evidence_of("instead", match.rule.replacements[word])) if word else ()
-    finding = CheckRow("lint", match.rule.id).problem(problems.BY_RULE[match.rule.id], *evidence)
+    finding = CheckRow("lint", match.rule.id).problem(
+        problems.BY_RULE[match.rule.id], *evidence, severity=match.severity
+    )
     return _placed(finding, match.node, source, checked)
 
 

@@ -5,21 +5,28 @@ from __future__ import annotations
 import ast
 import warnings
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from ast_grep_py import SgRoot
 
+from probes.lint.analysis.service import context_of
+from probes.lint.analysis.sessions import RealtimeCode
+from probes.lint.certainty import certain_severity
 from probes.lint.compiler import compile_rule
 from probes.lint.languages import Language
+from probes.lint.rule import Found
 from probes.lint.rules.patterns import SAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from ast_grep_py import Range, SgNode
 
     from probes.lint.compiler import CompiledPattern, FileQuery
     from probes.lint.rule import Rule
+    from reports.model import Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,10 @@ class RuleMatch:
 
     rule: Rule
     node: SgNode
+    severity: Severity
+    """That of the rule, or less where the file doesn't show that its values reach the service."""
+    word: str = ""
+    """The word of the rule's replacements that it is about."""
 
     @property
     def range(self) -> Range:
@@ -46,8 +57,19 @@ def first_syntax_error(root: SgNode, language: Language) -> SgNode | None:
     The grammars lag behind their languages. For Python, the interpreter's own parser has the last word.
     """
     errors = root.find_all({"rule": {"any": [{"kind": "ERROR"}, {"regex": "^$"}]}})
-    first = next((node for node in errors if node.parent() is not None or node.kind() == "ERROR"), None)
+    real = (node for node in errors if node.parent() is not None or node.kind() == "ERROR")
+    first = next((node for node in real if not _is_known_gap(node)), None)
     return None if first is not None and language is Language.PYTHON and _is_python(root.text()) else first
+
+
+def _is_known_gap(error: SgNode) -> bool:
+    """Whether the code is right, and the grammar doesn't know it yet. The rest of the tree is unharmed."""
+    text, kinds = error.text(), {around.kind() for around in error.ancestors()}
+    if text.startswith("&"):  # Tom & Jerry
+        return bool(kinds & {"jsx_element", "jsx_attribute", "jsx_fragment"})
+    if text == "type":  # export type * from "./types", TypeScript 5.0
+        return "export_statement" in kinds
+    return "type_parameter" in kinds and text.endswith("=")  # def f[T = int](), Python 3.13
 
 
 def _is_python(text: str) -> bool:
@@ -61,16 +83,44 @@ def _is_python(text: str) -> bool:
     return True
 
 
-def find_matches(root: SgNode, text: str, language: Language, rules: Iterable[Rule]) -> list[RuleMatch]:
-    """Return every match of the rules, ordered by position and rule id. `text` is the text of `root`."""
-    lowered, file = text.lower(), _ParsedFile(root)
-    found = [
-        (node.range().start.index, rule.id, RuleMatch(rule, node))
-        for rule in rules
-        if any(word in lowered for word in rule.keywords)
-        for node in file.find(compile_rule(rule.id, language))
-    ]
-    return [match for *_, match in sorted(found, key=lambda each: each[:2])]
+_NO_PATH = PurePath()
+
+
+def find_matches(
+    root: SgNode,
+    text: str,
+    language: Language,
+    rules: Iterable[Rule],
+    path: PurePath = _NO_PATH,
+    file: Path | None = None,
+) -> list[RuleMatch]:
+    """Return every match of the rules, ordered by position and rule id. `text` is the text of `root`.
+
+    `path` is where the file is in its project; it tells tests from the code that they test. `file` is where it is on
+    disk, for rules that ask the project around it; None if it isn't on disk.
+    """
+    code, parsed = RealtimeCode(root, text, language, path), _ParsedFile(root)
+    found = []
+    context = None
+    for rule in rules:
+        if not rule.keywords or any(word in code.lowered for word in rule.keywords):
+            for place in _places(rule, code, parsed):
+                context = context or context_of(text, path)
+                severity = certain_severity(rule, place, context)
+                if severity is not None and not (rule.is_right_in and file and rule.is_right_in(file)):
+                    found.append(RuleMatch(rule, place.node, severity, place.word or _word_in(rule, place.node)))
+    unique = {(match.range.start.index, match.range.end.index, match.rule.id): match for match in reversed(found)}
+    return [unique[place] for place in sorted(unique, key=lambda place: (place[0], place[2]))]
+
+
+def _places(rule: Rule, code: RealtimeCode, file: _ParsedFile) -> Iterator[Found]:
+    yield from map(Found, file.find(compile_rule(rule.id, code.language)))
+    if rule.find is not None and code.language.family in rule.families:
+        yield from rule.find(code)
+
+
+def _word_in(rule: Rule, node: SgNode) -> str:
+    return rule.replaced_word_in(node.text()) if rule.replacements else ""
 
 
 class _ParsedFile:

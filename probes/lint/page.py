@@ -37,4 +37,4 @@ _SHORT = {"TypeScript, JavaScript": "TS JS", "Python": "Python"}
 
 
 def _languages(rule: Rule) -> str:
-    return ", ".join(_SHORT[family.value] for family in rule.patterns)
+    return ", ".join(_SHORT[family.value] for family in rule.languages)

@@ -7,12 +7,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import TYPE_CHECKING, TypeAlias
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from probes.lint.languages import LanguageFamily
 
-    from probes.lint.languages import LanguageFamily, Pattern
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from ast_grep_py import SgNode
+
+    from probes.lint.analysis.sessions import RealtimeCode
+    from probes.lint.languages import Pattern
     from reports.model import Severity
 
 
@@ -37,6 +44,33 @@ class RewriteText:
     """The first node that matches this pattern is rewritten; None is the matched node itself."""
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A place that a rule's function found."""
+
+    node: SgNode
+    severity: Severity | None = None
+    """If it differs from that of the rule."""
+    word: str = ""
+    """The word of `Rule.replacements` that it is about; empty if the node's text tells."""
+
+
+Finder: TypeAlias = "Callable[[RealtimeCode], Iterable[Found]]"
+
+
+class Scope(Enum):
+    """What a rule is about, which decides where its findings are certain."""
+
+    SERVICE = auto()
+    """The service's present behaviour: no finding where another service is used, none above info in tests."""
+    BETA = auto()
+    """What the service has refused since the beta ended; Azure's preview address still takes it."""
+    MODEL = auto()
+    """Models, which Azure retires on dates of its own."""
+    LANGUAGE = auto()
+    """A library, a secret, or the language: true whatever the service is."""
+
+
 AutofixStep: TypeAlias = ReplaceKeyword | RemoveElement | RewriteText
 
 
@@ -52,13 +86,28 @@ class Rule:
     """One plain sentence without a full stop."""
     cause: str
     fix: str
-    patterns: Mapping[LanguageFamily, Pattern]
-    keywords: tuple[str, ...]
+    patterns: Mapping[LanguageFamily, Pattern] = field(default_factory=dict)
+    find: Finder | None = None
+    """For what no pattern can see: it gets the whole file, with what its names stand for. In addition to `patterns`."""
+    families: tuple[LanguageFamily, ...] = tuple(LanguageFamily)
+    """The languages that `find` is for."""
+    scope: Scope = Scope.SERVICE
+    is_right_in: Callable[[Path], bool] | None = None
+    """Whether the project around a file makes the code right, by its lock files or settings. None: none does."""
+    keywords: tuple[str, ...] = ()
     """Lower-case words. A file that contains none of them, in any case, is not searched, which saves time."""
     replacements: Mapping[str, str] = field(default_factory=dict)
     """The correct text for each wrong word, for rules about many words."""
     autofix: tuple[AutofixStep, ...] = ()
     """The steps of `--fix`; empty if the fix needs a decision."""
+    is_safe: bool = True
+    """Whether `--fix` applies them; otherwise only `--unsafe-fixes` does, since they may change what the code does."""
+
+    @property
+    def languages(self) -> tuple[LanguageFamily, ...]:
+        """The languages that the rule is for."""
+        found_by_function = self.families if self.find else ()
+        return tuple(family for family in LanguageFamily if family in self.patterns or family in found_by_function)
 
     @property
     def slug(self) -> str:

@@ -5,9 +5,14 @@ Sources: the OpenAPI description of 2026-08, recordings of 2026-09, Azure's migr
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
 from bridge.protocol.dialects.detection import BETA_SUBPROTOCOL
+from probes.lint.analysis.code import string_value
+from probes.lint.analysis.values import arguments_of
 from probes.lint.languages import SCRIPT, Grammar, Pattern
-from probes.lint.rule import RemoveElement, RewriteText, Rule
+from probes.lint.rule import Found, RemoveElement, RewriteText, Rule, Scope
 from probes.lint.rules.patterns import (
     all_of,
     any_of,
@@ -29,6 +34,17 @@ from probes.lint.rules.patterns import (
     string_matching,
 )
 from reports.model import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from probes.lint.analysis.sessions import RealtimeCode
+
+
+def arguments_kind(g: Grammar) -> Pattern:
+    """Match the arguments of a call."""
+    return kind("arguments" if g is SCRIPT else "argument_list")
+
 
 _BETA_REFUSED = "The service has refused the beta dialect since 2026-05-12: beta_api_shape_disabled, close 4000."
 #: Regexes of the header's name and value.
@@ -74,6 +90,7 @@ def _beta_header(g: Grammar) -> Pattern:
 BETA_HEADER = Rule(
     id="beta-header",
     severity=Severity.FAIL,
+    scope=Scope.BETA,
     title="A header requests the beta dialect",
     cause=f"{_BETA_REFUSED} The upgrade itself still succeeds, so the connection seems to fail for no reason.",
     fix="Remove the header, then migrate the beta's session fields and event names: sherpa-probe explain 4000",
@@ -85,6 +102,7 @@ BETA_HEADER = Rule(
 BETA_SUBPROTOCOL_RULE = Rule(
     id="beta-subprotocol",
     severity=Severity.FAIL,
+    scope=Scope.BETA,
     title="A subprotocol requests the beta dialect",
     cause=f"{_BETA_REFUSED} In a browser the subprotocol takes the place of the header.",
     fix="Offer only realtime and openai-insecure-api-key.<client secret>",
@@ -223,6 +241,7 @@ WRONG_MODEL = Rule(
 SDP_ADDRESS = Rule(
     id="sdp-address",
     severity=Severity.FAIL,
+    scope=Scope.BETA,
     title="An SDP offer is sent to the beta's URL",
     cause="POST /v1/realtime accepted SDP offers in the beta; today it answers beta_api_shape_disabled.",
     fix="Post the offer to https://api.openai.com/v1/realtime/calls; the answer has status 201",
@@ -234,6 +253,7 @@ SDP_ADDRESS = Rule(
     ),
     keywords=("application/sdp",),
     autofix=(RewriteText(r"(/v1/realtime)(?:\?[^'\"`]*)?(['\"`])$", r"\1/calls\2"),),
+    is_safe=False,
 )
 
 
@@ -244,9 +264,23 @@ def _sends_request(g: Grammar) -> Pattern:
 
 
 _BETA_MINT_PATHS = r"(?:transcription_)?sessions"
+
+
+def _posts_to_beta_address(code: RealtimeCode) -> Iterator[Found]:
+    """Find addresses that are put together and then posted to: `f"{base}/v1/realtime/sessions"`."""
+    for verb in ("post", "fetch"):
+        for call in code.calls.get(verb, ()):
+            first = next(iter(arguments_of(call)), None)
+            for node in code.values.strings(first) if first is not None else ():
+                if _BETA_MINT_PATH.search(string_value(node)):
+                    yield Found(node)
+
+
+_BETA_MINT_PATH = re.compile(r"(?:\}|^)(?:/openai)?/v1/realtime/(?:transcription_)?sessions$")
 MINT_ADDRESS = Rule(
     id="beta-mint-address",
     severity=Severity.WARNING,
+    scope=Scope.BETA,
     title="A client secret is requested at the beta's URL",
     cause="These URLs return a session of the beta's shape with a secret that is valid for one minute. The beta "
     "has ended, and they may disappear any day.",
@@ -266,6 +300,7 @@ MINT_ADDRESS = Rule(
             ),
         )
     ),
+    find=_posts_to_beta_address,
     keywords=("/realtime/sessions", "/realtime/transcription_sessions"),
 )
 
@@ -293,7 +328,14 @@ AZURE_PREVIEW = Rule(
     fix="Move to wss://RESOURCE.openai.azure.com/openai/v1/realtime?model=DEPLOYMENT, with GA session fields and "
     "event names",
     patterns=for_all_languages(
-        lambda g: string_matching(g, r"/openai/realtime(?:api/sessions)?\?\S*api-version=\S*-preview")
+        lambda g: any_of(
+            string_matching(g, r"/openai/realtime(?:api/sessions)?\?\S*api-version="),
+            all_of(
+                method_call(g, "set|append"),
+                has_child(all_of(arguments_kind(g), has_child(string_literal(g, "api-version")))),
+                file_contains(string_matching(g, r"['\"`/]openai/realtime['\"`?]")),
+            ),
+        )
     ),
-    keywords=("-preview",),
+    keywords=("api-version",),
 )

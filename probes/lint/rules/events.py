@@ -5,10 +5,13 @@ Names come from `bridge/protocol/dialects/`; the answers of the service to unkno
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from bridge.protocol.dialects.detection import BETA_TO_GA
 from bridge.protocol.events.fields import CLIENT_EVENTS, OBSERVED_ACCEPTED_TYPES
+from probes.lint.analysis.handlers import PREFIX, Role
 from probes.lint.languages import SCRIPT, Grammar, Pattern
-from probes.lint.rule import ReplaceKeyword, Rule
+from probes.lint.rule import Found, ReplaceKeyword, Rule, Scope
 from probes.lint.rules.patterns import (
     all_of,
     any_of,
@@ -34,6 +37,11 @@ from probes.lint.rules.patterns import (
 )
 from reports.model import Severity
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from probes.lint.analysis.sessions import RealtimeCode
+
 #: The only renamed client event; the others are sent by the server.
 _BETA_CLIENT_EVENT = "transcription_session.update"
 #: Events that were split in two: which of them the code needs is a decision.
@@ -44,24 +52,28 @@ _RENAMED_EVENTS = {old: new[0] for old, new in BETA_TO_GA.items() if len(new) ==
 UPSTREAM_NAME_REGEX = r"(?i)(?:openai|upstream|\boai)\w*$"
 
 
-def _old_name_only(g: Grammar, old: str, new: tuple[str, ...]) -> Pattern:
-    """Match the old name in a file without the new one. A file with both supports both dialects."""
-    responses = file_contains(call_of(g, matches_regex(r"\bresponses\.(?:create|stream)$")))
-    known = (none_of(file_contains(string_literal(g, name))) for name in new)
-    # The Responses API uses some of these names for events of its own.
-    return all_of(string_literal(g, old), *known, none_of(responses), none_of(file_names_other_service(g)))
+def _old_names(code: RealtimeCode, names: Mapping[str, tuple[str, ...]]) -> Iterator[Found]:
+    """Find old names in a file without the new ones; a file with both supports both dialects."""
+    for use in code.events:
+        news = names.get(use.name)
+        if news is None or any(new in code.strings or PREFIX + new in code.strings for new in news):
+            continue
+        if use.role is Role.HANDLED:
+            yield Found(use.string, word=use.name)
+        elif use.role is not Role.LOGGED:
+            # A type only describes, and what the file sends goes to somebody else.
+            yield Found(use.string, Severity.INFO, use.name)
 
 
 BETA_EVENT = Rule(
     id="beta-event",
     severity=Severity.FAIL,
+    scope=Scope.BETA,
     title="An event has its beta name",
     cause="The service sends it under another name. Code that waits for the old name gets no text, no audio and "
     "no error.",
     fix="Use the current name",
-    patterns=for_all_languages(
-        lambda g: any_of(*(_old_name_only(g, old, (new,)) for old, new in _RENAMED_EVENTS.items()))
-    ),
+    find=lambda code: _old_names(code, {old: (new,) for old, new in _RENAMED_EVENTS.items()}),
     keywords=tuple(_RENAMED_EVENTS),
     replacements=_RENAMED_EVENTS,
     autofix=(ReplaceKeyword(),),
@@ -69,10 +81,11 @@ BETA_EVENT = Rule(
 BETA_ITEM_EVENT = Rule(
     id="beta-item-event",
     severity=Severity.FAIL,
+    scope=Scope.BETA,
     title="Conversation items are expected under their beta event name",
     cause="The service now reports an item twice, when it is added and when it is done, and never under the old name.",
     fix="Handle conversation.item.added, or conversation.item.done for the complete item",
-    patterns=for_all_languages(lambda g: any_of(*(_old_name_only(g, old, new) for old, new in _SPLIT_EVENTS.items()))),
+    find=lambda code: _old_names(code, _SPLIT_EVENTS),
     keywords=tuple(_SPLIT_EVENTS),
 )
 
@@ -87,6 +100,7 @@ def _event_in_use(g: Grammar, name: str) -> Pattern:
 BETA_EVENT_SENT = Rule(
     id="beta-event-sent",
     severity=Severity.FAIL,
+    scope=Scope.BETA,
     title="A transcription session is configured with the beta's event",
     cause="The event no longer exists: error invalid_value, and the session keeps its defaults.",
     fix='Send session.update with "type": "transcription" in the session, and the nested fields',

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
+from probes.lint.analysis.code import string_value
+from probes.lint.analysis.values import arguments_of
 from probes.lint.languages import SCRIPT, Grammar, Pattern
-from probes.lint.rule import Rule
+from probes.lint.rule import Found, Rule, Scope
 from probes.lint.rules.patterns import (
     all_of,
     any_of,
@@ -23,9 +28,17 @@ from probes.lint.rules.patterns import (
 )
 from reports.model import Severity
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ast_grep_py import SgNode
+
+    from probes.lint.analysis.sessions import RealtimeCode
+
 KEY_IN_SOURCE = Rule(
     id="key-in-source",
     severity=Severity.FAIL,
+    scope=Scope.LANGUAGE,
     title="The source contains an API key",
     cause="Anyone who reads the code, its history or a bundle made from it can use the key at your expense.",
     fix="Revoke the key, then read the new one from the environment or a secret store",
@@ -48,6 +61,7 @@ _PUBLISHED_VARIABLE = (
 KEY_IN_BUNDLE = Rule(
     id="key-in-bundle",
     severity=Severity.FAIL,
+    scope=Scope.LANGUAGE,
     title="An API key is read from a variable that bundlers publish",
     cause="Bundlers copy variables with this prefix into the code that every browser downloads.",
     fix="Keep the key on a server, create a client secret there (/v1/realtime/client_secrets) and pass that to "
@@ -81,6 +95,7 @@ _SECRET_NAMES = r"(?i)ephemeral|\bek\b|ek_|client_?secret|secret|token"  # noqa:
 BROWSER_KEY_ALLOWED = Rule(
     id="browser-key-allowed",
     severity=Severity.WARNING,
+    scope=Scope.LANGUAGE,
     title="The protection against API keys in browsers is switched off",
     cause="With this option a permanent API key runs in a web page, where anyone can read it.",
     fix="Create a client secret on a server, pass it to the browser and use it as the key",
@@ -118,6 +133,7 @@ def _template_key() -> Pattern:
 KEY_LOGGED = Rule(
     id="key-logged",
     severity=Severity.FAIL,
+    scope=Scope.LANGUAGE,
     title="The API key is logged",
     cause="Logs are stored, copied and read by more people than are allowed to use the key.",
     fix="Log whether the key is set, or its last four characters",
@@ -185,4 +201,89 @@ MINT_WITHOUT_TYPE = Rule(
     fix='Add "type": "realtime" or "type": "transcription"',
     patterns=for_all_languages(_mints_without_type),
     keywords=("client_secrets", "clientsecrets"),
+)
+
+
+_HANDED_NAMES = re.compile(r"(?i)^(?:client_?secret|ephemeral_?(?:key|token)|api_?key|openai_?api_?key)$")
+_ANSWERS = re.compile(r"(?:^|\.)(?:json|jsonify|JSONResponse|Response|send|reply)$")
+_KEY_NAME = re.compile(r"(?:^|[.\[\"'(])OPENAI_API_KEY(?:[\"')\]]|$)")
+
+
+def _handed_out_keys(code: RealtimeCode) -> Iterator[Found]:
+    """Find the key itself as the value of a client secret, or in what a handler answers."""
+    for pair in code.of_kind("pair"):
+        key, value = pair.field("key"), pair.field("value")
+        if key is None or value is None or not _HANDED_NAMES.match(string_value(key)):
+            continue
+        is_secret = re.match(r"(?i)client|ephemeral", string_value(key)) is not None
+        inner = code.values.fields_of(value).named("value") if value.kind() == code.grammar.object else []
+        given = [value, *(entry.value for entry in inner)]
+        if any(_is_key(code, each) for each in given) and (is_secret or _is_answer(code, pair)):
+            yield Found(pair)
+
+
+def _is_key(code: RealtimeCode, value: SgNode) -> bool:
+    """Whether an expression is the permanent key: the variable of the environment, by itself or through a name."""
+    if value.kind() in {code.grammar.object, *code.grammar.string_kinds}:
+        return False
+    if _KEY_NAME.search(value.text()[-_LONGEST_KEY_EXPRESSION:]):
+        return True
+    bound = code.bindings.get(value.text(), []) if value.kind() == "identifier" else []
+    return any(_KEY_NAME.search(binding.value.text()[-_LONGEST_KEY_EXPRESSION:]) for binding in bound)
+
+
+_LONGEST_KEY_EXPRESSION = 60
+
+
+def _is_answer(code: RealtimeCode, pair: SgNode) -> bool:
+    call = next((each for each in pair.ancestors() if each.kind() in {code.grammar.call, "new_expression"}), None)
+    function = None if call is None else call.field("function") or call.field("constructor")
+    return function is not None and bool(_ANSWERS.search(function.text()))
+
+
+KEY_HANDED_OUT = Rule(
+    id="key-handed-out",
+    severity=Severity.FAIL,
+    scope=Scope.LANGUAGE,
+    title="The API key itself is handed out as a client secret",
+    cause="Every visitor of the page can read the permanent key and use it at your expense.",
+    fix="Create a client secret (POST /v1/realtime/client_secrets) and hand out its value, which ends after minutes",
+    find=_handed_out_keys,
+    keywords=("openai_api_key",),
+)
+
+_LOGGED_SECRET = re.compile(
+    r"(?i)(?:^|[\w.\]?)\[\"'])(?:ephemeral_?(?:key|token)|client_?secret(?:['\"]\])?(?:\??\.value|\[['\"]value['\"]\])?)['\"\]]*$"
+)
+_LOG_CALL = re.compile(r"^(?:console|logger|log|logging)\.(?:log|debug|info|warn|warning|error)$|^print$")
+
+
+def _logged_secrets(code: RealtimeCode) -> Iterator[Found]:
+    for verb in ("log", "debug", "info", "warn", "warning", "error", "print"):
+        for call in code.calls.get(verb, ()):
+            function = call.field("function")
+            if function is not None and _LOG_CALL.match(function.text()):
+                shown = [each for argument in arguments_of(call) for each in _shown(argument)]
+                if any(_LOGGED_SECRET.search(each.text()) for each in shown if each.kind() in _PATHS):
+                    yield Found(call)
+
+
+_PATHS = frozenset({"identifier", "member_expression", "attribute", "subscript", "subscript_expression"})
+
+
+def _shown(argument: SgNode) -> list[SgNode]:
+    """Return an argument and, in a template, the expressions in it."""
+    parts = [part for part in argument.children() if part.kind() in {"template_substitution", "interpolation"}]
+    return [argument, *(inner for part in parts for inner in part.children())]
+
+
+SECRET_LOGGED = Rule(
+    id="secret-logged",
+    severity=Severity.WARNING,
+    scope=Scope.LANGUAGE,
+    title="A client secret is logged",
+    cause="Whoever reads the log within its lifetime can open sessions at your expense.",
+    fix="Log that a secret was received, and when it ends",
+    find=_logged_secrets,
+    keywords=("ephemeral", "client_secret", "clientsecret"),
 )

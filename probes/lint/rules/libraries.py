@@ -6,7 +6,8 @@ Sources: `ws` 8, `websockets` 14 and later, the `openai` packages of 2026-11.
 from __future__ import annotations
 
 from probes.lint.languages import PYTHON, SCRIPT, Grammar, LanguageFamily, Pattern
-from probes.lint.rule import RewriteText, Rule
+from probes.lint.project import compiles_to_commonjs, major_version
+from probes.lint.rule import RewriteText, Rule, Scope
 from probes.lint.rules.patterns import (
     all_of,
     any_of,
@@ -47,6 +48,7 @@ _WS_DEFAULT = _import("ws", "WebSocket")
 SERVER_CONSTRUCTOR = Rule(
     id="websocket-server-constructor",
     severity=Severity.FAIL,
+    scope=Scope.LANGUAGE,
     title="WebSocket.Server doesn't exist in ES modules",
     cause="import WebSocket from 'ws' imports the client; WebSocket.Server is undefined there and exists only on "
     "what require('ws') returns (it works in TypeScript that is compiled to CommonJS).",
@@ -59,6 +61,7 @@ SERVER_CONSTRUCTOR = Rule(
             file_contains(_WS_DEFAULT),
         )
     ),
+    is_right_in=compiles_to_commonjs,
     keywords=("websocket.server",),
     autofix=(
         RewriteText(r"^WebSocket\.Server$", "WebSocketServer"),
@@ -81,6 +84,7 @@ _BROWSER_CODE = any_of(
 HEADERS_IN_BROWSER = Rule(
     id="headers-in-browser",
     severity=Severity.FAIL,
+    scope=Scope.LANGUAGE,
     title="A browser WebSocket is given headers",
     cause="Browsers have no such argument: they throw, or treat it as subprotocols. The key is never sent.",
     fix='Offer the subprotocols ["realtime", "openai-insecure-api-key." + clientSecret], or use WebRTC',
@@ -120,6 +124,7 @@ def _reads_event_data() -> Pattern:
 MESSAGE_DATA = Rule(
     id="message-event-data",
     severity=Severity.FAIL,
+    scope=Scope.LANGUAGE,
     title="A ws listener treats its argument as a browser event",
     cause="on('message') of ws passes the data itself and whether it is binary; its .data is undefined.",
     fix="Take (data, isBinary) and use data; or use addEventListener('message', event => event.data)",
@@ -144,9 +149,12 @@ MESSAGE_DATA = Rule(
 
 _WEBSOCKETS_IMPORT = all_of(kind("import_statement", "import_from_statement"), matches_regex(r"\bwebsockets\b"))
 _LEGACY_IMPORT = all_of(kind("import_statement", "import_from_statement"), matches_regex(r"websockets\.legacy"))
+#: The version of websockets that renamed the argument.
+_RENAMED_IN = 14
 EXTRA_HEADERS = Rule(
     id="extra-headers",
     severity=Severity.FAIL,
+    scope=Scope.LANGUAGE,
     title="Headers are passed under a name that websockets no longer accepts",
     cause="connect(extra_headers=...) belongs to the legacy implementation; since websockets 14 it raises TypeError.",
     fix="Rename it to additional_headers",
@@ -168,6 +176,7 @@ EXTRA_HEADERS = Rule(
             none_of(file_contains(_LEGACY_IMPORT)),
         )
     ),
+    is_right_in=lambda file: (major_version(file, "websockets") or _RENAMED_IN) < _RENAMED_IN,
     keywords=("extra_headers",),
     autofix=(RewriteText("^extra_headers$", "additional_headers"),),
 )
@@ -175,6 +184,7 @@ EXTRA_HEADERS = Rule(
 BETA_SDK_CALL = Rule(
     id="beta-sdk-call",
     severity=Severity.FAIL,
+    scope=Scope.BETA,
     title="The SDK's beta client is used",
     cause="It sends OpenAI-Beta: realtime=v1, and the service refuses every such connection with close 4000.",
     fix="Use client.realtime; event names and session fields change with it",
@@ -188,11 +198,13 @@ BETA_SDK_CALL = Rule(
     ),
     keywords=("beta.realtime",),
     autofix=(RewriteText(r"\.beta\.realtime$", ".realtime"),),
+    is_safe=False,
 )
 
 BETA_SDK_IMPORT = Rule(
     id="beta-sdk-import",
     severity=Severity.FAIL,
+    scope=Scope.BETA,
     title="The SDK's beta classes are imported",
     cause="They speak the beta dialect, which the service has refused since 2026-05-12, and newer releases no "
     "longer have them.",
@@ -214,15 +226,17 @@ BETA_SDK_IMPORT = Rule(
         ),
         LanguageFamily.PYTHON: all_of(
             kind("dotted_name"),
-            matches_regex(r"^openai\.(?:types|resources)\.beta\.realtime(?:\.|$)"),
+            # The types alone break nothing: they are still there, and code that speaks GA may use them.
+            matches_regex(r"^openai\.resources\.beta\.realtime(?:\.|$)"),
             has_ancestor(kind("import_from_statement", "import_statement")),
         ),
     },
     keywords=("beta",),
     autofix=(
         RewriteText("openai/beta/realtime", "openai/realtime"),
-        RewriteText(r"^openai\.(types|resources)\.beta\.realtime", r"openai.\1.realtime"),
+        RewriteText(r"^openai\.resources\.beta\.realtime", "openai.resources.realtime"),
     ),
+    is_safe=False,
 )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bridge.protocol.models import DEFAULT_MODEL, MODELS, ModelKind, ModelStatus
 from probes.lint.languages import PYTHON, SCRIPT, Grammar, Pattern
-from probes.lint.rule import ReplaceKeyword, Rule
+from probes.lint.rule import ReplaceKeyword, Rule, Scope
 from probes.lint.rules.patterns import (
     all_of,
     any_of,
@@ -16,6 +16,7 @@ from probes.lint.rules.patterns import (
     file_uses_realtime,
     for_all_languages,
     has_child,
+    has_parent,
     kind,
     matches_regex,
     method_call,
@@ -61,8 +62,16 @@ class _ModelUse:
         return any_of(
             all_of(meant, assigned_to(g, _CURRENT_NAMES), none_of(other)),
             all_of(meant, _default_value(g)),
+            all_of(string_matching(g, quoted(names)), matches_regex("realtime-"), _fallback_in_template(g)),
             string_matching(g, rf"/realtime\?(?:[^\s'\"`]*&)?model=(?:{names})(?:[&'\"`]|$)"),
         )
+
+
+def _fallback_in_template(g: Grammar) -> Pattern:
+    """Match a fallback within an address: `...?model=${process.env.MODEL || "..."}`."""
+    place, whole = ("template_substitution", "template_string") if g is SCRIPT else ("interpolation", "string")
+    address = has_parent(all_of(kind(whole), matches_regex(r"realtime\?\S*model=")))
+    return {"inside": {**all_of(kind(place), address), "stopBy": none_of(g.transparent)}}
 
 
 _DECLARATIONS = {SCRIPT.object: ("variable_declarator", "assignment_expression"), PYTHON.object: ("assignment",)}
@@ -79,6 +88,7 @@ def _default_value(g: Grammar) -> Pattern:
 RETIRED_MODEL = Rule(
     id="retired-model",
     severity=Severity.FAIL,
+    scope=Scope.MODEL,
     title="A retired model is used",
     cause="A client secret may still be issued for it, but the connection ends with model_not_found and close 4004.",
     fix=f"Use its replacement, then test it: sherpa-probe access --model {DEFAULT_MODEL}",
@@ -86,10 +96,12 @@ RETIRED_MODEL = Rule(
     keywords=tuple(RETIRED_MODELS),
     replacements=RETIRED_MODELS,
     autofix=(ReplaceKeyword(),),
+    is_safe=False,
 )
 RETIRING_MODEL = Rule(
     id="retiring-model",
     severity=Severity.WARNING,
+    scope=Scope.MODEL,
     title="A model that will be retired is used",
     cause="After its retirement connections are refused with model_not_found; sherpa-probe models shows the date.",
     fix="Test the replacement while both work, then change the name everywhere",

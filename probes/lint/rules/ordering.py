@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from probes.lint.languages import PYTHON, SCRIPT, Grammar, LanguageFamily, Pattern
 from probes.lint.rule import Rule
+from probes.lint.rules.handling import RESPONSE_WITHIN_RESPONSE
 from probes.lint.rules.patterns import (
     all_of,
     any_of,
@@ -122,7 +123,7 @@ READY_BEFORE_FLUSH = Rule(
 
 #: `pendingAudioChunks`, `buffered_audio`, `micQueue`: queues of audio to send. An `audioQueue` may be for playback.
 _AUDIO_QUEUE = (
-    r"(?i)(?:(?:pending|queued|buffered|held|early|waiting|outgoing)_?\w*(?:audio|chunks?|frames?|pcm)"
+    r"(?i)(?:(?:pending|queued|buffered|held|early|waiting|outgoing)_?\w*(?:audio|chunks?|frames?|pcm|messages?|payloads?)"
     r"|(?:mic|microphone|input_?audio|speech_?in|outgoing|upstream)_?\w*(?:queue|buffer|pending|backlog)"
     r"|(?:audio|pcm)_?(?:chunks?_?)?(?:pending|backlog|to_?send))"
 )
@@ -161,17 +162,23 @@ UNORDERED_FLUSH = Rule(
 
 
 def _grows_unbounded(g: Grammar) -> Pattern:
-    """Match a chunk that is appended to a queue whose length is never checked and from which nothing is removed."""
+    """Match a chunk that is appended to a queue whose length the same function never limits.
+
+    Taking from the queue elsewhere is no limit: it is what happens when the socket opens.
+    """
     limits = (
-        r"\.(?:length|shift|splice)\b|(?i:max|limit)" if g is SCRIPT else r"\blen\(|\.(?:pop|popleft)\(|(?i:max|limit)"
+        r"\.length\s*(?:>|>=|<|<=)\s*[1-9A-Za-z_]|\.(?:shift|splice)\(|(?i:max|limit)"
+        if g is SCRIPT
+        else r"\blen\([^()]*\)\s*(?:>|>=|<|<=)\s*[1-9A-Za-z_]|\.(?:pop|popleft)\(|(?i:max|limit)"
     )
     function = kind(*(name for name in g.functions if name != "lambda"))
-    limited = {"inside": {**all_of(function, matches_regex(limits)), "stopBy": "end"}}
-    removes = file_contains(method_call(g, "shift|splice|pop|popleft", _QUEUE_NAME))
+    limited = {"inside": {**all_of(function, matches_regex(limits)), "stopBy": function}}
     bounded = file_contains(call_of(g, matches_regex(r"deque$|Ring|Bounded")))
     put = method_call(g, "push" if g is SCRIPT else "append", _QUEUE_NAME)
+    # The SDK's connection.input_audio_buffer.append(audio=...) sends.
+    sends = method_call(g, "append", r"(?i)(?:^|\.)input_?audio_?buffer$")
     return all_of(
-        put, has_ancestor(function), none_of(limited), none_of(removes), none_of(bounded), _file_mentions_realtime(g)
+        put, none_of(sends), has_ancestor(function), none_of(limited), none_of(bounded), _file_mentions_realtime(g)
     )
 
 
@@ -244,7 +251,8 @@ RESPONSE_TOO_EARLY = Rule(
     patterns=for_all_languages(
         lambda g: all_of(message(g, "response.create"), _directly_in(_tool_branch(g), g.functions))
     ),
-    keywords=(_TOOL_DONE,),
+    find=RESPONSE_WITHIN_RESPONSE,
+    keywords=(_TOOL_DONE, "response.output_item.done"),
 )
 
 ERROR_THROTTLE_DROPS = Rule(

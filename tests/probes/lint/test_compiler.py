@@ -16,14 +16,18 @@ def test_no_condition_about_the_file_is_left_in_a_pattern(rule: str) -> None:
 
 
 def test_alternatives_keep_their_own_queries() -> None:
-    (delta,) = [
+    (assembled,) = [
         pattern
-        for pattern in compile_rule("beta-event", Language.PYTHON)
-        if "response\\\\.text\\\\.delta" in repr(pattern.config)
+        for pattern in compile_rule("azure-preview-address", Language.PYTHON)
+        if "append" in repr(pattern.config)
     ]
-    assert not delta.requires
-    assert any("output_text\\\\.delta" in query.key for query in delta.unless)
-    assert not any("output_audio\\\\.delta" in query.key for query in delta.unless)
+    assert any("openai/realtime" in query.key for query in assembled.requires)
+    assert not assembled.unless
+    assert not any(
+        pattern.requires
+        for pattern in compile_rule("azure-preview-address", Language.PYTHON)
+        if pattern is not assembled
+    )
 
 
 def test_a_rule_for_other_languages_has_no_patterns() -> None:

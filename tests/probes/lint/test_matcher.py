@@ -78,6 +78,12 @@ class CountingNode:
         self.root = root
         self.searches: list[str] = []
 
+    def kind(self) -> str:
+        return self.root.kind()
+
+    def children(self) -> list[SgNode]:
+        return self.root.children()
+
     def find_all(self, config: Config) -> list[SgNode]:
         self.searches.append(repr(config))
         return self.root.find_all(config)

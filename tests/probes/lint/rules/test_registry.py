@@ -35,12 +35,12 @@ def test_a_rule_has_a_title_a_cause_and_a_fix(rule: Rule) -> None:
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_a_rule_compiles_in_each_grammar_of_its_families(rule: Rule) -> None:
     for language in Language:
-        if language.family in rule.patterns:
+        if language.family in rule.languages:
             assert find_matches(parse("x", language), " ".join(rule.keywords), language, [rule]) == []
 
 
 def test_there_is_a_rule_for_each_family_of_languages() -> None:
-    assert {family for rule in RULES.values() for family in rule.patterns} == set(LanguageFamily)
+    assert {family for rule in RULES.values() for family in rule.languages} == set(LanguageFamily)
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
@@ -50,7 +50,9 @@ def test_the_finding_of_a_rule_is_explained(rule: Rule) -> None:
 
 @pytest.mark.parametrize("old", BETA_TO_GA)
 def test_every_renamed_event_is_matched(old: str) -> None:
-    assert found(f'send({{"type": "{old}"}})')
+    handled = f'if event["type"] == "{old}": play()\n'
+    sent = f'send({{"type": "{old}"}})\nsend({{"type": "input_audio_buffer.commit"}})'
+    assert found(handled + sent)
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=list(MODELS))

@@ -1,0 +1,300 @@
+"""Where a value comes from: follows names, defaults, calls, spreads and merges within one file.
+
+`Values.fields_of(expression)` answers: which entries does this object have, as far as the file shows, and is that all
+of them? Aliases are followed by name: a name stands for every value that the file gives it in a function around its
+use. That errs towards seeing too many entries rather than too few, so what must be *absent* is claimed only where
+`complete` is true. The work per file is bounded by a number of steps; past it, everything is incomplete.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from probes.lint.analysis.code import is_function, last_name, string_value
+from probes.lint.languages import PYTHON
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ast_grep_py import SgNode
+
+    from probes.lint.analysis.code import Code
+
+#: Expressions followed per file. The largest files of hand-written code that were tried take 2,000.
+_MAX_STEPS = 20_000
+#: How far one value is followed.
+_MAX_DEPTH = 12
+#: Calls that return their first argument, or a copy of it.
+_COPIES = frozenset(
+    {"stringify", "dumps", "structuredClone", "deepcopy", "copy", "cloneDeep", "freeze", "cast", "parse"}
+)
+_MERGES = frozenset({"assign", "merge", "defaults", "dict"})
+#: Kinds that pass on what is in them: parentheses, casts, await, fallbacks and choices.
+_WRAPPERS = frozenset(
+    {"parenthesized_expression", "as_expression", "satisfies_expression", "non_null_expression", "await_expression"}
+    | {"await", "boolean_operator", "conditional_expression", "type_assertion"}
+)
+_CHOICES = frozenset({"||", "??", "|", "&&"})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A field of an object: `name: value`, `...`, or an assignment to it."""
+
+    name: str
+    node: SgNode
+    """What a finding points at: the pair, the shorthand name or the assignment."""
+    value: SgNode
+
+
+@dataclass(slots=True)
+class Fields:
+    """What an expression has as an object."""
+
+    entries: list[Entry] = field(default_factory=list)
+    objects: list[SgNode] = field(default_factory=list)
+    """The literals that it is made of."""
+    complete: bool = True
+    """Whether everything that it is made of stands in this file."""
+
+    def named(self, name: str) -> list[Entry]:
+        """Return the entries with this name."""
+        return [entry for entry in self.entries if entry.name == name]
+
+
+class Values:
+    """Follows the values of one file."""
+
+    def __init__(self, code: Code) -> None:
+        self._code = code
+        self._steps = 0
+        self._known: dict[SgNode, Fields] = {}
+
+    def fields_of(self, expression: SgNode) -> Fields:
+        """Return the entries of an expression. The same expression is followed once."""
+        if expression not in self._known:
+            fields = Fields()
+            self._follow(expression, fields, {expression})
+            self._known[expression] = fields
+        return self._known[expression]
+
+    def at(self, expression: SgNode, *path: str) -> list[Entry]:
+        """Return the entries at a path below an expression: `at(session, "audio", "input", "format")`."""
+        found = self.fields_of(expression).named(path[0])
+        for name in path[1:]:
+            found = [inner for entry in found for inner in self.fields_of(entry.value).named(name)]
+        return found
+
+    def texts(self, expression: SgNode) -> list[str]:
+        """Return the string literals that an expression may be; a template counts with its placeholders."""
+        return list(map(string_value, self.strings(expression)))
+
+    def strings(self, expression: SgNode) -> list[SgNode]:
+        """Return the nodes of the string literals that an expression may be."""
+        seen: set[SgNode] = {expression}
+        waiting = [expression]
+        found: list[SgNode] = []
+        while waiting and self._step():
+            node = waiting.pop()
+            if node.kind() in self._code.grammar.string_kinds:
+                found.append(node)
+                continue
+            fresh = [source for source in self._sources(node) if source not in seen]
+            seen.update(fresh)
+            waiting.extend(fresh)
+        return found
+
+    def _step(self) -> bool:
+        self._steps += 1
+        return self._steps < _MAX_STEPS
+
+    def _follow(self, node: SgNode, fields: Fields, seen: set[SgNode], depth: int = 0) -> None:
+        if depth > _MAX_DEPTH or not self._step():
+            fields.complete = False
+            return
+        if node.kind() == self._code.grammar.object:
+            fields.objects.append(node)
+            self._follow_literal(node, fields, seen, depth)
+            self._follow_changes(node, fields, seen, depth)
+            return
+        sources = self._sources(node)
+        if not sources and node.kind() not in {"null", "none", "undefined"}:
+            fields.complete = False
+        for source in sources:
+            if source not in seen:
+                seen.add(source)
+                self._follow(source, fields, seen, depth + 1)
+        if node.kind() in {"identifier", self._code.grammar.member}:
+            self._follow_members(node, fields, seen, depth)
+
+    def _follow_literal(self, node: SgNode, fields: Fields, seen: set[SgNode], depth: int) -> None:
+        for child in node.children():
+            match child.kind():
+                case "pair":
+                    key, value = child.field("key"), child.field("value")
+                    if key is not None and value is not None:
+                        fields.entries.append(Entry(string_value(key), child, value))
+                case "shorthand_property_identifier":
+                    fields.entries.append(Entry(child.text(), child, child))
+                case "spread_element" | "dictionary_splat":
+                    for inner in child.children():
+                        if inner.is_named() and inner not in seen:
+                            seen.add(inner)
+                            self._follow(inner, fields, seen, depth + 1)
+
+    def _follow_changes(self, node: SgNode, fields: Fields, seen: set[SgNode], depth: int) -> None:
+        """Add what is assigned to fields of the name that holds this literal."""
+        parent = node.parent()
+        holder = None if parent is None else parent.field("name") or parent.field("left")
+        if holder is not None and parent is not None and parent.kind() not in {"pair", "keyword_argument"}:
+            self._follow_members(holder, fields, seen, depth)
+
+    def _follow_members(self, name: SgNode, fields: Fields, seen: set[SgNode], depth: int) -> None:
+        around = self._code.functions_around(name)
+        for field_name, assignment, value in self._code.members.get(name.text(), ()):
+            inside = self._code.function_around(assignment)
+            if assignment not in seen and (name.kind() != "identifier" or inside is None or inside in around):
+                seen.add(assignment)
+                fields.entries.append(Entry(field_name, assignment, value))
+        for call in self._code.calls.get("update", ()) if self._code.grammar is PYTHON else ():
+            function = call.field("function")
+            holder = None if function is None else function.field("object")
+            if holder is not None and holder.text() == name.text() and call not in seen:
+                seen.add(call)
+                for argument in arguments_of(call):
+                    self._follow_argument(argument, fields, seen, depth)
+
+    def _follow_argument(self, argument: SgNode, fields: Fields, seen: set[SgNode], depth: int) -> None:
+        name, value = argument.field("name"), argument.field("value")
+        if argument.kind() == "keyword_argument" and name is not None and value is not None:
+            fields.entries.append(Entry(name.text(), argument, value))
+        elif argument.kind() in {"dictionary_splat", "spread_element"}:
+            for inner in argument.children():
+                if inner.is_named():
+                    self._follow(inner, fields, seen, depth + 1)
+        else:
+            self._follow(argument, fields, seen, depth + 1)
+
+    def _sources(self, node: SgNode) -> list[SgNode]:
+        """Return the expressions that a value may come from; empty if the file doesn't show it."""
+        kind = node.kind()
+        if kind in _WRAPPERS or kind == "ternary_expression":
+            return self._operands(node)
+        if kind in {"binary_expression", "binary_operator"}:
+            operator = node.field("operator")
+            return self._operands(node) if operator is not None and operator.text() in _CHOICES else []
+        if kind in {"identifier", "shorthand_property_identifier"}:
+            return self._bound(node) or self._passed(node)
+        if kind == self._code.grammar.member:
+            return self._held(node)
+        return self._returned(node) if kind == self._code.grammar.call else []
+
+    def _operands(self, node: SgNode) -> list[SgNode]:
+        """Return the operands that may be the value; a condition and a type are not among them."""
+        named = [child for child in node.children() if child.is_named()]
+        match node.kind():
+            case "ternary_expression":
+                return named[1:]
+            case "conditional_expression":
+                return [named[0], named[-1]]
+            case "as_expression" | "satisfies_expression":
+                return named[:1]
+            case "type_assertion":
+                return named[-1:]
+            case _:
+                return named
+
+    def _bound(self, name: SgNode) -> list[SgNode]:
+        """Return the values of a variable, from the innermost function that gives it one."""
+        bindings = self._code.bindings.get(name.text(), ())
+        around: list[SgNode | None] = [*self._code.functions_around(name), None]
+        for scope in around:
+            inside = [binding.value for binding in bindings if binding.scope == scope]
+            if inside:
+                return inside
+        return []
+
+    def _held(self, member: SgNode) -> list[SgNode]:
+        """Return the values of `this.x`, or of `config.x` where config is an object of this file."""
+        held = [binding.value for binding in self._code.bindings.get(member.text(), ())]
+        if held:
+            return held
+        holder, name = member.field("object"), member.field(self._code.grammar.name)
+        if holder is None or name is None or holder.kind() not in {"identifier", self._code.grammar.member}:
+            return []
+        return [entry.value for entry in self.fields_of(holder).named(name.text())] if self._step() else []
+
+    def _passed(self, name: SgNode) -> list[SgNode]:
+        """Return what the calls in this file pass for a parameter."""
+        for function in self._code.functions_around(name):
+            parameters = parameters_of(function)
+            if name.text() in parameters:
+                index = parameters.index(name.text())
+                calls = self._code.calls.get(self._code.name_of(function), ())
+                return [found for call in calls for found in _argument(call, index, name.text())]
+        return []
+
+    def _returned(self, call: SgNode) -> list[SgNode]:
+        function = call.field("function")
+        called, arguments = last_name(function), arguments_of(call)
+        if called in _MERGES:
+            return [each for each in arguments if each.kind() != "keyword_argument"]
+        if called in _COPIES:
+            holder = function.field("object") if function is not None else None
+            return arguments[-1:] if arguments else [holder] if holder is not None else []
+        if function is None or called not in self._code.functions:
+            return []
+        return [value for each in self._code.functions[called] for value in _returns(each)]
+
+
+def arguments_of(call: SgNode) -> list[SgNode]:
+    """Return the arguments of a call."""
+    held = call.field("arguments")
+    return (
+        [] if held is None else [child for child in held.children() if child.is_named() and child.kind() != "comment"]
+    )
+
+
+def parameters_of(function: SgNode) -> list[str]:
+    """Return the names of a function's parameters, without `self`; a pattern counts as its text."""
+    alone = function.field("parameter")
+    held = function.field("parameters")
+    nodes = [alone] if alone is not None else [] if held is None else [c for c in held.children() if c.is_named()]
+    names = [_parameter_name(node) for node in nodes]
+    return names[1:] if names[:1] in (["self"], ["cls"]) else names
+
+
+def _parameter_name(node: SgNode) -> str:
+    name = node.field("pattern") or node.field("name") or node.field("left")
+    if name is None and node.kind() == "typed_parameter":
+        name = node.child(0)
+    return (name or node).text()
+
+
+def _argument(call: SgNode, index: int, name: str) -> Iterator[SgNode]:
+    arguments = arguments_of(call)
+    for argument in arguments:
+        label, value = argument.field("name"), argument.field("value")
+        if argument.kind() == "keyword_argument" and label is not None and value is not None and label.text() == name:
+            yield value
+            return
+    if index < len(arguments) and arguments[index].kind() not in {"keyword_argument", "spread_element", "list_splat"}:
+        yield arguments[index]
+
+
+def _returns(function: SgNode) -> Iterator[SgNode]:
+    """Yield what a function returns; functions inside it return for themselves."""
+    body = function.field("body")
+    if body is None:
+        return
+    if body.kind() not in {"statement_block", "block"}:
+        yield body
+        return
+    waiting = [body]
+    while waiting:
+        node = waiting.pop()
+        if node.kind() == "return_statement":
+            yield from (child for child in node.children() if child.is_named())
+        elif not is_function(node):
+            waiting.extend(child for child in node.children() if child.is_named())
