@@ -19,7 +19,7 @@ from probes.conversation.metrics import audio_series, build_timeline, session_me
 from probes.conversation.player import play_script
 from probes.conversation.recorder import Recorder
 from probes.conversation.result import ConversationResult
-from probes.conversation.scripts import SCRIPTS
+from probes.conversation.scripts import CAPTURED_SCRIPTS, SCRIPTS
 from probes.conversation.verdict import CONNECT, END, judge_session, rows_so_far
 from probes.problems import events as problems
 from probes.recording.capture import (
@@ -182,7 +182,7 @@ def report_items(
     """Judge and measure a whole session. Raises CaptureError if the header names an unknown script, kind or dialect."""
     header = capture.header
     try:
-        script, dialect, kind = SCRIPTS[header.script], Dialect(header.dialect), SessionKind(header.kind)
+        script, dialect, kind = CAPTURED_SCRIPTS[header.script], Dialect(header.dialect), SessionKind(header.kind)
     except (KeyError, ValueError):
         named = f"{header.script}, {header.kind}, {header.dialect}"
         raise CaptureError(f"unknown script, kind or dialect in the capture: {named}") from None

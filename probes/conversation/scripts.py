@@ -216,3 +216,21 @@ _ALL = (
     ),
 )  # fmt: skip
 SCRIPTS: Mapping[str, ConversationScript] = MappingProxyType({script.name: script for script in _ALL})
+
+
+async def _person(_: ScriptedConversation) -> None:
+    """Nothing to play: a person spoke."""
+
+
+#: A capture from a bridge's voice console: what a person meant to do is unknown, so nothing in particular is expected.
+PAGE_SCRIPT = ConversationScript(
+    name="page",
+    summary="a conversation in the voice console of a bridge",
+    options=VoiceOptions(),
+    play=_person,
+    time_limit=0,
+    timeouts_allowed=0,
+    responses=0,
+)
+CAPTURED_SCRIPTS: Mapping[str, ConversationScript] = MappingProxyType({**SCRIPTS, PAGE_SCRIPT.name: PAGE_SCRIPT})
+"""Every script that a capture may name: those that can be played, and the console's."""

@@ -11,6 +11,7 @@ from bridge.protocol.audio.wav import encode_wav
 from bridge.simulator.session.voice import synthesize
 from tests.browser import launch_chromium
 from tests.hardening.harness import KEY, BridgeProcess, SimulatorThread, bridge_process, simulator_thread
+from tests.server.page.javascript import JavaScript, running_javascript
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,4 +47,10 @@ def bridge(simulator: SimulatorThread, tmp_path_factory: pytest.TempPathFactory)
     with bridge_process(
         tmp_path_factory.mktemp("bridge"), "--upstream", simulator.url, "--api-key-env", "BRIDGE_KEY", BRIDGE_KEY=KEY
     ) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def javascript() -> Iterator[JavaScript]:
+    with running_javascript() as running:
         yield running

@@ -40,6 +40,9 @@ const LEAVING = Object.freeze({
   lost: ["waiting", ["keep", "settle", "wait"]],
 });
 
+/** Nothing came in time: a fresh connection. @type {Transition} */
+const LATE = ["waiting", ["close", "keep", "settle", "wait"]];
+
 /** While a session is being opened: from the first `create_session`, or once more after a lost transport. */
 /** @param {State} self @returns {Readonly<Record<string, Transition>>} */
 const opening = (self) =>
@@ -52,7 +55,7 @@ const opening = (self) =>
     closed: ["idle", ["close", "settle", "drop"]],
     no_session: ["asking", ["wait_second"]],
     failed_later: ["failed_later", ["settle", "wait_retry"]],
-    late: ["waiting", ["close", "keep", "settle", "wait"]],
+    late: LATE,
   });
 
 /** While a session is live, over the WebSocket or over the fallback. */
@@ -71,8 +74,8 @@ const live = (self) =>
 
 /** @type {Readonly<Record<State, Readonly<Record<string, Transition>>>>} */
 export const TRANSITIONS = Object.freeze({
-  idle: { start: ["connecting", ["open"]] },
-  connecting: { ...LEAVING, opened: ["initializing", ["create", "watch"]] },
+  idle: { start: ["connecting", ["open", "watch"]] },
+  connecting: { ...LEAVING, late: LATE, opened: ["initializing", ["create", "watch"]] },
   initializing: opening("initializing"),
   asking: {
     ...opening("initializing"),
@@ -85,19 +88,19 @@ export const TRANSITIONS = Object.freeze({
   waiting: {
     ...LEAVING,
     lost: ["waiting", []],
-    due: ["reopening", ["open"]],
-    start: ["reopening", ["settle", "open"]],
-    online: ["reopening", ["settle", "open"]],
+    due: ["reopening", ["open", "watch"]],
+    start: ["reopening", ["settle", "open", "watch"]],
+    online: ["reopening", ["settle", "open", "watch"]],
   },
-  reopening: { ...LEAVING, opened: ["reinitializing", ["create", "watch"]] },
+  reopening: { ...LEAVING, late: LATE, opened: ["reinitializing", ["create", "watch"]] },
   reinitializing: opening("reinitializing"),
   offline: {
     stop: ["idle", ["settle", "drop"]],
     freeze: ["frozen", []],
-    online: ["reopening", ["open"]],
-    start: ["reopening", ["open"]], // browsers are sometimes wrong about being offline
+    online: ["reopening", ["open", "watch"]],
+    start: ["reopening", ["open", "watch"]], // browsers are sometimes wrong about being offline
   },
-  frozen: { stop: ["idle", ["settle", "drop"]], resume: ["reopening", ["open"]], start: ["reopening", ["open"]] },
+  frozen: { stop: ["idle", ["settle", "drop"]], resume: ["reopening", ["open", "watch"]], start: ["reopening", ["open", "watch"]] },
   failed_later: {
     ...LEAVING,
     due: ["initializing", ["create", "watch"]],
@@ -106,7 +109,7 @@ export const TRANSITIONS = Object.freeze({
     fallback_ready: ["fallback", ["settle", "flush"]],
     initializing: ["initializing", ["watch"]],
   },
-  failed: { stop: ["idle", []], start: ["connecting", ["open"]] },
+  failed: { stop: ["idle", []], start: ["connecting", ["open", "watch"]] },
 });
 
 /** What is shown in each state; null where the client is not meant to be connected. */

@@ -7,7 +7,6 @@ import { byId } from "./page-elements.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 320;
-const HEIGHT = 96;
 const BASE = 80;
 
 /** @param {string} tag @param {Record<string, string | number>} attributes @param {string} [text] */
@@ -42,7 +41,6 @@ function plot(answers) {
     shape("text", { x: 32, y: 20, "text-anchor": "end" }, String(Math.round(top))),
     shape("text", { x: 32, y: BASE + 3, "text-anchor": "end" }, "0"),
     ...bars,
-    shape("text", { x: 40, y: HEIGHT - 2 }, answers.length ? `${answers.length} of the last 20` : ""),
   );
   const told = answers.length ? answers.map((ms) => `${Math.round(ms)} ms`).join(", ") : "none yet";
   svg.setAttribute("aria-label", `First audio of the last answers: ${told}`);
@@ -55,7 +53,7 @@ export function showSession(facts) {
     if (!field || value === undefined || value === "") continue;
     field.textContent = String(value);
     const button = /** @type {HTMLElement | null} */ (byId("session").querySelector(`[data-copy="${name}"]`));
-    if (button) button.hidden = false;
+    if (button) button.hidden = value === "–";
   }
 }
 

@@ -1,6 +1,6 @@
 // The list of events: what went between page and bridge, with a filter, a pause, and a download.
 //
-// Speech is counted, not listed: neighbouring pieces of audio become one line.
+// Streams are counted, not listed: pieces of speech and of texts become one line for each stream, until another event.
 
 import { atEnd, byId, make } from "./page-elements.js";
 
@@ -20,6 +20,9 @@ function details(message) {
   const shown = found.map((name) => (["message", "text"].includes(name) ? message[name] : `${name} ${message[name]}`));
   return [...(status ? [`status ${status}`] : []), ...shown].join(", ").slice(0, 240);
 }
+
+/** @param {string} type */
+const isStream = (type) => type === "audio" || type.endsWith(".delta");
 
 export class Timeline {
   #body = byId("events");
@@ -59,10 +62,10 @@ export class Timeline {
 
   /** @param {string} who @param {string} type @param {string} detail @param {number} ms */
   #add(who, type, detail, ms) {
-    const last = this.#lines.at(-1);
-    if (last && last.type === type && last.who === who && (ms || type.endsWith(".delta"))) {
-      last.count += 1;
-      last.ms += ms;
+    const running = isStream(type) ? this.#running(who, type) : null;
+    if (running) {
+      running.count += 1;
+      running.ms += ms;
     } else {
       this.#lines.push({ at: performance.now() - this.#startedAt, who, type, detail, count: 1, ms });
       this.#lines = this.#lines.slice(-MAX_ROWS);
@@ -73,6 +76,14 @@ export class Timeline {
       this.#scheduled = false;
       if (!this.#paused) this.#draw();
     }, DRAW_MS);
+  }
+
+  /** The line of a stream, if nothing but streams came since. @param {string} who @param {string} type */
+  #running(who, type) {
+    for (let index = this.#lines.length - 1; index >= 0 && isStream(this.#lines[index].type); index -= 1) {
+      if (this.#lines[index].type === type && this.#lines[index].who === who) return this.#lines[index];
+    }
+    return null;
   }
 
   #togglePause() {
@@ -95,7 +106,7 @@ export class Timeline {
 /** @param {Line} line */
 function row({ at, who, type, detail, count, ms }) {
   const summed = ms ? `${count === 1 ? "" : `${count} pieces, `}${Math.round(ms)} ms of speech` : "";
-  const times = !ms && count > 1 ? `${count} times` : "";
+  const times = !ms && count > 1 ? `${count} pieces` : "";
   const cells = [(at / 1000).toFixed(3), who, type, detail || summed || times].map((text) => make("td", { text }));
   return make("tr", { class: `${who}${type === "error" ? " error" : ""}` }, ...cells);
 }

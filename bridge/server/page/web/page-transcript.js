@@ -46,7 +46,7 @@ export class Transcript {
   mark(itemId, text) {
     const turn = this.#turns.get(itemId);
     turn?.element.querySelector(".mark")?.remove();
-    turn?.element.append(make("span", { class: "mark", text }));
+    this.#keepingEnd(() => turn?.element.append(make("span", { class: "mark", text })));
   }
 
   /** The text of an item, empty if there is none. @param {string} itemId */

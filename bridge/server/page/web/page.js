@@ -17,9 +17,9 @@ const button = (/** @type {string} */ id) => /** @type {HTMLButtonElement} */ (b
 const form = /** @type {HTMLFormElement} */ (byId("options"));
 const field = (/** @type {string} */ name) => /** @type {HTMLInputElement} */ (form.elements.namedItem(name)).value.trim();
 
-/** The bridge that serves this page. `?url=` names another one. */
+/** The bridge that serves this page; its policy allows no other. */
 function endpoint() {
-  const url = new URL(new URLSearchParams(location.search).get("url") ?? "api/openai/realtime", location.href);
+  const url = new URL("api/openai/realtime", location.href);
   url.protocol = url.protocol.replace("http", "ws");
   return url.href;
 }
@@ -31,6 +31,8 @@ const [figures, usage, capture, wakeLock] = [new LatencyFigures(), new Usage(), 
 /** @type {{release: () => void} | null} */
 let claim = null;
 let lastAnswer = "";
+/** The item of the answer that is under way. */
+let answering = "";
 
 /** `?readinessMs=` shortens the time-out, to see what happens then. */
 function readinessOption() {
@@ -58,11 +60,10 @@ async function connect({ anyway = false } = {}) {
     });
     return false;
   }
-  notices.dismiss("second-tab");
+  for (const key of ["second-tab", "lost", "error", "dropped"]) notices.dismiss(key);
   client.session = sessionOptions();
-  const now = Date.now();
-  figures.started(now);
-  capture.start(now);
+  figures.started(Date.now());
+  showSession({ sessionId: "–", clientId: "–", generation: "–", model: "–" });
   client.start();
   return true;
 }
@@ -147,6 +148,9 @@ on(client, "state", ({ state, badge, waitMs, event }) => {
   button("connect").textContent = idle ? (state === "failed" ? "Try again" : "Connect") : "End";
   byId("hint").textContent = waitMs ? `Next try in ${seconds(waitMs)}` : "";
   timeline.note(state, `after ${event}${waitMs ? `, next try in ${seconds(waitMs)}` : ""}`);
+  showActivity();
+  if (badge === "Reconnecting" && answering) transcript.mark(answering, "Cut off: the session was lost");
+  if (state === "connecting" || state === "reopening") capture.start(Date.now());
   if (event === "opened") capture.connected(Date.now());
   if (badge === "Connected" || badge === "Fallback") notices.dismiss("error");
   if (idle) void audio.closeMicrophone();
@@ -191,8 +195,11 @@ on(client, "dropped", ({ ms, messages, by }) => {
 on(client, "turn", ({ itemId, role }) => transcript.turn(itemId, role));
 on(client, "transcript", (part) => {
   const { text } = transcript.add(part);
-  if (part.role === "assistant") lastAnswer = text;
-  else if (part.final && soundsLikeEcho(text, lastAnswer)) echo("Your words repeat the answer: the microphone hears it.");
+  if (part.role === "assistant") {
+    lastAnswer = text;
+    answering = part.itemId;
+  }
+  if (part.role === "user" && part.final && soundsLikeEcho(text, lastAnswer)) echo("Your words repeat the answer: the microphone hears it.");
 });
 on(client, "audio", ({ pcm }) => {
   figures.audio(Date.now());
@@ -207,9 +214,20 @@ on(client, "speech", ({ speaking }) => {
 });
 on(client, "answer", ({ active, response }) => {
   if (figures.answer(active, response.status, Date.now())) echo("An answer was cancelled as soon as it began.");
-  if (!active) usage.response(response);
+  if (active) return;
+  usage.response(response);
+  answering = "";
 });
 on(client, "usage", (message) => usage.report(message));
+
+/** What goes on, in two words. */
+function showActivity() {
+  const live = client.badge === "Connected" || client.badge === "Fallback";
+  const speaking = audio.playing ? "The assistant is speaking" : "";
+  const listening = audio.microphoneOn ? (live ? "Listening" : "Listening, and keeping what you say") : "";
+  byId("activity").textContent = speaking || listening;
+  button("interrupt").disabled = !audio.playing;
+}
 
 /** @param {string} sign */
 function echo(sign) {
@@ -222,12 +240,14 @@ on(audio, "microphone", ({ on: isOn, problem }) => {
   button("talk").setAttribute("aria-pressed", String(isOn));
   /** @type {HTMLElement} */ (button("talk").querySelector("span")).textContent = isOn ? "Stop" : "Talk";
   wakeLock.keep(isOn);
+  showActivity();
   if (problem) notices.show("microphone", { title: problem.message, advice: problem.advice, kind: "error" });
 });
 on(audio, "playback", ({ event }) => {
   figures.playback(event, Date.now());
-  button("interrupt").disabled = !audio.playing;
-  if (event !== "progress") showLatency(figures);
+  if (event === "progress") return;
+  showActivity();
+  showLatency(figures);
 });
 
 button("download").addEventListener("click", () => {

@@ -1,0 +1,348 @@
+"""SherpaClient against a bridge that the test plays: held speech, recovery, time-outs, errors, fallback."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from tests.server.page.javascript import JavaScript
+
+Step = list[Any]
+
+
+def message(kind: str, **fields: Any) -> Step:
+    return ["message", {"type": kind, **fields}]
+
+
+def error(code: str, *, retryable: bool = True, **fields: Any) -> Step:
+    return message("error", code=code, message=f"{code} happened", retryable=retryable, suppressed=0, **fields)
+
+
+def ready(generation: int = 1) -> Step:
+    return message("session_ready", generation=generation, sessionId="sess_1", model="m")
+
+
+def speak(first: int, end: int) -> list[Step]:
+    return [["audio", number] for number in range(first, end)]
+
+
+CONNECTED: list[Step] = [["start"], ["opened"], message("connected", clientId="c", protocol=1), ready()]
+
+
+def test_what_comes_before_the_session_is_ready_goes_up_afterwards_in_order(javascript: JavaScript) -> None:
+    run = javascript.client(
+        ["start"], *speak(0, 20), ["opened"], *speak(20, 30), ["text", "hello"], *speak(30, 31), ready(), *speak(31, 33)
+    )
+    assert run.speech() == list(range(33))
+    kinds = [(one["kind"], one.get("message", {}).get("type")) for one in run.trace if one["kind"] in ("send", "audio")]
+    assert kinds[0] == ("send", "create_session")
+    assert kinds[-4:] == [("send", "text"), ("audio", None), ("audio", None), ("audio", None)]
+    assert len(kinds) < 12  # held chunks are joined
+    assert run.badges() == ["Initializing…", "Connected"]
+    assert run.timers == 0
+
+
+def test_held_speech_is_bounded_and_what_goes_is_told(javascript: JavaScript) -> None:
+    run = javascript.client(["start"], *speak(0, 1_600), ["opened"], ready())
+    assert run.speech() == list(range(100, 1_600))
+    assert sum(one["ms"] for one in run.events("dropped")) == 2_000
+    run = javascript.client(["start"], *[["text", str(number)] for number in range(103)], ["opened"], ready())
+    assert [one["text"] for one in run.sent("text")] == [str(number) for number in range(3, 103)]
+    assert sum(one["messages"] for one in run.events("dropped")) == 3
+
+
+def test_a_lost_socket_is_opened_again_and_speech_without_an_answer_goes_up_again(javascript: JavaScript) -> None:
+    run = javascript.client(
+        *CONNECTED,
+        message("input_audio_buffer.speech_started", item_id="a", audio_start_ms=0),
+        *speak(0, 10),
+        ["end", {"code": 1001}],
+        *speak(10, 12),
+        ["advance", 1_000],
+        ["opened"],
+        *speak(12, 14),
+        ready(),
+    )
+    assert run.speech() == [*range(10), *range(14)]
+    assert run.badges() == ["Initializing…", "Connected", "Reconnecting", "Connected"]
+    assert len(run.sent("create_session")) == 2
+    assert run.generation == 1
+
+
+def test_speech_that_was_answered_is_not_sent_again(javascript: JavaScript) -> None:
+    run = javascript.client(
+        *CONNECTED,
+        message("input_audio_buffer.speech_started", item_id="a", audio_start_ms=0),
+        *speak(0, 100),
+        message("input_audio_buffer.committed", item_id="a"),
+        *speak(100, 110),
+        message("response.output_audio.delta", item_id="b", delta="AAAA"),
+        ["end", {}],
+        ["advance", 1_000],
+        ["opened"],
+        ready(),
+    )
+    assert run.speech() == [*range(110), *range(100, 110)]
+
+
+def test_while_nobody_speaks_only_the_last_second_is_kept(javascript: JavaScript) -> None:
+    assert javascript.run("unanswered", steps=[["sent", 0, 200]]) == list(range(150, 200))
+    assert javascript.run("unanswered", steps=[["sent", 0, 200]], manual=True) == list(range(200))
+    spoken = [["sent", 0, 60], ["speechStarted"], ["sent", 60, 300]]
+    assert javascript.run("unanswered", steps=spoken) == list(range(10, 300))
+    answered = [*spoken, ["committed"], ["answered"], ["sent", 300, 310]]
+    assert javascript.run("unanswered", steps=answered) == list(range(300, 310))
+
+
+def test_while_the_bridge_reconnects_speech_goes_on_because_the_bridge_holds_it(javascript: JavaScript) -> None:
+    run = javascript.client(
+        *CONNECTED,
+        message("reconnecting", generation=1, attempt=1, maxAttempts=5, delayMs=100, reason="closed"),
+        *speak(0, 3),
+        message("reconnected", generation=2, sessionId="s", heldMs=60, resentMs=0, restored={}, lost=[]),
+    )
+    assert run.speech() == [0, 1, 2]
+    assert run.badges() == ["Initializing…", "Connected", "Reconnecting", "Connected"]
+    assert run.generation == 2
+
+
+def test_a_message_of_an_earlier_generation_changes_nothing(javascript: JavaScript) -> None:
+    late = message("reconnecting", generation=2, attempt=1, maxAttempts=5, delayMs=0, reason="x")
+    run = javascript.client(["start"], ["opened"], ready(3), late)
+    assert (run.state, run.generation) == ("ready", 3)
+
+
+def test_without_a_session_it_asks_again_after_a_second_once(javascript: JavaScript) -> None:
+    refused = error("NO_SESSION_EXISTS", generation=1)
+    run = javascript.client(*CONNECTED, refused, ["advance", 400], refused, refused, ["advance", 599])
+    assert len(run.sent("create_session")) == 1
+    run = javascript.client(*CONNECTED, refused, ["advance", 400], refused, ["advance", 600])
+    assert len(run.sent("create_session")) == 2
+    assert run.times("send")[-1] == 1_000
+
+
+def test_a_session_that_fails_is_tried_again_and_then_left_to_the_person(javascript: JavaScript) -> None:
+    failed = error("SESSION_INITIALIZATION_FAILED", detail={"attempts": 3})
+    run = javascript.client(["start"], ["opened"], failed, ["advance", 2_000])
+    assert len(run.sent("create_session")) == 2
+    [told] = run.events("notice")
+    assert told["title"] == "The assistant couldn't be reached"
+    assert run.badges() == ["Initializing…", "Error", "Initializing…"]
+    steps: list[Step] = [["start"], ["opened"]]
+    for _ in range(4):
+        steps += [failed, ["advance", 9_000]]
+    run = javascript.client(*steps)
+    assert (run.state, run.badge, len(run.sent("create_session"))) == ("failed", "Error", 4)
+    run = javascript.client(*steps, ["start"], ["opened"], ready())
+    assert run.badge == "Connected"
+
+
+def test_what_a_retry_cannot_fix_is_not_tried_again(javascript: JavaScript) -> None:
+    refused = error("AUTHENTICATION_FAILED", retryable=False, detail={"attempts": 1, "status": 401})
+    run = javascript.client(["start"], *speak(0, 5), ["opened"], refused, ["advance", 600_000])
+    assert (run.state, len(run.sent("create_session")), run.times("open")) == ("failed", 1, [0])
+    assert run.events("dropped") == [{"ms": 100, "messages": 0, "by": "client"}]
+    assert run.timers == 0
+
+
+def test_a_wait_that_the_bridge_names_is_kept(javascript: JavaScript) -> None:
+    limited = error("RATE_LIMITED", detail={"attempts": 1, "retryAfterMs": 20_000})
+    run = javascript.client(["start"], ["opened"], limited, ["advance", 19_999])
+    assert len(run.sent("create_session")) == 1
+    run = javascript.client(["start"], ["opened"], limited, ["advance", 20_000])
+    assert len(run.sent("create_session")) == 2
+
+
+def test_a_session_that_never_becomes_ready_is_given_up_in_the_end(javascript: JavaScript) -> None:
+    steps: list[Step] = [["start"]]
+    for _ in range(4):
+        steps += [["opened"], ["advance", 20_000], ["advance", 9_000]]
+    run = javascript.client(*steps)
+    assert run.state == "failed"
+    assert {one["code"] for one in run.events("notice")} == {"readiness_timeout"}
+    assert run.badges() == ["Initializing…", "Reconnecting", "Error"]
+    alive = [
+        ["start"],
+        ["opened"],
+        *[step for _ in range(9) for step in (["advance", 15_000], message("session_initializing"))],
+    ]
+    assert javascript.client(*alive).state == "initializing"
+
+
+def test_a_connection_that_hangs_is_given_up_and_tried_again(javascript: JavaScript) -> None:
+    run = javascript.client(["start"], ["advance", 20_000], ["advance", 625])
+    assert run.times("open") == [0, 20_625]
+    assert run.times("close") == [20_000]
+
+
+def test_waits_grow_with_jitter_up_to_a_bound(javascript: JavaScript) -> None:
+    waits = [javascript.run("wait", attempt=attempt, random=1) for attempt in range(8)]
+    assert waits == [1_000, 2_000, 4_000, 8_000, 16_000, 16_000, 16_000, 16_000]
+    assert javascript.run("wait", attempt=99, random=0) == 250
+
+
+def test_offline_waits_without_trying_and_online_connects_at_once(javascript: JavaScript) -> None:
+    offline = [*CONNECTED, ["lifecycle", "offline"], *speak(0, 2), ["advance", 600_000]]
+    run = javascript.client(*offline)
+    assert (run.state, run.badge, run.times("open")) == ("offline", "Reconnecting", [0])
+    run = javascript.client(*offline, ["lifecycle", "online"], ["opened"], ready())
+    assert (run.badge, run.speech(), run.times("open")) == ("Connected", [0, 1], [0, 600_000])
+
+
+def test_a_frozen_page_closes_its_socket_and_connects_when_it_is_shown_again(javascript: JavaScript) -> None:
+    run = javascript.client(*CONNECTED, ["lifecycle", "freeze"], ["lifecycle", "resume"], ["opened"], ready())
+    assert (run.badge, len(run.times("open")), len(run.times("close"))) == ("Connected", 2, 1)
+
+
+def test_the_end_of_a_session_by_intent_is_no_error(javascript: JavaScript) -> None:
+    run = javascript.client(*CONNECTED, message("session_closed", generation=1, reason="idle"))
+    assert (run.state, run.badge, run.events("notice")) == ("idle", None, [])
+    run = javascript.client(
+        *CONNECTED, message("session_closed", generation=1, reason="draining"), ["end", {"code": 1001}]
+    )
+    assert run.state == "waiting"
+    run = javascript.client(*CONNECTED, message("session_closed", generation=1, reason="expired"), ["advance", 1_000])
+    assert len(run.sent("create_session")) == 2
+
+
+def test_nothing_is_left_when_a_person_ends_it(javascript: JavaScript) -> None:
+    run = javascript.client(*CONNECTED, *speak(0, 3), ["stop"], *speak(3, 6), ["advance", 60_000])
+    assert (run.state, run.badge, run.timers) == ("idle", None, 0)
+    assert run.speech() == [0, 1, 2]
+    assert run.sent()[-1] == {"type": "end_session"}
+
+
+@pytest.mark.parametrize(("ends", "transport"), [(1, "websocket"), (2, "fallback")])
+def test_two_websockets_that_do_not_open_lead_to_the_fallback(
+    javascript: JavaScript, ends: int, transport: str
+) -> None:
+    never: list[Step] = [["end", {"opened": False, "delivered": False}], ["advance", 16_000]]
+    run = javascript.client(["start"], *(never * ends), ["opened"], ready(), fallback=True)
+    opened = [one["transport"] for one in run.trace if one["kind"] == "open"]
+    assert opened[-1] == transport
+    assert run.badge == {"websocket": "Connected", "fallback": "Fallback"}[transport]
+
+
+def test_three_websockets_that_die_mute_lead_to_the_fallback_and_ten_minutes_later_back(
+    javascript: JavaScript,
+) -> None:
+    died: list[Step] = [["opened"], ["end", {"opened": True, "delivered": False}], ["advance", 16_000]]
+    run = javascript.client(
+        ["start"],
+        *(died * 3),
+        ["opened"],
+        ready(),
+        ["advance", 600_000],
+        ["end", {}],
+        ["advance", 1_000],
+        fallback=True,
+    )
+    opened = [one["transport"] for one in run.trace if one["kind"] == "open"]
+    assert opened == ["websocket", "websocket", "websocket", "fallback", "websocket"]
+
+
+def test_playback_is_told_four_times_a_second_and_at_its_end(javascript: JavaScript) -> None:
+    steps = [step for ms in range(0, 1_000, 100) for step in (["playback", "item", ms], ["advance", 100])]
+    run = javascript.client(*CONNECTED, *steps, ["playback", "item", 1_000, True])
+    assert [one["playedMs"] for one in run.sent("playback")] == [0, 300, 600, 900, 1_000]
+    unknown = error("INVALID_MESSAGE", retryable=False)
+    unknown[1]["message"] = "Unknown message type 'playback'."
+    run = javascript.client(*CONNECTED, ["playback", "item", 1], unknown, ["advance", 500], ["playback", "item", 2])
+    assert (len(run.sent("playback")), run.events("notice")) == (1, [])
+
+
+def test_a_flood_of_errors_is_told_once_in_two_seconds_and_none_is_lost(javascript: JavaScript) -> None:
+    flood = [step for _ in range(100) for step in (error("UPSTREAM_ERROR"), ["advance", 50])]
+    run = javascript.client(*CONNECTED, *flood, ["advance", 2_000])
+    times = [one["at"] for one in run.trace if one["kind"] == "event" and one["name"] == "notice"]
+    assert times == [0, 2_000, 4_000, 6_000]
+    assert sum(one["count"] for one in run.events("notice")) == 100
+
+
+def test_of_the_errors_held_back_the_most_severe_one_is_told(javascript: JavaScript) -> None:
+    def made(code: str, *, retryable: bool) -> dict[str, Any]:
+        return {"code": code, "message": code, "retryable": retryable}
+
+    steps = [
+        [0, made("A", retryable=True)],
+        [100, made("B", retryable=False)],
+        [200, made("C", retryable=True)],
+        [1_999, None],
+        [2_000, None],
+    ]
+    shown = [
+        one["shown"] and (one["shown"]["code"], one["shown"]["count"]) for one in javascript.run("notices", steps=steps)
+    ]
+    assert shown == [("A", 1), None, None, None, ("B", 2)]
+
+
+def test_what_a_stranger_sends_changes_nothing(javascript: JavaScript) -> None:
+    strange = [
+        message(kind) for kind in ("constructor", "__proto__", "toString", "hasOwnProperty.x", "response.created")
+    ]
+    assert javascript.client(*CONNECTED, *strange, message("error"), message("session_closed_")).state == "ready"
+
+
+steps_of_any_kind = st.one_of(
+    st.sampled_from(
+        [
+            *[["start"], ["stop"], ["opened"], ["lifecycle", "offline"], ["lifecycle", "online"]],
+            *[["lifecycle", "freeze"], ["lifecycle", "resume"], ["end", {}], ["end", {"delivered": False}]],
+            *[["end", {"opened": False, "delivered": False}], ready(), message("session_initializing")],
+            *[message("reconnecting", reason="x"), message("reconnected"), error("NO_SESSION_EXISTS")],
+            *[error("UPSTREAM_ERROR"), error("SESSION_INITIALIZATION_FAILED", detail={"attempts": 3})],
+            *[error("QUOTA_EXHAUSTED", retryable=False, detail={"attempts": 1}), ["text", "x"]],
+            *[message("session_closed", reason=reason) for reason in ("ended", "expired", "draining")],
+            *[message("input_audio_buffer.speech_started"), message("input_audio_buffer.committed")],
+            *[message("response.output_audio.delta", delta="AAAA"), message("response.done", response={})],
+        ]
+    ),
+    st.builds(lambda ms: ["advance", ms], st.sampled_from([10, 500, 1_000, 5_000, 30_000])),
+    st.builds(lambda count: ["speak", count], st.integers(1, 60)),
+)
+
+
+@settings(max_examples=150)
+@given(drawn=st.lists(steps_of_any_kind, max_size=40), fallback=st.booleans())
+def test_whatever_happens_no_speech_is_lost_silently_or_out_of_order(
+    javascript: JavaScript, drawn: list[Step], fallback: bool
+) -> None:
+    steps: list[Step] = [["start"]]
+    spoken = 0
+    for step in drawn:
+        if step[0] == "speak":
+            steps += speak(spoken, spoken + step[1])
+            spoken += step[1]
+        else:
+            steps.append(step)
+    working = [["lifecycle", "online"], ["lifecycle", "resume"], ["start"], ["advance", 17_000], ["opened"], ready(9)]
+    run = javascript.client(*steps, *working, *working, *working, fallback=fallback)
+    assert run.badge in ("Connected", "Fallback")
+
+    connections: list[list[int]] = [[]]
+    for one in run.trace:
+        if one["kind"] == "open":
+            connections.append([])
+        elif one["kind"] == "audio":
+            connections[-1] += one["numbers"]
+    taken = {one["number"] for one in run.trace if one["kind"] == "posted" and one["state"] not in ("idle", "failed")}
+    sent = {number for numbers in connections for number in numbers}
+    told = sum(one["ms"] for one in run.events("dropped") if one["by"] == "client")
+    assert sent <= taken
+    assert len(taken - sent) * 20 <= told
+
+    shown = [one["at"] for one in run.trace if one["kind"] == "event" and one["name"] == "notice"]
+    ending = {
+        one["at"]
+        for one in run.trace
+        if one["kind"] == "event" and one["name"] == "notice" and "attempts" in one["detail"].get("detail", {})
+    }
+    assert all(later - earlier >= 2_000 or later in ending for earlier, later in pairwise(shown))
+    opens = [one["kind"] for one in run.trace if one["kind"] in ("open", "close")]
+    assert len(run.sent("create_session")) >= 1
+    assert opens[0] == "open"
