@@ -15,6 +15,7 @@ import trio
 from probes.conformance.case import Need
 from probes.conformance.context import CaseContext
 from probes.conformance.judge import close_clients, judge
+from probes.conformance.peers.connector import SocketOpener
 from probes.conformance.peers.upstream import ScriptedUpstream
 from probes.conformance.peers.waiting import Waiter
 from probes.conformance.peers.wire_log import SUITE, WireLog
@@ -122,20 +123,8 @@ class Lane:
             return self._unrun(case, Inconclusive("there is no bridge: a fault of the suite"))
         log = WireLog()
         self.upstream.start_case(log)
-        self._caller += _CALLERS_PER_CASE
         async with trio.open_nursery() as nursery:
-            context = CaseContext(
-                nursery=nursery,
-                address=self.address,
-                upstream=self.upstream,
-                profile=self.profile,
-                waiter=Waiter(log, self.lateness),
-                log=log,
-                process=self.process,
-                token=self.token,
-                set_upstream_listening=self.set_upstream_listening,
-                first_caller=self._caller,
-            )
+            context = self.context(nursery, self.address, log)
             verdict = await judge(case, context)
             log.add(SUITE, type(verdict).__name__.lower())
             ends, sockets = await close_clients(context)
@@ -150,6 +139,25 @@ class Lane:
             ends=ends,
             sockets=sockets,
             output=lines.removeprefix("; its last lines: "),
+        )
+
+    def context(self, nursery: trio.Nursery, address: BridgeAddress, log: WireLog) -> CaseContext:
+        """Make what a case works with. `nursery` is the case's own."""
+        self._caller += _CALLERS_PER_CASE
+        connector = SocketOpener(
+            nursery=nursery,
+            address=address,
+            profile=self.profile,
+            waiter=Waiter(log, self.lateness),
+            process=self.process,
+            token=self.token,
+            first_caller=self._caller,
+        )
+        return CaseContext(
+            connector=connector,
+            upstream=self.upstream,
+            log=log,
+            set_upstream_listening=self.set_upstream_listening,
         )
 
     def _with_end_of_process(self, case: Case, verdict: Verdict) -> Verdict:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from probes.conformance.context import CaseContext, Refused
-from probes.conformance.peers.waiting import Waiter
+from probes.conformance.peers.connector import Refused
 from probes.conformance.peers.wire_log import WireLog
 from probes.conformance.result import Unreachable
 from probes.conformance.verdict import CaseEnded, Failed
 from probes.problems.conformance import NO_UPSTREAM, NO_WEBSOCKET, NOT_THERE, REFUSES_CLIENTS
 
 if TYPE_CHECKING:
+    from probes.conformance.context import CaseContext
     from probes.conformance.lane import Lane
     from probes.conformance.peers.client import BridgeClient
 
@@ -29,17 +29,7 @@ async def preflight(lane: Lane) -> Unreachable | None:
     if lane.address is None:
         return Unreachable(problem=NOT_THERE, seen="no address")
     async with trio.open_nursery() as nursery:
-        context = CaseContext(
-            nursery=nursery,
-            address=lane.address,
-            upstream=lane.upstream,
-            profile=lane.profile,
-            waiter=Waiter(log, lane.lateness),
-            log=log,
-            process=lane.process,
-            token=lane.token,
-            set_upstream_listening=lane.set_upstream_listening,
-        )
+        context = lane.context(nursery, lane.address, log)
         try:
             found = await _look(context)
         except CaseEnded as ended:
@@ -55,9 +45,9 @@ async def preflight(lane: Lane) -> Unreachable | None:
 async def _look(context: CaseContext) -> Unreachable | None:
     is_native = context.profile.path == context.profile.native_path
     native = f"{context.profile.native_path}?model={context.profile.model}"
-    client = await context.upgrade(native if is_native else None)
+    client = await context.connector.upgrade(native if is_native else None)
     if isinstance(client, Refused) and not is_native and client.status is not None:
-        other = await context.upgrade(native)
+        other = await context.connector.upgrade(native)
         client, is_native = (client, False) if isinstance(other, Refused) else (other, True)
     if isinstance(client, Refused):
         if client.status in _UNAUTHORIZED:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from probes.conformance.bounds import READY_SECONDS
+from probes.conformance.bounds import READY_SECONDS, SOON
 from probes.conformance.case import Group
 from probes.conformance.verdict import check
 
@@ -12,12 +12,17 @@ if TYPE_CHECKING:
     from probes.conformance.context import CaseContext
 
 GROUP = Group("B", "Early audio and readiness")
+_INITIALIZING, _HELD = "Session life 1: initializing", "Session life 3: held audio"
+#: The documented bound of held audio, and a little more than that.
+_BOUND_MS, _TOO_MUCH_MS = 30_000, 33_000
+#: The documented readiness timeout is 10 s; the next attempt comes after a wait of at most some seconds.
+_RETRY_WITHIN: Final = 35.0
 
 
 @GROUP.case(
     1,
     "Keeps speech that comes before the session is ready",
-    section="Session life 3",
+    section=_HELD,
     expects="All of it goes upstream, once and in order, after the session is ready.",
     matters="Users speak as soon as they see the page: the first words are what they ask for.",
 )
@@ -35,13 +40,13 @@ async def early_speech(context: CaseContext) -> None:
 @GROUP.case(
     2,
     "Sends nothing upstream before the session is ready",
-    section="Session life 1",
+    section=_INITIALIZING,
     expects="Audio goes up only after the upstream has confirmed the session and its configuration.",
     matters="What comes before `session.created` is lost or refused by the service, and nobody is told.",
 )
 async def nothing_early(context: CaseContext) -> None:
-    """Speaks while the upstream takes 500 ms to create the session, and looks at what came before `session.updated`."""
-    context.upstream.plan(["create:seconds=0.5"])
+    """Speaks while the upstream takes 500 ms to create the session and 300 ms to confirm the configuration."""
+    context.upstream.plan(["create:seconds=0.5", "stall:at=ready,seconds=0.3"])
     client = await context.connect()
     await client.send("create_session", turnDetection="none")
     await client.speak(200)
@@ -50,4 +55,232 @@ async def nothing_early(context: CaseContext) -> None:
     session = context.upstream.sessions[-1]
     confirmed = session.sent_of("session.updated")[0].at
     early = [event.type for event in session.received if event.at < confirmed and event.type != "session.update"]
-    check(not early, expected="only `session.update` goes up before `session.updated`", seen=", ".join(early[:5]))
+    check(
+        not early, expected="only `session.update` goes up before `session.updated`", seen=", ".join(sorted(set(early)))
+    )
+
+
+@GROUP.case(
+    3,
+    "Is ready only when the configuration is confirmed",
+    section=_INITIALIZING,
+    expects="`session_ready` comes after `session.updated` of the upstream.",
+    matters="Before that the assistant has the wrong instructions, voice and turn detection.",
+)
+async def ready_means_ready(context: CaseContext) -> None:
+    """Lets the upstream confirm the configuration 600 ms late."""
+    context.upstream.plan(["stall:at=ready,seconds=0.6"])
+    client = await context.ready()
+    ready = client.of_type("session_ready")[0]
+    confirmed = context.upstream.sessions[0].sent_of("session.updated")
+    check(
+        confirmed and confirmed[0].at <= ready.at,
+        expected="`session_ready` after the upstream's `session.updated`",
+        seen="it came before the upstream had confirmed the configuration",
+    )
+
+
+@GROUP.case(
+    4,
+    "Configures the session after it is created",
+    section=_INITIALIZING,
+    expects="`session.update` goes up after `session.created`.",
+    matters="The service may drop what comes before it has created the session.",
+)
+async def configures_late(context: CaseContext) -> None:
+    """Lets the upstream create the session 400 ms late."""
+    context.upstream.plan(["create:seconds=0.4"])
+    await context.ready()
+    session = context.upstream.sessions[0]
+    created = session.sent_of("session.created")[0].at
+    early = [event.type for event in session.received if event.at < created]
+    check(not early, expected="nothing goes up before `session.created`", seen=f"{', '.join(early)} came before it")
+
+
+@GROUP.case(
+    5,
+    "Counts what it held",
+    section="Bridge -> client",
+    expects="`session_ready` says how many chunks and milliseconds of audio were held.",
+    matters="It is the only sign for a user interface that nothing of the first sentence is missing.",
+)
+async def counts_held(context: CaseContext) -> None:
+    """Speaks 20 chunks of 20 ms before the session is ready."""
+    context.upstream.plan(["create:seconds=0.5"])
+    client = await context.connect()
+    await client.send("create_session", turnDetection="none")
+    await client.speak(400)
+    ready = await client.expect("session_ready", within=READY_SECONDS)
+    held = ready.number("bufferedMs"), ready.number("bufferedChunks")
+    check(held == (400, 20), expected="bufferedMs 400 and bufferedChunks 20", seen=f"{held[0]:g} and {held[1]:g}")
+
+
+@GROUP.case(
+    6,
+    "Keeps the order of speech and text that it holds",
+    section=_HELD,
+    expects="Audio, text and native events that were held go up in the order in which they came.",
+    matters="A text that overtakes the speech before it turns question and answer around.",
+)
+async def holds_in_order(context: CaseContext) -> None:
+    """Speaks, types and speaks again before the session is ready."""
+    context.upstream.plan(["create:seconds=0.4"])
+    client = await context.connect()
+    await client.send("create_session", turnDetection="none")
+    await client.speak(100)
+    await client.send("text", text="between")
+    await client.speak(100)
+    await client.expect("session_ready", within=READY_SECONDS)
+    await context.heard(client)
+    wanted = ["input_audio_buffer.append", "conversation.item.create", "input_audio_buffer.append"]
+    types = [kind for kind in context.upstream.sessions[-1].types() if kind in wanted]
+    check(types == wanted, expected=f"in this order: {', '.join(wanted)}", seen=", ".join(types))
+
+
+@GROUP.case(
+    7,
+    "Holds native events, too",
+    section=_HELD,
+    expects="A native event that comes before the session is ready goes up unchanged, behind the audio before it.",
+    matters="Clients commit and ask for a response by native events.",
+)
+async def holds_native(context: CaseContext) -> None:
+    """Speaks and sends `input_audio_buffer.commit` before the session is ready."""
+    context.upstream.plan(["create:seconds=0.4"])
+    client = await context.connect()
+    await client.send("create_session", turnDetection="none")
+    await client.speak(200)
+    await client.send_event("input_audio_buffer.commit", event_id="event_of_the_client")
+    await client.expect("session_ready", within=READY_SECONDS)
+    session = context.upstream.sessions[-1]
+    await context.upstream_received(session, "input_audio_buffer.commit")
+    await context.heard(client)
+    types = session.types()
+    check(
+        types.index("input_audio_buffer.append") < types.index("input_audio_buffer.commit"),
+        expected="the commit behind the speech that came before it",
+        seen=", ".join(types),
+    )
+
+
+@GROUP.case(
+    8,
+    "Holds what comes before `create_session`, and says so",
+    section="Errors: NO_SESSION_EXISTS",
+    expects="`error` NO_SESSION_EXISTS, retryable; what came is held and goes up once there is a session.",
+    matters="A microphone often starts before the click that creates the session.",
+)
+async def holds_before_create(context: CaseContext) -> None:
+    """Speaks 200 ms, and creates the session afterwards."""
+    client = await context.connect()
+    await client.speak(200)
+    error = await client.expect("error")
+    check(error.code == "NO_SESSION_EXISTS", expected="`error` NO_SESSION_EXISTS", seen=error.code)
+    check(error.body.get("retryable") is True, expected="it is retryable", seen=str(error.body.get("retryable")))
+    await client.send("create_session", turnDetection="none")
+    await client.expect("session_ready", within=READY_SECONDS)
+    await context.heard(client, what="the speech that came before `create_session`")
+    context.check_speech(client)
+
+
+@GROUP.case(
+    9,
+    "Bounds what it holds, gives up the oldest, and says how much",
+    section=_HELD,
+    expects="Past 30 s of audio the oldest goes, and `audio_dropped` counts every millisecond of it.",
+    matters="Without a bound one stuck upstream fills the memory; without the notice words vanish in silence.",
+    seconds=3.0,
+)
+async def bounds_held(context: CaseContext) -> None:
+    """Speaks 33 s before the session is ready, and compares what is missing upstream with `audio_dropped`."""
+    context.upstream.plan(["create:seconds=2.5"])
+    client = await context.connect()
+    await client.send("create_session", turnDetection="none")
+    await client.speak(_TOO_MUCH_MS, chunk_ms=100)
+    await client.expect("session_ready", within=READY_SECONDS)
+    dropped = 0.0
+
+    def accounted() -> bool:
+        nonlocal dropped
+        dropped = sum(said.number("ms") for said in client.of_type("audio_dropped"))
+        count = context.count_in(context.upstream.sessions[-1], client.source.caller)
+        return count.received_ms + dropped == client.source.sent_ms
+
+    whole = await context.waiter.holds(accounted, within=SOON)
+    count = context.count_in(context.upstream.sessions[-1], client.source.caller, client.source.sent_ms)
+    check(
+        whole,
+        expected="what went up and what `audio_dropped` reports are all that was spoken: 33000 ms",
+        seen=f"{count.received_ms} ms went up, {dropped:g} ms were reported as dropped",
+    )
+    if not dropped:
+        context.non_strict("held audio is bounded at 30 s by default", "33 s were held")
+        return
+    gaps = count.missing
+    check(
+        len(gaps) == 1 and gaps[0][0] == 0,
+        expected="the oldest audio is given up",
+        seen=f"missing: {', '.join(f'{first} to {end} ms' for first, end in gaps)}",
+    )
+    reason = client.of_type("audio_dropped")[0].body.get("reason")
+    check(reason == "buffer_full", expected="reason `buffer_full`", seen=f"{reason!r}")
+
+
+@GROUP.case(
+    10,
+    "Takes speech as JSON as it takes binary frames",
+    section="Client -> bridge",
+    expects="`audio` with base64 and a binary frame do the same, before the session is ready and in it.",
+    matters="Many browsers' libraries send text frames only.",
+)
+async def audio_as_json(context: CaseContext) -> None:
+    """Speaks in `audio` messages before the session is ready and in it."""
+    context.upstream.plan(["create:seconds=0.3"])
+    client = await context.connect()
+    await client.send("create_session", turnDetection="none")
+    await client.speak(200, as_message=True)
+    await client.expect("session_ready", within=READY_SECONDS)
+    await client.speak(200, as_message=True)
+    await context.heard(client)
+    context.check_speech(client)
+
+
+@GROUP.case(
+    11,
+    "Forwards the events of the initialization before `session_ready`",
+    section="Bridge -> client",
+    expects="The client receives `session.created` and `session.updated`, and `session_ready` behind them.",
+    matters="Clients read the configuration from them.",
+)
+async def forwards_initialization(context: CaseContext) -> None:
+    """Creates a session."""
+    client = await context.ready()
+    ready = client.of_type("session_ready")[0]
+    before = [said.type for said in client.received[: ready.index] if said.is_native]
+    check(
+        "session.created" in before and "session.updated" in before,
+        expected="`session.created` and `session.updated` before `session_ready`",
+        seen=f"before it: {', '.join(before) or 'no native event'}",
+    )
+
+
+@GROUP.case(
+    12,
+    "Sends speech that comes while the held speech goes up behind it",
+    section=_HELD,
+    expects="Chunks that arrive while the held ones are being sent go behind them.",
+    matters="Otherwise the middle of the sentence comes before its beginning.",
+)
+async def no_overtaking(context: CaseContext) -> None:
+    """Speaks without a pause from before the session is ready until after it."""
+    context.upstream.plan(["create:seconds=0.3"])
+    client = await context.connect()
+    await client.send("create_session", turnDetection="none")
+    await client.speak(3000)
+    while not client.of_type("session_ready") and client.source.sent_ms < _BOUND_MS - 2000:
+        await client.speak(100)
+        await context.sleep(0.005)
+    await client.speak(2000)
+    await client.expect("session_ready", within=READY_SECONDS)
+    await context.heard(client)
+    context.check_speech(client)

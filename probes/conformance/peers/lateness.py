@@ -11,8 +11,8 @@ from typing import Final
 import trio
 
 _EVERY_SECONDS: Final = 0.02
-#: Lateness that any machine has.
-_USUAL_SECONDS: Final = 0.005
+#: Lateness that any busy machine has.
+_USUAL_SECONDS: Final = 0.02
 
 
 class Lateness:

@@ -5,8 +5,6 @@ The handshake and the reading stand on wsproto, without I/O; what is sent after 
 
 from __future__ import annotations
 
-import os
-import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -26,34 +24,13 @@ from wsproto.events import (
 from wsproto.utilities import RemoteProtocolError
 
 from probes.conformance.bounds import SOON
+from probes.conformance.peers.frames import frame, frame_head
 from probes.conformance.peers.wire_log import CLIENT, TO_CLIENT
 from probes.conformance.verdict import fail
 
 if TYPE_CHECKING:
     from probes.conformance.peers.waiting import Waiter
-
-TEXT, BINARY_FRAME, CONTINUATION, PING, CLOSE = 0x1, 0x2, 0x0, 0x9, 0x8
-_FIN: Final = 0x80
-_MASKED: Final = 0x80
-_SHORT, _MEDIUM, _LONG = 125, 126, 127
-_LONGEST_MEDIUM: Final = 0xFFFF
-
-
-def frame(opcode: int, payload: bytes, *, fin: bool = True, reserved: int = 0, masked: bool = True) -> bytes:
-    """Make a client's frame, legal or not."""
-    head = bytes([(_FIN if fin else 0) | reserved << 4 | opcode])
-    size = len(payload)
-    mask_bit = _MASKED if masked else 0
-    if size <= _SHORT:
-        head += bytes([mask_bit | size])
-    elif size <= _LONGEST_MEDIUM:
-        head += bytes([mask_bit | _MEDIUM]) + struct.pack(">H", size)
-    else:
-        head += bytes([mask_bit | _LONG]) + struct.pack(">Q", size)
-    if not masked:
-        return head + payload
-    key = os.urandom(4)
-    return head + key + bytes(byte ^ key[place % 4] for place, byte in enumerate(payload))
+_BLOCK: Final = 256 * 1024
 
 
 @dataclass(slots=True)
@@ -125,6 +102,32 @@ class RawSocket:
         except trio.BrokenResourceError:
             self.ended = True
 
+    async def send_frame(
+        self, opcode: int, payload: bytes, *, fin: bool = True, reserved: int = 0, masked: bool = True
+    ) -> None:
+        """Send one frame, legal or not."""
+        await self.send(frame(opcode, payload, fin=fin, reserved=reserved, masked=masked), f"frame {opcode:#x}")
+
+    async def send_endless(self, opcode: int, *, size: int, most: int) -> None:
+        """Announce a frame of `size` bytes and send at most `most` of it, until the bridge ends the socket."""
+        await self.send(frame_head(opcode, size) + b"\0\0\0\0", f"frame of {size} bytes")
+        block = b"x" * _BLOCK
+        with trio.move_on_after(4 * SOON):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._read_on)
+                for _ in range(most // _BLOCK):
+                    if self.ended or self.close_code is not None:
+                        break
+                    try:
+                        await self.stream.send_all(block)
+                    except (trio.BrokenResourceError, trio.ClosedResourceError):
+                        break
+                nursery.cancel_scope.cancel()
+
+    async def _read_on(self) -> None:
+        while not self.ended and self.close_code is None:
+            await self._read()
+
     async def until_ended(self, within: float = SOON) -> bool:
         """Read until the bridge ends TCP or has sent a close frame. Says whether it did."""
         with trio.move_on_after(within):
@@ -138,3 +141,10 @@ class RawSocket:
             while payload not in self.pongs and not self.ended:
                 await self._read()
         return payload in self.pongs
+
+    async def until_text(self, part: str, within: float = SOON) -> bool:
+        """Read until a text message with this part came. Says whether it did."""
+        with trio.move_on_after(within):
+            while not any(part in text for text in self.texts) and not self.ended:
+                await self._read()
+        return any(part in text for text in self.texts)

@@ -14,6 +14,7 @@ import msgspec
 import trio
 
 from bridge.protocol.audio.tracer import TracerReceiver
+from bridge.protocol.events.groups import AUDIO_DELTAS
 from bridge.protocol.events.peek import peek
 from bridge.simulator.faults.actions import CloseFrame, Drop, Freeze, RawBytes, Reset, TextFrame
 from bridge.simulator.faults.registry import parse_fault
@@ -101,6 +102,10 @@ class SeenSession:
     def sent_of(self, *types: str) -> list[SeenEvent]:
         """Return what the upstream sent of these types, in order."""
         return [event for event in self.sent if event.type in types]
+
+    def audio_sent(self) -> bytes:
+        """Return the audio of the answers that the upstream sent."""
+        return b"".join(_decoded(event.body.get("delta")) for event in self.sent_of(*AUDIO_DELTAS))
 
     def types(self) -> list[str]:
         """Return the types of all that the bridge sent, with appends in a row as one."""

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from probes.conformance.peers.lateness import Lateness
     from probes.conformance.peers.wire_log import WireLog
 
+#: How much longer a wait lasts for each second of lateness, since the bridge was late as well; and at most, in all.
+_PER_LATE_SECOND: Final = 3.0
+_LONGEST: Final = 5.0
 #: A wait of which more than this share was lateness decides nothing.
 _LATE_SHARE: Final = 0.5
-#: How much longer a wait lasts for each second of lateness: the bridge was late as well.
-_PER_LATE_SECOND: Final = 3.0
+_POLL_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Waiter:
         started, late_before = trio.current_time(), self.lateness.total
         while not condition():
             late = self.lateness.total - late_before
-            left = started + within + _PER_LATE_SECOND * late - trio.current_time()
+            left = started + min(within + _PER_LATE_SECOND * late, _LONGEST * within) - trio.current_time()
             if left <= 0:
                 return False
             with trio.move_on_after(left):
@@ -49,10 +51,25 @@ class Waiter:
         self, condition: Callable[[], object], *, expected: str, seen: Callable[[], str] | str, within: float = SOON
     ) -> None:
         """Wait until the condition holds, or end the case: failed, or inconclusive if the machine was mostly late."""
-        late_before = self.lateness.total
+        started, late_before = trio.current_time(), self.lateness.total
         if await self.holds(condition, within):
             return
         late = self.lateness.total - late_before
-        if late > _LATE_SHARE * within:
-            inconclusive(f"this machine was {late:.1f} s late while the suite waited {within:g} s for: {expected}")
+        waited = trio.current_time() - started
+        if late > _LATE_SHARE * waited:
+            inconclusive(f"this machine was {late:.1f} s late while the suite waited {waited:.0f} s for: {expected}")
         fail(expected, seen if isinstance(seen, str) else seen())
+
+    async def until_polled(
+        self, condition: Callable[[], object], *, expected: str, seen: Callable[[], str] | str, within: float
+    ) -> None:
+        """Wait as `until` does for something that the log does not tell: the end of a process."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._notify)
+            await self.until(condition, expected=expected, seen=seen, within=within)
+            nursery.cancel_scope.cancel()
+
+    async def _notify(self) -> None:
+        while True:
+            await trio.sleep(_POLL_SECONDS)
+            self.log.notify()
