@@ -215,6 +215,7 @@ def _simulated(settings: BridgeSettings) -> UpstreamFactory:
 
 def _serve(settings: BridgeSettings, open_upstream: UpstreamFactory, reload: Callable[[], BridgeSettings]) -> None:
     import signal
+    from contextlib import suppress
     from functools import partial
 
     import trio
@@ -222,17 +223,25 @@ def _serve(settings: BridgeSettings, open_upstream: UpstreamFactory, reload: Cal
     from bridge.server.banner import banner_lines
     from bridge.server.process.signals import handle_signals
     from bridge.server.process.supervisor import WorkerSupervisor
-    from bridge.server.process.worker import make_log, raise_file_limit, serve_worker, tame_garbage_collection
+    from bridge.server.process.worker import (
+        make_log,
+        open_standard_descriptors,
+        raise_file_limit,
+        serve_worker,
+        tame_garbage_collection,
+    )
     from bridge.server.process.worker_process import WorkerProcess
     from bridge.telemetry.foreign_logs import foreign_logs_to
 
+    open_standard_descriptors()
     raise_file_limit()
     listening = _listening(settings)
     log = make_log(settings, terminal=sys.stdout is not None and sys.stdout.isatty())
 
     def ready() -> None:
-        for line in banner_lines(settings, listening.getsockname()[1]):
-            click.echo(line, err=True)
+        with suppress(OSError, ValueError):  # the disk is full, or stderr closed: that must not end the bridge
+            for line in banner_lines(settings, listening.getsockname()[1]):
+                click.echo(line, err=True)
 
     tame_garbage_collection()
     handle_signals(log)

@@ -60,6 +60,9 @@ class Disconnected(Exception):  # noqa: N818 - the usual end
     """The client disconnected or was too slow. A response would not reach it."""
 
 
+_OLDER: Final = b"1.0"
+_VERSIONS: Final = (_OLDER, b"1.1")
+_TWO_LENGTHS: Final = frozenset({b"content-length", b"transfer-encoding"})
 #: Stands for a connection that speaks HTTP no more.
 _UPGRADED: Final = h11.Connection(h11.SERVER)
 
@@ -119,6 +122,14 @@ class HttpConnection:
         size = len(head.target) + sum(len(name) + len(value) + 4 for name, value in head.headers)
         if size > self.limits.head_bytes or len(head.headers) > self.limits.header_count:
             raise RequestRejected(431, "the request has too many headers, or they are too large")
+        names = {name for name, _ in head.headers}
+        if head.http_version not in _VERSIONS:
+            raise RequestRejected(505, "this server speaks HTTP/1.1")
+        if head.http_version == _OLDER and b"upgrade" in names:
+            hint = "a proxy may speak HTTP/1.0 to this server (nginx: set proxy_http_version 1.1)"
+            raise RequestRejected(505, f"an upgrade needs HTTP/1.1; {hint}")
+        if names >= _TWO_LENGTHS:  # RFC 9112 6.1: a proxy may see another end of the body than we do
+            raise RequestRejected(400, "Content-Length and Transfer-Encoding exclude each other")
 
     async def _read_request(self, head: h11.Request) -> HttpRequest:
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers)

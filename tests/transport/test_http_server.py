@@ -13,7 +13,7 @@ import trio.testing
 from bridge.transport.http import HttpRequest, HttpResponse
 from bridge.transport.http1 import LINGER_SECONDS
 from bridge.transport.http_server import HttpLimits, serve_connection, serve_tcp
-from tests.transport.http_harness import HttpHarness, head, read_all, read_some, statuses
+from tests.transport.http_harness import HttpHarness, head, read_all, read_some, statuses, upgrade_head
 from tests.transport.raw_peer import CloggedStream
 
 
@@ -99,6 +99,7 @@ MALFORMED = {
     "a bad content-length": head("POST", "/", Content_Length="x"),
     "a negative content-length": head("POST", "/", Content_Length="-1"),
     "two lengths": b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+    "a length and chunks": head("POST", "/", Content_Length="4", Transfer_Encoding="chunked") + b"0\r\n\r\n",
     "a bad chunk": head("POST", "/", Transfer_Encoding="chunked") + b"zz\r\n",
     "too many query fields": head("GET", "/?" + "&".join(f"a{n}" for n in range(200))),
 }
@@ -111,6 +112,21 @@ async def test_a_malformed_request_gets_400_and_a_closed_connection(name: str) -
     assert statuses(answer) == [400]
     assert b"connection: close" in answer.lower()
     assert (server.requests, server.errors) == ([], [])
+
+
+OTHER_VERSIONS = {
+    "a version that there is not": head("GET", "/", version="9.9"),
+    "the preface of HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "an upgrade by HTTP/1.0": upgrade_head().replace(b"HTTP/1.1", b"HTTP/1.0"),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_VERSIONS)
+async def test_another_version_of_http_gets_505(name: str) -> None:
+    server = HttpHarness()
+    answer = await server.exchange(OTHER_VERSIONS[name])
+    assert statuses(answer) == [505] or statuses(answer) == [400]
+    assert (server.requests, server.upgrades) == ([], [])
 
 
 TOO_LARGE = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import resource
 import signal
 import socket
@@ -52,9 +53,26 @@ _COLLECT_AFTER: Final = (1_000, 3, 10_000)
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Open the listening socket. Raises OSError if the address is in use or can't be bound."""
+    """Open the listening socket; `::` stands for all addresses, also those of IPv4.
+
+    Raises OSError if the address is in use or can't be bound.
+    """
     family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    everywhere = host == "::" and socket.has_dualstack_ipv6()
+    return socket.create_server((host, port), family=family, backlog=_BACKLOG, dualstack_ipv6=everywhere)
+
+
+def open_standard_descriptors() -> None:
+    """Open those of stdin, stdout and stderr that were closed at the start, on nothing.
+
+    Else the first sockets got their numbers, and what is written to stderr went to a client. Call it before anything is
+    opened.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # it gets the lowest number that is free
 
 
 def raise_file_limit() -> None:

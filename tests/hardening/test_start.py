@@ -1,0 +1,78 @@
+"""A bridge that is started with closed or full descriptors, and one that listens on all addresses."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+import trio
+
+from tests.hardening.harness import own_environment
+from tests.server.test_cli import PROGRAM
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.slow
+
+REDIRECTIONS = {
+    "all closed": "<&- >&- 2>&-",
+    "stdout closed": ">&- 2>/dev/null",
+    "stderr closed": ">/dev/null 2>&-",
+    "both full": ">/dev/full 2>/dev/full",
+}
+
+
+def _start(redirection: str, folder: Path, *words: str) -> subprocess.Popen[bytes]:
+    command = ["sh", "-c", f'exec "$@" {redirection}', "sh", *PROGRAM, "serve", "--simulate", *words]
+    return subprocess.Popen(command, cwd=folder, env=own_environment(), start_new_session=True)
+
+
+async def _serves(addresses: list[str], folder: Path, redirection: str, *words: str) -> int:
+    """Start a bridge by a shell, ask for its health at each address, stop it, and return its exit code."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = _start(redirection, folder, "--port", str(port), *words)
+    try:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            for address in addresses:
+                with trio.fail_after(20):
+                    await _wait_healthy(client, f"http://{address}:{port}/healthz", process)
+        process.terminate()
+        return await trio.to_thread.run_sync(process.wait, 20)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(20)
+
+
+async def _wait_healthy(client: httpx.AsyncClient, url: str, process: subprocess.Popen[bytes]) -> None:
+    while process.poll() is None:
+        try:
+            assert (await client.get(url)).status_code == 200
+        except httpx.ConnectError:
+            await trio.sleep(0.05)
+        else:
+            return
+    raise AssertionError(f"the bridge exited with {process.returncode}")
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("redirection", REDIRECTIONS.values(), ids=REDIRECTIONS.keys())
+async def test_a_bridge_serves_whatever_its_standard_descriptors_are(
+    redirection: str, workers: str, tmp_path: Path
+) -> None:
+    words = ("--log-format", "json", "--workers", workers)
+    assert await _serves(["127.0.0.1"], tmp_path, redirection, *words) == 0
+
+
+async def test_a_bridge_on_all_addresses_serves_both_families(tmp_path: Path) -> None:
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    words = ("--host", "::", "--allow-anonymous")
+    assert await _serves(["127.0.0.1", "[::1]"], tmp_path, ">/dev/null 2>&1", *words) == 0
