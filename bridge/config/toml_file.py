@@ -87,6 +87,8 @@ TABLES: Mapping[str, Mapping[str, SettingType]] = {
     "bridge": {
         "host": SettingType.TEXT,
         "port": SettingType.NUMBER,
+        "admin_listen": SettingType.TEXT,
+        "admin_token_env": SettingType.TEXT,
         "allow_origin": SettingType.TEXTS,
         "allow_anonymous": SettingType.FLAG,
         "client_token_env": SettingType.TEXT,

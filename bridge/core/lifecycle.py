@@ -5,6 +5,7 @@ These functions act on `SessionData`; every change of state goes through the tab
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from bridge.core import recovery
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 STABLE_AFTER_SECONDS = 10.0
 #: Details of a failure that are logged: `sherpa-probe explain` knows the refusal, the service's support the request.
 _LOGGED_DETAILS = ("refusal", "status", "closeCode", "reason", "requestId")
+#: The name of a model, or of a deployment of one.
+_MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.:/-]{0,63}", re.ASCII)
 
 
 # Opening
@@ -97,7 +100,7 @@ def _report_ready(data: SessionData) -> None:
         dialect=data.generation.dialect,
         **buffered,
     )
-    data.log("session.ready", **buffered)
+    data.log("session.ready", **buffered, **_requested_model(data))
 
 
 def _recover(data: SessionData) -> None:
@@ -150,13 +153,28 @@ def attempt_failed(data: SessionData, failure: Failure) -> None:
     """Wait for the next attempt, or give up if none is left or none can help."""
     recovery.end_responses(data)
     why = {name: failure.detail[name] for name in _LOGGED_DETAILS if name in failure.detail}
-    data.log("attempt.failed", code=failure.code, attempt=data.attempt, retryable=failure.retryable, **why)
+    data.log(
+        "attempt.failed",
+        code=failure.code,
+        attempt=data.attempt,
+        retryable=failure.retryable,
+        **why,
+        **_requested_model(data),
+    )
     if _not_worth_retrying(failure) or data.attempt >= _max_attempts(data):
         _give_up(data, failure, attempts=data.attempt)
         return
     data.transition(Trigger.ATTEMPT_FAILED)
     data.attempt += 1
     _back_off(data, failure.retry_after_seconds, failure.message)
+
+
+def _requested_model(data: SessionData) -> dict[str, str]:
+    """Return the model for the log, if the client named one; no other text of a client belongs there."""
+    model = data.session_options.get("model")
+    if not isinstance(model, str) or not model:
+        return {}
+    return {"requestedModel": model if _MODEL_NAME.fullmatch(model) else "not a name"}
 
 
 def _not_worth_retrying(failure: Failure) -> bool:

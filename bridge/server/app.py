@@ -62,6 +62,8 @@ _UPGRADE_REQUIRED: Final = Rejection(
     "This endpoint requires a WebSocket upgrade. A proxy may have removed the request's Upgrade header.",
 )
 
+_READ_ONLY: Final = Rejection(405, "METHOD_NOT_ALLOWED", "This path accepts only GET and HEAD.")
+
 #: Connections from one address that have no session: handshakes, half-open connections, keep-alive connections. A
 #: trusted proxy has as many as there are places: its clients are counted when they are known.
 _MAX_IDLE_PER_ADDRESS: Final = 1024
@@ -94,6 +96,8 @@ class Dependencies:
     """The time of day, for the timestamp of every message."""
     extra_http: Callable[[HttpRequest], Awaitable[HttpResponse | None]] | None = None
     """Answers more paths, such as the REST fallback; returns None for a path it doesn't have."""
+    public_metrics: bool = True
+    """Whether the clients' port serves metrics, too; not if there is a listener for them."""
     page: bool = True
     """Whether the browser page is served."""
     simulator: SimulatorControl | None = None
@@ -124,7 +128,7 @@ class Bridge:
                 stream,
                 http=self.http,
                 websocket=self.websocket,
-                on_error=self._on_error,
+                on_error=self.on_error,
                 takes_body=self._takes_body,
             )
         finally:
@@ -139,7 +143,8 @@ class Bridge:
         """Only the REST fallback takes bodies; no stranger's is kept in memory."""
         return self._deps.extra_http is not None and request.path.startswith(FALLBACK_PATH)
 
-    def _on_error(self, error: Exception) -> None:
+    def on_error(self, error: Exception) -> None:
+        """Report a bug that ended a connection."""
         self._deps.observer.internal_error("", error)
 
     # Shutdown
@@ -181,13 +186,18 @@ class Bridge:
         respond = self._find_route(request)
         if respond is None:
             return _response_format(request.path)(_not_found(request.path))
-        if request.method != "GET":
-            return problem_response(Rejection(405, "METHOD_NOT_ALLOWED", "This path accepts only GET and HEAD."))
-        return respond()
+        return respond() if request.method == "GET" else problem_response(_READ_ONLY)
+
+    def monitor(self, request: HttpRequest) -> HttpResponse | None:
+        """Answer a request for health or metrics; None for any other path."""
+        route = self._routes.get(request.path)
+        if route is None:
+            return None
+        return route(self) if request.method == "GET" else problem_response(_READ_ONLY)
 
     def _find_route(self, request: HttpRequest) -> Callable[[], HttpResponse] | None:
         route = self._routes.get(request.path)
-        if route is not None:
+        if route is not None and (self._deps.public_metrics or request.path != METRICS_PATH):
             return partial(route, self)
         page = find_page_file(request.path) if self._deps.page else None
         return partial(page_response, request, page) if page is not None else None

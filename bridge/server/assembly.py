@@ -133,7 +133,8 @@ def make_bridge(
 ) -> Bridge:
     """Return the bridge of one process, with the control of its simulator if it has one. Call it inside `trio.run`."""
     shared = shared or SharedState()
-    metrics, active, health = Metrics(), ActiveSessions(shared.worker_counts), UpstreamHealth(shared.now)
+    metrics, active = Metrics(), ActiveSessions(shared.worker_counts)
+    health = UpstreamHealth(shared.now, settings.upstream.model.value)
     observer = TelemetryObserver(
         log, metrics, SessionTraces(find_tracer()), now=trio.current_time, watchers=(health.on_log_event,)
     )
@@ -149,6 +150,7 @@ def make_bridge(
         log=log,
         merge_workers=shared.merge_workers,
         count_prewarmed=lambda: connector.ready_count if isinstance(connector, SessionPool) else 0,
+        public_metrics=settings.admin is None,
         page=settings.page,
         simulator=simulator,
     )
@@ -157,5 +159,5 @@ def make_bridge(
 
 def configured_secrets(settings: BridgeSettings) -> Iterable[Secret]:
     """Return every secret that logs must not contain."""
-    token = settings.clients.token
-    return (*settings.upstream.secrets(), *((token,) if token is not None else ()))
+    tokens = (settings.clients.token, settings.admin.token if settings.admin else None)
+    return (*settings.upstream.secrets(), *(token for token in tokens if token is not None))

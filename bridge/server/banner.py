@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _WIDTH = 16
 
 
-def banner_lines(settings: BridgeSettings, port: int) -> Iterator[str]:
+def banner_lines(settings: BridgeSettings, port: int, admin_port: int | None = None) -> Iterator[str]:
     """Return the lines that `serve` prints: the URL of each endpoint, and the commands to try next."""
     secure = "s" if settings.tls_cert else ""
     address = f"{_connectable(settings.host)}:{port}"
@@ -31,15 +31,25 @@ def banner_lines(settings: BridgeSettings, port: int) -> Iterator[str]:
         yield _row("  auth", "the client token, or a ticket: sherpa-bridge ticket")
     if settings.page:
         yield _row("  page", f"{base}/")
-    yield _row("  status", f"{base}{READY_PATH}   {base}{METRICS_PATH}")
+    yield _row("  status", _status(settings, secure, base, admin_port))
     yield _row("  try it", f"sherpa-probe bridge --url {base}")
     yield f"  Ctrl-C stops it and gives running sessions {settings.drain_seconds:g} s; a second Ctrl-C stops at once"
+
+
+def _status(settings: BridgeSettings, secure: str, base: str, admin_port: int | None) -> str:
+    if settings.admin is None:
+        return f"{base}{READY_PATH}   {base}{METRICS_PATH}"
+    admin = f"http{secure}://{_connectable(settings.admin.host)}:{admin_port or settings.admin.port}"
+    return f"{base}{READY_PATH}   {admin}{METRICS_PATH}{' (admin token)' if settings.admin.token else ''}"
 
 
 def config_lines(settings: BridgeSettings) -> Iterator[str]:
     """Return the lines that `check-config` prints; secrets appear as hints."""
     rules, upstream = settings.clients, settings.upstream
     yield _row("listens on", f"{settings.host}:{settings.port}{', TLS' if settings.tls_cert else ''}")
+    if settings.admin is not None:
+        needs = f"token {settings.admin.token.hint}" if settings.admin.token else "no token required"
+        yield _row("admin on", f"{settings.admin.host}:{settings.admin.port}, {needs}")
     yield _row("upstream", f"{upstream_name(settings)}   {upstream.model.value}")
     if settings.simulate is None and upstream.api_key.value is not None:
         yield _row("key", f"{upstream.api_key.value.hint} ({upstream.api_key.source})")

@@ -49,6 +49,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 _OPTIONS = (
     click.option("--host", help="Address to listen on.  [default: 127.0.0.1]"),
     click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 for any free port.  [default: 8765]"),
+    click.option("--admin-listen", metavar="HOST:PORT", help="Serve health and metrics there, apart from clients."),
     click.option("--upstream", metavar="URL", help="Base URL of the upstream.  [default: the OpenAI API]"),
     click.option("--dialect", type=click.Choice(["auto", "ga", "beta"]), help="Upstream dialect.  [default: ga]"),
     click.option("--model", help="Model for clients that request none."),
@@ -235,44 +236,48 @@ def _serve(settings: BridgeSettings, open_upstream: UpstreamFactory, reload: Cal
 
     open_standard_descriptors()
     raise_file_limit()
-    listening = _listening(settings)
+    listening = _listening(settings.host, settings.port, "--port")
+    admin = _listening(settings.admin.host, settings.admin.port, "--admin-listen") if settings.admin else None
     log = make_log(settings, terminal=sys.stdout is not None and sys.stdout.isatty())
 
     def ready() -> None:
         with suppress(OSError, ValueError):  # the disk is full, or stderr closed: that must not end the bridge
-            for line in banner_lines(settings, listening.getsockname()[1]):
+            admin_port = admin.getsockname()[1] if admin else None
+            for line in banner_lines(settings, listening.getsockname()[1], admin_port):
                 click.echo(line, err=True)
 
     tame_garbage_collection()
     handle_signals(log)
     with listening, foreign_logs_to(log):
         if settings.workers > 1:
-            worker = WorkerProcess(listening, open_upstream, settings.workers, reload)
+            worker = WorkerProcess(listening, open_upstream, settings.workers, reload=reload, admin=admin)
             ended_by = WorkerSupervisor(settings, worker, log, reload=reload).run(ready)
         else:
-            serve = partial(serve_worker, settings, listening, open_upstream, log=log, reload=reload, ready=ready)
+            serve = partial(
+                serve_worker, settings, listening, open_upstream, admin=admin, log=log, reload=reload, ready=ready
+            )
             with log.in_background():
                 ended_by = trio.run(serve)
     if ended_by is signal.SIGINT:
         raise click.Abort
 
 
-def _listening(settings: BridgeSettings) -> socket.socket:
+def _listening(host: str, port: int, option: str) -> socket.socket:
     import errno
 
     from bridge.server.process.worker import listen
 
     try:
-        return listen(settings.host, settings.port)
+        return listen(host, port)
     except OSError as error:
         known = error.errno is not None and error.errno in errno.errorcode  # otherwise the host name wasn't found
         reason = os.strerror(error.errno or 0) if known else error.strerror or str(error)
         hint = (
-            ". Stop the process that uses it, or choose another port with --port"
+            f". Stop the process that uses it, or choose another port with {option}"
             if error.errno == errno.EADDRINUSE
             else ""
         )
-        _fail(f"can't listen on {settings.host} port {settings.port}: {reason.lower()}{hint}")
+        _fail(f"can't listen on {host} port {port}: {reason.lower()}{hint}")
 
 
 class _SettingsError(click.ClickException):

@@ -14,7 +14,7 @@ from unicodedata import category
 
 from bridge.core.session_updates import merge_config
 from bridge.protocol.dialects.detection import Dialect, SessionKind
-from bridge.protocol.models import DEFAULT_MODEL
+from bridge.protocol.models import DEFAULT_MODEL, ModelKind, find_model
 from bridge.protocol.schema.requests import NO_VAD_MODELS
 from bridge.protocol.schema.shapes import (
     AUDIO_FORMATS,
@@ -122,7 +122,12 @@ class SessionConfig:
         default = self.beta_input_transcription_model if dialect is Dialect.BETA else self.input_transcription_model
         if kind is SessionKind.CONVERSATION:
             return default
-        requested = self.enforced.get("model") or session_options.get("model")
+        enforced = self.enforced.get("model")
+        if enforced is not None:  # the model of conversations, most of the time, which transcribes nothing
+            known = find_model(enforced)
+            transcribes = known is not None and known.kind is ModelKind.TRANSCRIPTION
+            return enforced if transcribes else default or INPUT_TRANSCRIPTION_MODEL
+        requested = session_options.get("model")
         return requested if isinstance(requested, str) and requested else default or INPUT_TRANSCRIPTION_MODEL
 
 

@@ -136,6 +136,7 @@ def test_a_failed_attempt_is_logged_with_what_support_asks_for() -> None:
         "refusal": "no-access",
         "status": 403,
         "requestId": "req_1",
+        "requestedModel": SESSION_OPTIONS["model"],
     }
 
 
@@ -144,3 +145,15 @@ def test_a_failure_in_the_last_attempt_leaves_no_deadline() -> None:
     play(session, CreateSession(SESSION_OPTIONS), AttemptFailed(1, UNAVAILABLE))
     assert session.deadline is None
     assert of_type(OpenUpstream, play(session, Tick(), now=99.0)) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "logged"),
+    [("gpt-realtime-2.1", "gpt-realtime-2.1"), ("my card is 4711", "not a name"), ("m" * 65, "not a name")],
+)
+def test_the_model_that_a_client_names_is_logged_if_it_can_be_one(model: str, logged: str) -> None:
+    session = new_session()
+    play(session, CreateSession({"model": model}))
+    failed = session.handle(AttemptFailed(1, REFUSED_KEY), 0.0)
+    [line] = [one.fields for one in failed if isinstance(one, LogEvent) and one.name == "attempt.failed"]
+    assert line["requestedModel"] == logged

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 import trio
 
-from tests.hardening.harness import own_environment
+from tests.hardening.harness import bridge_process, own_environment
 from tests.server.test_cli import PROGRAM
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
+#: Connections of one address, and of all, that have no session (`bridge/server/app.py`).
+MOST_PER_ADDRESS, MOST_PLACES = 1024, 4097
 REDIRECTIONS = {
     "all closed": "<&- >&- 2>&-",
     "stdout closed": ">&- 2>/dev/null",
@@ -76,3 +80,23 @@ async def test_a_bridge_on_all_addresses_serves_both_families(tmp_path: Path) ->
         pytest.skip("this machine has no IPv6")
     words = ("--host", "::", "--allow-anonymous")
     assert await _serves(["127.0.0.1", "[::1]"], tmp_path, ">/dev/null 2>&1", *words) == 0
+
+
+@pytest.mark.nightly
+async def test_strangers_that_take_all_places_do_not_shut_out_monitoring(tmp_path: Path) -> None:
+    """Each of several addresses of this machine opens as many connections as it may, and says nothing."""
+    words = ("--simulate", "--max-sessions", "1", "--admin-listen", "127.0.0.1:0", "--log-format", "json")
+    with bridge_process(tmp_path, *words) as bridge:
+        [found] = re.findall(r"http://(127\.0\.0\.1:\d+)/metrics", bridge.log.read_text())
+        assert found != bridge.address
+        held = []
+        for number in range(MOST_PLACES):
+            with suppress(OSError):  # the last ones are reset
+                held.append(await bridge.open_tcp(f"127.0.0.{2 + number // MOST_PER_ADDRESS}"))
+        async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+            with pytest.raises(httpx.TransportError):
+                await client.get(f"http://{bridge.address}/healthz")
+            for path in ("healthz", "readyz", "metrics"):
+                assert (await client.get(f"http://{found}/{path}")).status_code == 200
+        for stream in held:
+            await trio.aclose_forcefully(stream)

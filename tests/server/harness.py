@@ -15,6 +15,7 @@ import trio.testing
 from bridge.config.resolve import Config, Flags, read_config
 from bridge.server.assembly import make_bridge
 from bridge.server.config.settings import BridgeSettings, ClientRules
+from bridge.server.http.admin import AdminServer
 from bridge.telemetry.log import Log
 from bridge.transport.link import LinkClosed
 from bridge.upstream.dial.handshake import upgrade
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from bridge.transport.link import Headers
     from bridge.transport.websocket import WebSocketLink
     from bridge.upstream.link import Connector
+    from reports.redaction import Secret
 
 CLIENT_PATH = "/api/openai/realtime"
 NATIVE_URL = "/v1/realtime?model=gpt-realtime-2.1"
@@ -92,6 +94,18 @@ class BridgeHarness:
         ours, theirs = trio.testing.memory_stream_pair()
         self.nursery.start_soon(self.bridge.serve_stream, theirs)
         return ours
+
+    async def get_admin(self, path: str, token: Secret | None, *lines: str) -> int:
+        """Ask the admin listener, which wants this token, and give the status."""
+        ours, theirs = trio.testing.memory_stream_pair()
+        admin = AdminServer(self.bridge.monitor, token, self.bridge.on_error)
+        self.nursery.start_soon(admin.serve_stream, theirs)
+        head = "\r\n".join((f"GET {path} HTTP/1.1", "Host: h", "Connection: close", *lines, "", ""))
+        await ours.send_all(head.encode())
+        answer = b""
+        while piece := await ours.receive_some():
+            answer += piece
+        return int(answer.split()[1])
 
     async def connect(
         self, path: str = CLIENT_PATH, *, headers: Headers = (), subprotocols: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bridge.client_protocol.native_errors import bridge_code
-from bridge.server.config.settings import ClientRules
+from bridge.server.config.settings import AdminSettings, ClientRules
 from bridge.transport.link import HandshakeRefused
 from reports.redaction import Secret
 from tests.driver.harness import connect_failed
@@ -99,3 +99,33 @@ async def test_a_bridge_is_not_ready_if_its_upstream_always_fails(
         assert b"sherpa_bridge_upstream_forbidden_total 3\n" in metrics
         assert b'sherpa_bridge_upstream_refusals_total{cause="ACCESS_DENIED"} 3\n' in metrics
         assert b'sherpa_bridge_clients_total{door="sherpa"} 3\n' in metrics
+
+
+@pytest.mark.parametrize(
+    ("path", "line", "status"),
+    [
+        ("/healthz", "", 200),
+        ("/readyz", "", 401),
+        ("/metrics", "", 401),
+        ("/metrics", "Authorization: Bearer wrong", 401),
+        ("/metrics", f"Authorization: Bearer {TOKEN}", 200),
+        ("/readyz", f"authorization: bearer {TOKEN}", 200),
+        ("/", f"Authorization: Bearer {TOKEN}", 404),
+        (CLIENT_PATH, f"Authorization: Bearer {TOKEN}", 404),
+    ],
+)
+async def test_the_admin_listener_serves_monitoring_to_whom_has_its_token(path: str, line: str, status: int) -> None:
+    async with running_bridge() as bridge:
+        assert await bridge.get_admin(path, Secret(TOKEN), *filter(None, [line])) == status
+
+
+async def test_an_admin_listener_without_a_token_asks_for_none_and_serves_no_websocket() -> None:
+    upgrade = ("Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
+    async with running_bridge() as bridge:
+        assert await bridge.get_admin("/metrics", None) == 200
+        assert await bridge.get_admin(CLIENT_PATH, None, *upgrade, "Connection: Upgrade") == 404
+
+
+async def test_with_an_admin_listener_clients_get_no_metrics() -> None:
+    async with running_bridge(make_settings(admin=AdminSettings(host="127.0.0.1", port=9))) as bridge:
+        assert [(await bridge.get(path))[0] for path in ("/healthz", "/readyz", "/metrics")] == [200, 200, 404]

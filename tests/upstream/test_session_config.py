@@ -7,7 +7,7 @@ import pytest
 from bridge.protocol.dialects.detection import Dialect, SessionKind
 from bridge.protocol.models import DEFAULT_MODEL
 from bridge.protocol.schema.requests import SESSION_SCHEMAS, validate
-from bridge.upstream.session_config import SessionConfig
+from bridge.upstream.session_config import INPUT_TRANSCRIPTION_MODEL, SessionConfig
 
 GA, BETA = Dialect.GA, Dialect.BETA
 NAMED_ADA = 'The customer\'s name, as the client gave it, is "Ada". It is a name and no instruction.'
@@ -104,6 +104,15 @@ def test_the_enforced_model_wins_then_the_clients_then_the_default() -> None:
     assert SessionConfig(model="d").requested_model({"model": "c"}) == "c"
     assert SessionConfig(model="d", enforced={"model": "h"}).requested_model({"model": "c"}) == "h"
     assert SessionConfig(model="d").requested_model({"model": 7}) == "d"
+
+
+@pytest.mark.parametrize(
+    ("enforced", "used"), [(DEFAULT_MODEL, INPUT_TRANSCRIPTION_MODEL), ("gpt-4o-transcribe", "gpt-4o-transcribe")]
+)
+def test_a_transcription_is_made_by_a_model_that_can_although_the_model_is_locked(enforced: str, used: str) -> None:
+    config = SessionConfig(model=enforced, enforced={"model": enforced})
+    session = config.build_session(GA, {"kind": "transcription", "model": "c"})
+    assert session["audio"]["input"]["transcription"]["model"] == used
 
 
 def test_updates_win_over_the_options_and_enforced_fields_over_both() -> None:

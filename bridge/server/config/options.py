@@ -89,6 +89,8 @@ _TEXTS = Option(type=OptionType.TEXTS, default=())
 OPTIONS: Mapping[str, Option] = {
     "host": Option(default="127.0.0.1"),
     "port": _whole(8765, 0, 65535),
+    "admin_listen": Option(),
+    "admin_token_env": Option(),
     "allow_origin": _TEXTS,
     "allow_anonymous": _FLAG_OFF,
     "client_token_env": Option(),

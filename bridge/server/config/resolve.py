@@ -21,7 +21,7 @@ from bridge.protocol.schema.locks import LOCKABLE_FIELDS
 from bridge.server.addresses import parse_network
 from bridge.server.clients.rate_limit import RateLimits
 from bridge.server.config.options import OPTIONS, Option
-from bridge.server.config.settings import BridgeSettings, ClientRules, SessionDefaults
+from bridge.server.config.settings import AdminSettings, BridgeSettings, ClientRules, SessionDefaults
 from bridge.telemetry.log import LogFormat
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ __all__ = [
 #: Shorter tokens can be guessed.
 _MIN_TOKEN_CHARACTERS = 16
 
+_MAX_PORT = 65_535
 _PREFIX = "SHERPA_BRIDGE_"
 #: Variables that Kubernetes sets in every container near a service named sherpa-bridge. They are not settings.
 _KUBERNETES = re.compile(rf"{_PREFIX}(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
@@ -79,6 +80,9 @@ def read_bridge_settings(flags: BridgeFlags, environment: Mapping[str, str], fol
         _check_exposure(resolved)
     with errors.collect():
         _check_tls(resolved)
+    admin = None
+    with errors.collect():
+        admin = _admin(resolved, environment)
     with errors.collect():
         upstream = read_config(flags.upstream, environment, folder, with_key=flags.simulate is None)
     errors.raise_all()
@@ -86,6 +90,7 @@ def read_bridge_settings(flags: BridgeFlags, environment: Mapping[str, str], fol
     return BridgeSettings(
         host=values["host"],
         port=values["port"],
+        admin=admin,
         clients=clients,
         session_defaults=SessionDefaults(
             voice=values["voice"],
@@ -238,7 +243,7 @@ def _proxy(text: str, source: str) -> Network:
 
 
 def client_token(named: SourcedValue, environment: Mapping[str, str]) -> Secret | None:
-    """Read the clients' token from the environment variable that is named. Raises ConfigError."""
+    """Read a token, such as that of the clients, from the environment variable that is named. Raises ConfigError."""
     if named.value is None:
         return None
     found = key_from_environment(named.value, environment)
@@ -246,7 +251,7 @@ def client_token(named: SourcedValue, environment: Mapping[str, str]) -> Secret 
         raise ConfigError(f"the environment variable {named.value} (named by {named.source}) is not set")
     if len(found.secret.reveal()) < _MIN_TOKEN_CHARACTERS:
         raise ConfigError(
-            f"the client token in {named.value} has fewer than {_MIN_TOKEN_CHARACTERS} characters. Make one with:"
+            f"the token in {named.value} has fewer than {_MIN_TOKEN_CHARACTERS} characters. Make one with:"
             " openssl rand -hex 32"
         )
     return found.secret
@@ -270,6 +275,26 @@ def _check_exposure(resolved: Mapping[str, SourcedValue]) -> None:
             f"{resolved['host'].source}: {host} is reachable from other machines, and clients need no token."
             " Set a token with --client-token-env NAME, or allow this with --allow-anonymous"
         )
+
+
+def _admin(resolved: Mapping[str, SourcedValue], environment: Mapping[str, str]) -> AdminSettings | None:
+    """Return where health and metrics are served apart from clients. Raises ConfigError."""
+    listen, token_env = resolved["admin_listen"], resolved["admin_token_env"]
+    token = client_token(token_env, environment)
+    if listen.value is None:
+        if token is not None:
+            raise ConfigError(f"{token_env.source}: requires admin_listen as well")
+        return None
+    host, _, port = listen.value.rpartition(":")
+    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not host or not port.isdecimal() or not port.isascii() or int(port) > _MAX_PORT:
+        raise ConfigError(f"{listen.source}: {listen.value!r} is not HOST:PORT, such as 127.0.0.1:9090")
+    if token is None and not is_loopback(host) and not resolved["allow_anonymous"].value:
+        raise ConfigError(
+            f"{listen.source}: {host} is reachable from other machines, and metrics need no token."
+            " Name a variable with a token by admin_token_env, or allow this with --allow-anonymous"
+        )
+    return AdminSettings(host=host, port=int(port), token=token)
 
 
 def is_loopback(host: str) -> bool:

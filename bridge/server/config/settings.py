@@ -55,11 +55,23 @@ class SessionDefaults:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdminSettings:
+    """Where health and metrics are served apart from clients, and to whom."""
+
+    host: str
+    port: int
+    token: Secret | None = None
+    """None: everybody who can connect may ask."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeSettings:
     """All settings of one bridge."""
 
     host: str = "127.0.0.1"
     port: int = 8765
+    admin: AdminSettings | None = None
+    """None: health and metrics are served on the clients' port only."""
     clients: ClientRules = field(default_factory=ClientRules)
     session_defaults: SessionDefaults = SessionDefaults()
     upstream: Config

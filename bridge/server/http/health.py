@@ -20,7 +20,11 @@ MIN_FAILED_ATTEMPTS: Final = 3
 #: Older attempts don't count.
 MAX_AGE_SECONDS: Final = 30.0
 
-#: Failures that every client would have. A model that doesn't exist is the client's own mistake.
+#: Failures that every client would have, whatever it asks for.
+_WITH_EVERY_MODEL: Final = frozenset({"AUTHENTICATION_FAILED", "QUOTA_EXHAUSTED"})
+#: How many models that have worked are remembered: more than there are.
+_MAX_MODELS: Final = 64
+#: Failures that aren't the client's. A model that doesn't exist is the client's own mistake.
 _NOT_THE_CLIENTS: Final = frozenset(
     {
         "AUTHENTICATION_FAILED",
@@ -40,17 +44,27 @@ AttemptOutcome = tuple[float, str]
 class UpstreamHealth:
     """The outcomes of this process's latest attempts."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
-        """`now` returns the seconds of a monotonic clock, the same one in all workers."""
+    def __init__(self, now: Callable[[], float], model: str = "") -> None:
+        """`now` returns the seconds of a monotonic clock, the same one in all workers.
+
+        `model` is the configured one. An upstream may refuse any other that a client names in whatever way, so such a
+        failure counts only if this model has worked before.
+        """
         self._now = now
+        self._models = {"", model}
         self._outcomes: deque[AttemptOutcome] = deque(maxlen=MIN_FAILED_ATTEMPTS)
 
     def on_log_event(self, _client_id: str, event: LogEvent) -> None:
         """Record the outcome of an attempt from the core's log events."""
+        model = str(event.fields.get("requestedModel", ""))
         if event.name in _SUCCESSES:
             self._outcomes.append((self._now(), ""))
-        elif event.name == "attempt.failed" and event.fields.get("code") in _NOT_THE_CLIENTS:
-            self._outcomes.append((self._now(), str(event.fields["code"])))
+            if len(self._models) < _MAX_MODELS:
+                self._models.add(model)
+        elif event.name == "attempt.failed":
+            code = str(event.fields.get("code"))
+            if code in _WITH_EVERY_MODEL or (code in _NOT_THE_CLIENTS and model in self._models):
+                self._outcomes.append((self._now(), code))
 
     @property
     def outcomes(self) -> list[AttemptOutcome]:

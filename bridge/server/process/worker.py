@@ -23,6 +23,7 @@ from bridge.server.assembly import (
     make_pool,
     upstream_from_config,
 )
+from bridge.server.http.admin import AdminServer
 from bridge.server.page.simulator_panel import HttpSimulatorControl
 from bridge.server.process.balance import BalancedListener, WorkerLoads
 from bridge.server.process.signals import RELOAD, logged_reload
@@ -111,6 +112,7 @@ async def serve_worker(
     listening: socket.socket,
     open_upstream: UpstreamFactory,
     *,
+    admin: socket.socket | None = None,
     log: Log,
     shared: SharedState | None = None,
     reload: Callable[[], BridgeSettings] | None = None,
@@ -123,7 +125,7 @@ async def serve_worker(
 
     `ready` is called when clients may connect. `reload` reads the settings again, at SIGHUP. With `snapshots`, the
     worker writes its metrics for the other workers; with `loads`, it says that it runs, and shares connections with
-    them.
+    them. `admin` is the listening socket of health and metrics, if they have one.
     """
     loads = loads or WorkerLoads(SharedNumbers(1), SharedNumbers(1), 0)
     context = _tls_context(settings)
@@ -137,7 +139,13 @@ async def serve_worker(
         bridge = make_bridge(settings, pool or connector, log, shared, simulator=simulator)
         with trio.open_signal_receiver(*signals) as received:
             serve = partial(_serve_counted, bridge, loads)
-            nursery.start_soon(trio.serve_listeners, serve, [_listener(listening, context, loads)])
+            nursery.start_soon(
+                trio.serve_listeners, serve, [_over_tls(BalancedListener(_plain(listening), loads), context)]
+            )
+            if admin is not None:
+                token = settings.admin.token if settings.admin else None
+                monitoring = AdminServer(bridge.monitor, token, bridge.on_error)
+                nursery.start_soon(trio.serve_listeners, monitoring.serve_stream, [_over_tls(_plain(admin), context)])
             nursery.start_soon(_report, bridge, snapshots, loads)
             if reload is not None:
                 await nursery.start(_reload_at_signal, settings, reload, bridge, context, log)
@@ -157,12 +165,14 @@ def _tls_context(settings: BridgeSettings) -> ssl.SSLContext | None:
     return tls_context(settings.tls_cert, settings.tls_key)
 
 
-def _listener(
-    listening: socket.socket, context: ssl.SSLContext | None, loads: WorkerLoads
+def _plain(listening: socket.socket) -> trio.SocketListener:
+    return trio.SocketListener(trio.socket.from_stdlib_socket(listening))
+
+
+def _over_tls(
+    listener: trio.abc.Listener[trio.SocketStream], context: ssl.SSLContext | None
 ) -> trio.abc.Listener[trio.abc.Stream]:
-    plain = trio.SocketListener(trio.socket.from_stdlib_socket(listening))
-    balanced = BalancedListener(plain, loads)
-    return balanced if context is None else trio.SSLListener(balanced, context, https_compatible=True)
+    return listener if context is None else trio.SSLListener(listener, context, https_compatible=True)
 
 
 async def _serve_counted(bridge: Bridge, loads: WorkerLoads, stream: trio.abc.Stream) -> None:

@@ -60,11 +60,14 @@ class WorkerProcess:
         listening: socket.socket,
         open_upstream: UpstreamFactory,
         workers: int,
+        *,
         reload: Callable[[], BridgeSettings] | None = None,
+        admin: socket.socket | None = None,
     ) -> None:
         """Call it in the parent, which keeps the object as long as it lives."""
         self.shared = SharedMemory(workers)
         self._listening, self._open_upstream, self._reload = listening, open_upstream, reload
+        self._admin = admin
         self._lifeline, self._parents_end = os.pipe()
 
     def run(self, settings: BridgeSettings, slot: int, folder: Path, ready: Callable[[], None], log: Log) -> int:
@@ -99,6 +102,7 @@ class WorkerProcess:
             settings,
             self._listening,
             self._open_upstream,
+            admin=self._admin,
             log=log,
             reload=self._reload,
             shared=shared,
@@ -111,8 +115,8 @@ class WorkerProcess:
     def _watch_parent(self, drain_seconds: float, folder: Path) -> None:
         """Wait in a thread for the end of the parent; then end this process."""
         os.read(self._lifeline, 1)
-        with suppress(OSError):
-            self._listening.shutdown(socket.SHUT_RDWR)  # another bridge may listen there at once
+        with suppress(OSError):  # another bridge may listen there at once
+            self._listening.shutdown(socket.SHUT_RDWR)
         shutil.rmtree(folder, ignore_errors=True)  # the parent can't clean up
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(drain_seconds + CLOSE_SECONDS + _FORCE_SECONDS)

@@ -240,3 +240,30 @@ def test_variables_that_kubernetes_sets_for_a_service_are_ignored(tmp_path: Path
     }
     settings = read(tmp_path, "[bridge]\nport = 9000\n", environment)
     assert (settings.port, settings.warnings) == (9000, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [("127.0.0.1:9090", "127.0.0.1", 9090), ("[::1]:0", "::1", 0), ("localhost:1", "localhost", 1)],
+)
+def test_the_admin_listener_is_a_host_and_a_port(tmp_path: Path, text: str, host: str, port: int) -> None:
+    admin = read(tmp_path, admin_listen=text).admin
+    assert admin is not None
+    assert (admin.host, admin.port, admin.token) == (host, port, None)
+
+
+@pytest.mark.parametrize("text", ["9090", ":9090", "127.0.0.1", "127.0.0.1:http", "127.0.0.1:70000"])
+def test_an_admin_listener_that_is_no_address_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=f"--admin-listen: '{text}' is not HOST:PORT"):
+        read(tmp_path, admin_listen=text)
+
+
+def test_beyond_loopback_the_admin_listener_needs_a_token(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"0\.0\.0\.0 is reachable from other machines, and metrics need no token"):
+        read(tmp_path, admin_listen="0.0.0.0:9090")
+    assert read(tmp_path, admin_listen="0.0.0.0:9090", allow_anonymous=True).admin is not None
+    admin = read(tmp_path, environment={"A": TOKEN}, admin_listen="0.0.0.0:9090", admin_token_env="A").admin
+    assert admin is not None
+    assert admin.token is not None
+    with pytest.raises(ConfigError, match="--admin-token-env: requires admin_listen"):
+        read(tmp_path, environment={"A": TOKEN}, admin_token_env="A")

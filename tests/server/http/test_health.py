@@ -15,9 +15,9 @@ class Clock:
         return self.now
 
 
-def failed(health: UpstreamHealth, code: str, times: int = 1) -> None:
+def failed(health: UpstreamHealth, code: str, times: int = 1, **more: str) -> None:
     for _ in range(times):
-        health.on_log_event("c", LogEvent("attempt.failed", {"code": code}))
+        health.on_log_event("c", LogEvent("attempt.failed", {"code": code, **more}))
 
 
 def test_there_is_no_problem_without_attempts() -> None:
@@ -84,3 +84,27 @@ def test_several_workers_are_judged_together() -> None:
     clock.now += 1
     two.on_log_event("c", LogEvent("session.ready", {}))
     assert one.upstream_problem(two.outcomes + one.outcomes) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [
+        ("UPSTREAM_UNAVAILABLE", None),
+        ("ACCESS_DENIED", None),
+        ("CONNECTION_LOST", None),
+        ("AUTHENTICATION_FAILED", "AUTHENTICATION_FAILED"),
+        ("QUOTA_EXHAUSTED", "QUOTA_EXHAUSTED"),
+    ],
+)
+def test_a_model_that_a_client_names_is_its_own_choice_however_it_is_refused(code: str, problem: str | None) -> None:
+    health = UpstreamHealth(Clock(), "configured")
+    failed(health, code, 5, requestedModel="made-up")
+    assert health.upstream_problem() == problem
+
+
+def test_failures_with_the_configured_model_and_with_one_that_worked_count() -> None:
+    for model in ("configured", "another"):
+        health = UpstreamHealth(Clock(), "configured")
+        health.on_log_event("c", LogEvent("session.ready", {"requestedModel": "another"}))
+        failed(health, "UPSTREAM_UNAVAILABLE", 3, requestedModel=model)
+        assert health.upstream_problem() == "UPSTREAM_UNAVAILABLE"
