@@ -76,8 +76,8 @@ def test_latency_is_measured_from_what_the_caller_did(javascript: JavaScript) ->
             ["sessionReady", 400],
             ["sessionReady", 9_000],
             ["asked", 10_000],
-            ["audio", 10_350],
-            ["audio", 10_400],
+            ["audio", "a", 10_350],
+            ["audio", "a", 10_400],
             ["playback", "started", 10_420],
             ["playback", "underrun", 10_900],
             ["playback", "progress", 11_020],
@@ -91,8 +91,13 @@ def test_latency_is_measured_from_what_the_caller_did(javascript: JavaScript) ->
     assert found["plot"] == [350]
 
 
+def test_the_rest_of_an_answer_is_not_the_answer_to_the_next_question(javascript: JavaScript) -> None:
+    steps = [["asked", 0], ["audio", "a", 300], ["asked", 1_000], ["audio", "a", 1_002], ["audio", "b", 1_400]]
+    assert javascript.run("latency", steps=steps)["plot"] == [300, 400]
+
+
 def test_the_plot_keeps_the_last_twenty_answers(javascript: JavaScript) -> None:
-    steps = [one for n in range(30) for one in (["asked", n * 1_000], ["audio", n * 1_000 + n])]
+    steps = [one for n in range(30) for one in (["asked", n * 1_000], ["audio", f"item {n}", n * 1_000 + n])]
     assert javascript.run("latency", steps=steps)["plot"] == list(range(10, 30))
 
 

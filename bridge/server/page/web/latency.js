@@ -21,6 +21,8 @@ export class LatencyFigures {
   /** @type {number | null} */ #dryAt = null;
   /** @type {number | null} */ #spokeUpAt = null;
   /** @type {number | null} */ #answerAt = null;
+  /** The item whose speech came last. */
+  #spoken = "";
 
   /** The client begins to connect. @param {number} now */
   started(now) {
@@ -46,9 +48,12 @@ export class LatencyFigures {
     return !active && status === "cancelled" && began !== null && now - began < SELF_INTERRUPTION_MS;
   }
 
-  /** Speech of an answer arrived. @param {number} now */
-  audio(now) {
-    if (this.#askedAt === null) return;
+  /** Speech of an answer arrived; what is left of the last answer is not the next one. */
+  /** @param {string} itemId @param {number} now */
+  audio(itemId, now) {
+    const begins = itemId !== this.#spoken;
+    this.#spoken = itemId;
+    if (this.#askedAt === null || !begins) return;
     this.firstAudio = now - this.#askedAt;
     this.#askedAt = null;
     this.answers = [...this.answers, this.firstAudio].slice(-MAX_ANSWERS);

@@ -41,7 +41,7 @@ export async function setUpSimulator(notices) {
   );
   for (const button of document.querySelectorAll("[data-cut]")) {
     const how = /** @type {HTMLElement} */ (button).dataset.cut;
-    button.addEventListener("click", () => attempt(`cut=${how}`, ({ cut }) => `${cut} upstream connections ended.`));
+    button.addEventListener("click", () => attempt(`cut=${how}`, ({ cut }) => `Upstream connections ended: ${cut}.`));
   }
   describe();
   byId("simulator").hidden = false;

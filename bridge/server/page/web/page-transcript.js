@@ -9,6 +9,7 @@ const MAX_TURNS = 200;
 
 export class Transcript {
   #list = byId("transcript");
+  #box = byId("transcript-box");
   /** @type {Map<string, Turn>} */
   #turns = new Map();
 
@@ -31,6 +32,7 @@ export class Transcript {
   add({ itemId, role, text, final }) {
     const turn = this.turn(itemId, role);
     turn.text = final ? text || turn.text : turn.text + text;
+    turn.element.setAttribute("aria-busy", String(!final)); // read out once, when it is complete
     this.#keepingEnd(() => {
       turn.words.textContent = turn.text;
     });
@@ -45,6 +47,7 @@ export class Transcript {
   /** Say below an answer where it was cut. @param {string} itemId @param {string} text */
   mark(itemId, text) {
     const turn = this.#turns.get(itemId);
+    turn?.element.setAttribute("aria-busy", "false");
     turn?.element.querySelector(".mark")?.remove();
     this.#keepingEnd(() => turn?.element.append(make("span", { class: "mark", text })));
   }
@@ -61,9 +64,9 @@ export class Transcript {
 
   /** @param {() => void} change */
   #keepingEnd(change) {
-    const follow = atEnd(this.#list);
+    const follow = atEnd(this.#box);
     change();
-    if (follow) this.#list.scrollTop = this.#list.scrollHeight;
+    if (follow) this.#box.scrollTop = this.#box.scrollHeight;
   }
 
   #trim() {

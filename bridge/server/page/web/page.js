@@ -184,8 +184,10 @@ on(client, "notice", ({ title, advice, count, code, retryable }) => {
   notices.show("error", { title: `${title}${more}`, advice: `${advice} [${code}]`, kind: retryable ? "warning" : "error" });
 });
 on(client, "held", ({ ms, messages }) => {
-  const parts = [...(ms ? [`${seconds(ms)} of speech`] : []), ...(messages ? [`${messages} messages`] : [])];
-  byId("hint").textContent = parts.length ? `Kept until the session is ready: ${parts.join(", ")}` : "";
+  const whole = Math.ceil(ms / 1000); // told once a second at most: screen readers read it out
+  const parts = [...(ms ? [`${whole} s of speech`] : []), ...(messages ? [`${messages} messages`] : [])];
+  const hint = parts.length ? `Kept until the session is ready: ${parts.join(", ")}` : "";
+  if (byId("hint").textContent !== hint) byId("hint").textContent = hint;
 });
 on(client, "dropped", ({ ms, messages, by }) => {
   const lost = ms ? `${seconds(ms)} of speech` : `${messages} messages`;
@@ -201,8 +203,8 @@ on(client, "transcript", (part) => {
   }
   if (part.role === "user" && part.final && soundsLikeEcho(text, lastAnswer)) echo("Your words repeat the answer: the microphone hears it.");
 });
-on(client, "audio", ({ pcm }) => {
-  figures.audio(Date.now());
+on(client, "audio", ({ itemId, pcm }) => {
+  figures.audio(itemId, Date.now());
   showLatency(figures);
   const samples = new Int16Array(pcm.buffer, 0, pcm.byteLength >> 1);
   meters.peak("speaker-level", samples.reduce((most, one) => Math.max(most, Math.abs(one)), 0) / 32_768);
