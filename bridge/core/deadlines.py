@@ -29,6 +29,7 @@ def next_deadline(data: SessionData) -> float:
         return inf
     buffer = data.input_buffer
     times = (
+        data.now if buffer and data.state is State.READY else None,
         data.throttle.deadline,
         buffer.oldest_expires_at,
         data.drop_notice_at + data.settings.drop_notice_seconds if buffer.has_dropped else None,

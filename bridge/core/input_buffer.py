@@ -125,10 +125,6 @@ class InputBuffer:
 
     def _drop(self, entry: ClientInput, reason: str) -> None:
         self._count(entry, -1)
-        self.count_dropped(entry, reason)
-
-    def count_dropped(self, entry: ClientInput, reason: str) -> None:
-        """Count a dropped entry that was not buffered here: audio that went upstream and won't be answered."""
         self.add_dropped(DroppedInput(reason).including(entry))
 
     def add_dropped(self, dropped: DroppedInput) -> None:
@@ -148,8 +144,11 @@ class InputBuffer:
 
     def drop_all(self, reason: str) -> None:
         """Empty the buffer and count all of it as dropped for `reason`; `pop_dropped` then reports it."""
-        while self._entries:
-            self._drop(self._entries.popleft()[1], reason)
+        if self._entries:
+            self.add_dropped(DroppedInput(reason, self._chunks, self.ms, self.messages))
+        self._entries.clear()
+        self._audio_bytes = self._chunks = 0
+        self._taken = {True: 0, False: 0}
 
     def pop(self) -> ClientInput | None:
         """Remove and return the oldest entry; None if the buffer is empty."""

@@ -16,6 +16,7 @@ from bridge.core.events import ClientAudio, Failure, SessionConfigured, SessionC
 from bridge.core.generation import Recovery
 from bridge.core.json_access import as_object
 from bridge.core.session_updates import SessionUpdates
+from bridge.core.speech.kept_audio import join_chunks
 from bridge.core.states import CONNECTED, IN_SESSION, OPENING, Phase, State, Trigger
 from bridge.core.to_upstream import commit, request_next_response, send, send_own_event
 
@@ -34,11 +35,16 @@ _MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.:/-]{0,63}", re.ASCII)
 
 
 def start(data: SessionData) -> None:
-    """Start the first attempt at the session that the client requested."""
-    data.transition(Trigger.SESSION_REQUESTED)
+    """Start the first attempt at the session that the client requested, or wait if it had too many of late."""
     data.attempt = 1
     data.updates = SessionUpdates()
-    _open_upstream(data)
+    data.retry_at = data.openings.next_at(data.now)
+    if data.retry_at > data.now:
+        data.transition(Trigger.SESSION_POSTPONED)
+        data.log("session.postponed", seconds=data.retry_at - data.now)
+    else:
+        data.transition(Trigger.SESSION_REQUESTED)
+        _open_upstream(data)
 
 
 def retry(data: SessionData) -> None:
@@ -48,6 +54,7 @@ def retry(data: SessionData) -> None:
 
 
 def _open_upstream(data: SessionData) -> None:
+    data.openings.opened(data.now)
     data.begin_generation()
     if data.phase is Phase.INITIALIZING:
         data.send_message("session_initializing", attempt=data.attempt, maxAttempts=data.settings.attempts)
@@ -86,7 +93,18 @@ def session_configured(data: SessionData, event: SessionConfigured) -> None:
     else:
         data.attempt = 0
         _report_ready(data)
-    while (entry := data.input_buffer.pop()) is not None:
+    send_buffered(data)
+
+
+def send_buffered(data: SessionData) -> None:
+    """Send the next slice of what was buffered to the ready session; if that is not all, a `Tick` is wanted at once.
+
+    Until everything is sent, input goes on to be buffered: it may not overtake.
+    """
+    for _ in range(data.settings.sent_at_once):
+        entry = data.input_buffer.pop()
+        if entry is None:
+            return
         send(data, entry)
 
 
@@ -133,7 +151,7 @@ def _recover(data: SessionData) -> None:
 
 def _replay(data: SessionData, plan: Recovery) -> None:
     """Send unanswered speech again, with its commits, and repeat the request for a response."""
-    for pcm in plan.replay:
+    for pcm in join_chunks(plan.replay):
         if pcm is None:
             commit(data)
         else:
@@ -197,8 +215,8 @@ def _back_off(data: SessionData, retry_after: float | None, reason: str, *, at_o
         cap_seconds=settings.backoff_cap_seconds,
         retry_after_seconds=retry_after,
     )
-    delay = 0.0 if at_once else delay
-    data.retry_at = data.now + delay
+    data.retry_at = data.openings.next_at(data.now) if at_once else data.now + delay
+    delay = data.retry_at - data.now
     if data.phase is Phase.RECONNECTING:
         counts = {"attempt": data.attempt, "maxAttempts": settings.reconnect_attempts}
         data.send_message("reconnecting", **counts, delayMs=round(delay * 1000), reason=reason)
@@ -251,7 +269,7 @@ def restart(data: SessionData) -> None:
         close_upstream(data, "restart")
         session_lost(data, "restart", intended=True)
     elif data.state is State.RECONNECT_WAITING:
-        data.retry_at = data.now
+        data.retry_at = min(data.retry_at, data.openings.next_at(data.now))
 
 
 # Ending

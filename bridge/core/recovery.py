@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 from bridge.core.client_items import ANNOUNCEMENTS, deleted
 from bridge.core.commands import EndResponse, SendNative
-from bridge.core.events import ClientAudio
 from bridge.core.generation import Recovery
-from bridge.core.input_buffer import DroppedInput
+from bridge.core.input_buffer import BYTES_PER_MS, DroppedInput
 from bridge.core.states import CONFIGURING
 from bridge.core.to_upstream import RESPONSE_CREATE
 
@@ -123,9 +122,9 @@ def drop_overflow(data: SessionData) -> None:
 
 def drop_replay(data: SessionData, entries: Iterable[bytes | None]) -> None:
     """Count speech that went upstream and that no session will be sent again. It is not known whether it was heard."""
-    for pcm in entries:
-        if pcm is not None:
-            data.input_buffer.count_dropped(ClientAudio(pcm), "session_failed")
+    sizes = [len(pcm) for pcm in entries if pcm is not None]
+    if sizes:
+        data.input_buffer.add_dropped(DroppedInput("session_failed", len(sizes), sum(sizes) / BYTES_PER_MS))
 
 
 def drop_input(data: SessionData) -> None:

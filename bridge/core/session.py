@@ -170,7 +170,7 @@ class Session:
         data = self._data
         if data.state is not _READY:
             return False
-        if isinstance(event, ClientAudio):
+        if isinstance(event, ClientAudio) and not data.input_buffer:
             to_upstream.send_audio(data, event)
             return True
         if isinstance(event, UpstreamEvent) and event.body is None and event.generation == data.generation.number:
@@ -200,7 +200,8 @@ class Session:
                 by = self._data.now + grace_seconds
                 self._data.drain_by = by if self._data.drain_by is None else min(by, self._data.drain_by)
             case Tick():
-                pass
+                if self._data.state is State.READY:
+                    lifecycle.send_buffered(self._data)
             case _:
                 assert_never(event)
 
@@ -217,7 +218,7 @@ class Session:
     def _accept_input(self, event: ClientInput) -> None:
         """Send input that needs a session upstream, or buffer it and say why."""
         data = self._data
-        if data.state is State.READY:
+        if data.state is State.READY and not data.input_buffer:
             to_upstream.send(data, event)
             return
         data.input_buffer.add(event, data.now)

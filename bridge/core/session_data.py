@@ -14,6 +14,7 @@ from bridge.core.generation import Generation, Recovery
 from bridge.core.history import ConversationHistory
 from bridge.core.input_buffer import InputBuffer
 from bridge.core.json_access import as_object, as_text
+from bridge.core.opening_rate import OpeningRate
 from bridge.core.responses import ResponseTracker
 from bridge.core.session_updates import SessionUpdates
 from bridge.core.speech.replay_buffer import ReplayBuffer
@@ -44,6 +45,7 @@ class SessionData:
         "input_buffer",
         "native",
         "now",
+        "openings",
         "reconnects",
         "recovery",
         "retry_at",
@@ -73,6 +75,7 @@ class SessionData:
         self.recovery = Recovery()
         self.attempt = 0
         """The number of the current attempt, counted from the request for a session or from the last loss."""
+        self.openings = OpeningRate(settings.openings_at_once, settings.seconds_per_opening)
         self.retry_at = float("inf")
         """When the next attempt starts, in the waiting states."""
         self.reconnects = 0

@@ -24,12 +24,18 @@ class CoreSettings:
     backoff_base_seconds: float = 1.0
     backoff_cap_seconds: float = 8.0
     """Waits between attempts grow from the base to the cap, with full jitter."""
+    openings_at_once: int = 5
+    seconds_per_opening: float = 1.0
+    """How many upstream sessions one client may have opened at once, and how often after that."""
     stall_seconds: float = 15.0
     """A response or a commit is outstanding and no event came for this long: the session counts as lost."""
     no_session_seconds: float = inf
     """How long a client connection may be without a session and without asking for one: it holds a place that others
     need."""
     buffer_limits: InputBufferLimits = field(default_factory=InputBufferLimits)
+    sent_at_once: int = 256
+    """How many buffered entries a ready session sends before others have their turn: 5 s of speech in chunks of 20 ms,
+    which take a few milliseconds. A client may have buffered twenty thousand tiny chunks."""
     replay_ms: float = 30_000
     """How much unanswered speech is kept for replay."""
     drop_notice_seconds: float = 1.0

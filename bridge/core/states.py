@@ -15,7 +15,8 @@ is doing.
     INITIALIZING  INIT_OPENING            Minting, dialling, waiting for `session.created`. Input is buffered.
                   INIT_CONFIGURING        The upstream created the session; its configuration was sent and is not
                                           confirmed yet.
-                  INIT_WAITING            An attempt failed; the next one starts after a back-off.
+                  INIT_WAITING            An attempt failed, or the client had too many sessions opened of late; the
+                                          next attempt starts after a wait.
     READY         READY                   The upstream confirmed the session *and* its configuration. The only state in
                                           which input goes upstream.
     RECONNECTING  RECONNECT_WAITING       A ready session was lost; the next attempt starts after a back-off. Input is
@@ -72,6 +73,8 @@ class Trigger(Enum):
 
     SESSION_REQUESTED = auto()
     """The client asked for a session; the first attempt starts."""
+    SESSION_POSTPONED = auto()
+    """The client asked for a session, and had too many opened of late; the first attempt starts after a wait."""
     SESSION_CREATED = auto()
     """The upstream created the session; the bridge sends its configuration."""
     CONFIGURATION_CONFIRMED = auto()
@@ -93,6 +96,7 @@ class Trigger(Enum):
 TRANSITIONS: Mapping[State, Mapping[Trigger, State]] = {
     State.IDLE: {
         Trigger.SESSION_REQUESTED: State.INIT_OPENING,
+        Trigger.SESSION_POSTPONED: State.INIT_WAITING,
         Trigger.SESSION_ENDED: State.IDLE,
         Trigger.CLIENT_LEFT: State.CLOSED,
     },
@@ -142,6 +146,7 @@ TRANSITIONS: Mapping[State, Mapping[Trigger, State]] = {
     },
     State.FAILED: {
         Trigger.SESSION_REQUESTED: State.INIT_OPENING,
+        Trigger.SESSION_POSTPONED: State.INIT_WAITING,
         Trigger.SESSION_ENDED: State.IDLE,
         Trigger.CLIENT_LEFT: State.CLOSED,
     },

@@ -45,6 +45,7 @@ LOG_MESSAGES: Mapping[str, LogMessage] = {
     "session.created": LogMessage("info", "OpenAI session CREATED for client"),
     "session.ready": LogMessage("info", "Setting OpenAI session ready state to TRUE"),
     "session.reconnected": LogMessage("info", "Reconnected to OpenAI with a new session"),
+    "session.postponed": LogMessage("warning", "A session is opened later: the client had too many opened of late"),
     "session.lost": LogMessage("warning", "The OpenAI session was lost"),
     "session.failed": LogMessage("error", "Could not open an OpenAI session for client"),
     "session.closed": LogMessage("info", "The session was closed on purpose"),

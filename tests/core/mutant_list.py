@@ -8,6 +8,7 @@ from tests.core.mutant_list_lifecycle import LIFECYCLE_MUTANTS
 from tests.core.mutant_list_open_responses import OPEN_RESPONSE_MUTANTS
 from tests.core.mutant_list_relay import RELAY_MUTANTS
 from tests.core.mutant_list_responses import RESPONSE_MUTANTS
+from tests.core.mutant_list_shares import SHARE_MUTANTS
 
 __all__ = ["MUTANTS", "Mutant"]
 
@@ -288,6 +289,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant("lifecycle", "    data.updates.confirm_all()\n", "", "what a session confirmed stays in doubt"),
     *RESPONSE_MUTANTS,
+    *SHARE_MUTANTS,
     *CLIENT_ITEM_MUTANTS,
     *OPEN_RESPONSE_MUTANTS,
     *RELAY_MUTANTS,

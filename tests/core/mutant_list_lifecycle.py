@@ -155,7 +155,7 @@ LIFECYCLE_MUTANTS: tuple[Mutant, ...] = (
         "50 rollovers end a session",
     ),
     Mutant("lifecycle", "data.reconnects > data.settings", "data.reconnects >= data.settings", "49 reconnects, not 50"),
-    Mutant("lifecycle", "delay = 0.0 if at_once else delay", "delay = delay * 1.0", "a rollover waits"),
+    Mutant("lifecycle", " if at_once else data.now + delay", " + delay", "a rollover waits"),
     Mutant(
         "lifecycle",
         "    recovery.drop_replay(data, data.recovery.replay)\n    recovery.drop_input(data)\n",
@@ -173,6 +173,11 @@ LIFECYCLE_MUTANTS: tuple[Mutant, ...] = (
         "lifecycle", "    data.updates = SessionUpdates()\n", "", "the next session is configured like the one before"
     ),
     Mutant("lifecycle", "    data.input_buffer.expire(data.now)\n", "", "what is too old goes up"),
-    Mutant("lifecycle", "        data.retry_at = data.now\n", "        pass\n", "a restart does not hurry"),
+    Mutant(
+        "lifecycle",
+        "        data.retry_at = min(data.retry_at, data.openings.next_at(data.now))\n",
+        "        pass\n",
+        "a restart does not hurry",
+    ),
     Mutant("session_data", "        self.history.clear()\n", "", "the next session knows the conversation before"),
 )

@@ -68,7 +68,7 @@ def test_nothing_buffered_has_no_age_and_gives_nothing() -> None:
 def test_speech_that_is_dropped_elsewhere_is_counted_with_the_rest() -> None:
     held = InputBuffer(InputBufferLimits())
     held.add(audio(20), 0.0)
-    held.count_dropped(audio(30), "session_failed")
+    held.add_dropped(DroppedInput("session_failed").including(audio(30)))
     held.drop_all("session_failed")
     assert all_dropped(held) == [DroppedInput("session_failed", 2, 50.0, 0)]
 

@@ -155,6 +155,7 @@ ATTACKS: dict[str, Callable[[BridgeProcess], Awaitable[None]]] = {
     "flood of errors": _flood_of("errors"),
     "flood of starts": _flood_of("starts"),
     "flood of rubbish": _flood_of("rubbish"),
+    "held chunks": held_chunks,
     "created and ended": created_and_ended,
     "leaves at once": leaves_at_once,
 }

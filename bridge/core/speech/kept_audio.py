@@ -11,12 +11,33 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 #: A shorter chunk, less than 1 ms, is joined to the one before it: as an object it would cost a multiple of its audio.
 SMALL_BYTES: Final = 48
 #: How long a chunk may become in this way: 20 ms.
 JOINED_BYTES: Final = 960
+
+
+#: How long a chunk may become before it is sent again: 100 ms. So 30 s of speech are 300 messages, whatever they were.
+RESENT_BYTES: Final = 4_800
+
+
+def join_chunks(entries: Iterable[bytes | None]) -> Iterator[bytes | None]:
+    """Join chunks that follow each other, up to RESENT_BYTES. None, a commit, stays where it is."""
+    waiting: list[bytes] = []
+    size = 0
+    for entry in entries:
+        if waiting and (entry is None or size + len(entry) > RESENT_BYTES):
+            yield b"".join(waiting)
+            waiting, size = [], 0
+        if entry is None:
+            yield None
+        else:
+            waiting.append(entry)
+            size += len(entry)
+    if waiting:
+        yield b"".join(waiting)
 
 
 class KeptAudio:
