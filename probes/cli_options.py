@@ -95,7 +95,8 @@ _RESULT: tuple[Callable[[Any], Any], ...] = (
         metavar="FORMAT=PATH",
         multiple=True,
         shell_complete=complete_from(_formats),
-        help="Also write a report: json, junit, sarif, markdown, html, github or prom; PATH - is stdout; repeatable.",
+        help="Also write a report: json, junit, sarif, markdown, html, github, gitlab, concise or prom; PATH - is "
+        "stdout; repeatable.",
     ),
     _JSON,
     _STRICT,

@@ -48,6 +48,7 @@ class SettingType(StrEnum):
     NUMBER = "a number"
     TABLE = "a table of strings"
     TEXTS = "a list of strings"
+    TABLE_OF_TEXTS = "a table of lists of strings"
 
 
 def _is_number(value: object) -> bool:
@@ -68,6 +69,7 @@ _FITS: Mapping[SettingType, Callable[[object], bool]] = {
     SettingType.NUMBER: _is_number,
     SettingType.TABLE: _is_table_of_texts,
     SettingType.TEXTS: _is_list_of_texts,
+    SettingType.TABLE_OF_TEXTS: lambda value: isinstance(value, dict) and all(map(_is_list_of_texts, value.values())),
 }
 
 #: Every table and key of the file. A new setting is one line here and one in `bridge.config.resolve`.
@@ -84,6 +86,13 @@ TABLES: Mapping[str, Mapping[str, SettingType]] = {
         "headers": SettingType.TABLE,
     },
     "probe": {"timeout": SettingType.NUMBER},
+    "lint": {  # read by `probes.lint.options`, which knows the rules
+        "select": SettingType.TEXTS,
+        "ignore": SettingType.TEXTS,
+        "exclude": SettingType.TEXTS,
+        "per-file-ignores": SettingType.TABLE_OF_TEXTS,
+        "severity": SettingType.TABLE,
+    },
     "bridge": {
         "host": SettingType.TEXT,
         "port": SettingType.NUMBER,

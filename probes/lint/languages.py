@@ -56,6 +56,8 @@ LANGUAGE_BY_SUFFIX = {
     ".py": Language.PYTHON,
     ".pyi": Language.PYTHON,
 }
+#: Every suffix that is read: source files, pages with scripts, and notebooks.
+KNOWN_SUFFIXES = (*LANGUAGE_BY_SUFFIX, ".vue", ".svelte", ".html", ".htm", ".ipynb")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ OK = Problem(
 FIXED = Problem(
     "LINT-FIXED",
     "A mistake was fixed in the file",
-    "--fix makes changes that need no decision, and only in files that parse before and after.",
+    "--fix makes changes that need no decision, and only if the file parses and defines every name before and after.",
     "Review the change, then run your tests",
     Severity.INFO,
 )
@@ -55,9 +55,9 @@ UNREADABLE = Problem(
 )
 NOT_TEXT = Problem(
     "LINT-NOT-TEXT",
-    "The file isn't UTF-8 text",
-    "It has another encoding, or its contents don't match its name.",
-    "Save it as UTF-8",
+    "The file isn't text in the encoding that it declares",
+    "It has another encoding than UTF-8 without saying so, or its contents don't match its name.",
+    "Save it as UTF-8, or declare its encoding",
     Severity.ERROR,
 )
 NOT_PARSED = Problem(
@@ -66,7 +66,7 @@ NOT_PARSED = Problem(
     "The code is unfinished, the file name belongs to another language, or the grammar doesn't know this syntax yet. "
     "The rest of the file was checked.",
     "Correct the syntax at this place",
-    Severity.ERROR,
+    Severity.FAIL,
 )
 NOT_WRITTEN = Problem(
     "LINT-NOT-WRITTEN",

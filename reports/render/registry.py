@@ -23,6 +23,8 @@ FORMATS: Mapping[str, str] = {
     "html": "reports.render.html.page",
     "github": "reports.render.github",
     "prom": "reports.render.prometheus",
+    "concise": "reports.render.concise",
+    "gitlab": "reports.render.gitlab",
 }
 
 

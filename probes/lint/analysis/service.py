@@ -69,7 +69,7 @@ _REALTIME = re.compile(
     r"/v1/realtime|/openai/realtime|realtime\?model=|/realtime/(?:client_secrets|sessions|calls)|input_audio_buffer\."
     r"|\bconversation\.item\.|\bsession\.updated?\b|transcription_session\.|response\.(?:output_)?audio_transcript\."
     r"|\bresponse\.text\.(?:delta|done)|output_audio_buffer\.|\.realtime\.connect\b|realtime-api-beta"
-    r"|realtime=v1|(?i:RealtimeClient|RealtimeSession|OpenAIRealtime)|gpt-(?:4o-)?(?:mini-)?realtime"
+    r"|realtime=v1|openai-beta\.realtime|(?i:RealtimeClient|RealtimeSession|OpenAIRealtime)|gpt-(?:4o-)?(?:mini-)?realtime"
 )
 _RESPONSES = re.compile(
     r"\bresponses?\.(?:create|stream|parse)\(|/v1/responses\b|/types/responses|responses_event|ResponseStream"

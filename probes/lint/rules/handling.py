@@ -100,9 +100,19 @@ def _words(node: SgNode) -> list[str]:
     return re.findall(r"[A-Za-z_]\w*", node.text())[:10]
 
 
+#: What stands before a response that is returned, passed, or made part of another object.
+_HANDED_ON = re.compile(r"(?:[:(,]|\breturn)\s*$")
+
+
+def _responses_in(text: str, names: frozenset[str]) -> list[str]:
+    """Return what stands before each whole response in a text: `event.response` that no `.output` follows."""
+    whole = re.compile(rf"\b(?:{'|'.join(map(re.escape, names)) or '(?!)'})[?!]?\.response\b(?!\s*\??[.\[])")
+    return [text[max(0, found.start() - 20) : found.start()] for found in whole.finditer(text)]
+
+
 def _looks_at_failure(code: RealtimeCode, body: SgNode, names: frozenset[str], seen: frozenset[str]) -> bool:
     """Whether code reads the status of a response, or hands the response to code that may."""
-    if _READS_STATUS.search(body.text()):
+    if _READS_STATUS.search(body.text()) or any(map(_HANDED_ON.search, _responses_in(body.text(), names))):
         return True
     for call in _calls_in(code, body):
         called, arguments = last_name(call.field("function")), arguments_of(call)

@@ -6,7 +6,6 @@ Sources: `ws` 8, `websockets` 14 and later, the `openai` packages of 2026-11.
 from __future__ import annotations
 
 from probes.lint.languages import PYTHON, SCRIPT, Grammar, LanguageFamily, Pattern
-from probes.lint.project import compiles_to_commonjs, major_version
 from probes.lint.rule import RewriteText, Rule, Scope
 from probes.lint.rules.patterns import (
     all_of,
@@ -30,6 +29,7 @@ from probes.lint.rules.patterns import (
     string_literal,
     string_matching,
 )
+from probes.lint.sources.project import compiles_to_commonjs, major_version
 from reports.model import Severity
 
 

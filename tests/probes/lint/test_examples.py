@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from probes.lint.examples import Example, ExampleKind, read_examples
-from probes.lint.fixes import apply_edits, edits_for
+from probes.lint.fixing.edits import apply_edits, edits_for
 from probes.lint.matcher import find_matches, first_syntax_error, parse
 from probes.lint.rules.registry import RULES
 

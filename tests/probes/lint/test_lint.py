@@ -7,6 +7,7 @@ import pytest
 import trio
 
 from probes.lint.lint import lint
+from probes.lint.options import FixLevel, LintOptions
 from probes.lint.rules.registry import RULES
 from probes.problem_catalogue import PROBLEMS
 from probes.runner.usage import UsageError
@@ -17,13 +18,18 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[3]
 HEADER = "h = {'OpenAI-Beta': 'realtime=v1'}\n"
+UNSAFE = LintOptions(fix=FixLevel.ALL)
 MODEL = "const model = 'gpt-4o-realtime-preview';\n"
 
 
 async def findings_in(
-    *paths: Path, select: Sequence[str] = (), ignore: Sequence[str] = (), fix: bool = False
+    *paths: Path,
+    select: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+    fix: bool = False,
+    options: LintOptions | None = None,
 ) -> list[Finding]:
-    found = [one async for one in lint(paths, select=select, ignore=ignore, fix=fix)]
+    found = [one async for one in lint(paths, select=select, ignore=ignore, fix=fix, options=options)]
     findings = [one for one in found if isinstance(one, Finding)]
     assert len(findings) == len(found)
     assert all(one.code in PROBLEMS and one.probe == "lint" for one in findings)
@@ -137,19 +143,19 @@ async def test_an_unused_suppression_of_a_rule_that_was_not_selected_is_not_repo
     assert codes(await findings_in(file, ignore=["beta-header"])) == ["LINT-OK"]
 
 
-async def test_a_syntax_error_is_an_error_and_the_rest_of_the_file_is_checked(tmp_path: Path) -> None:
+async def test_a_syntax_error_is_a_finding_and_the_rest_of_the_file_is_checked(tmp_path: Path) -> None:
     file = write(tmp_path / "a.py", f"{HEADER}\ndef f(:\n    pass\n")
     found = await findings_in(file, fix=True)
     assert [(one.code, one.severity) for one in found] == [
         ("LINT-BETA-HEADER", Severity.FAIL),
-        ("LINT-NOT-PARSED", Severity.ERROR),
+        ("LINT-NOT-PARSED", Severity.FAIL),
     ]
     assert file.read_text().startswith(HEADER)
 
 
 async def test_files_that_cannot_be_checked_are_errors(tmp_path: Path) -> None:
     (tmp_path / "a.py").symlink_to(tmp_path / "nowhere")
-    (tmp_path / "b.py").write_bytes(b"\xff\xfe")
+    (tmp_path / "b.py").write_bytes(b"\xff\xfd")
     large = write(tmp_path / "c.py", "x = 1\n" * 400_000)
     found = await findings_in(tmp_path, large)
     assert codes(found) == ["LINT-UNREADABLE", "LINT-NOT-TEXT", "LINT-TOO-LARGE"]
@@ -171,7 +177,7 @@ async def test_fixing_changes_nothing_else_and_is_atomic(tmp_path: Path) -> None
     file.chmod(0o640)
     link = tmp_path / "link.ts"
     link.symlink_to(file)
-    found = await findings_in(link, fix=True)
+    found = await findings_in(link, options=UNSAFE)
     assert codes(found) == ["LINT-FIXED", "LINT-FIXED", "LINT-OK"]
     assert [(one.check, one.place and one.place.line) for one in found[:2]] == [
         ("beta-header", 2),
@@ -187,7 +193,7 @@ async def test_fixing_changes_nothing_else_and_is_atomic(tmp_path: Path) -> None
 async def test_a_read_only_file_stays_as_it_is_and_is_reported(tmp_path: Path) -> None:
     path = write(tmp_path / "a.js", MODEL)
     path.chmod(0o444)
-    findings = await findings_in(path, fix=True)
+    findings = await findings_in(path, options=UNSAFE)
     assert codes(findings) == ["LINT-NOT-WRITTEN", "LINT-RETIRED-MODEL"]
     assert findings[0].evidence[0].value == "it is read-only"
     assert path.read_text() == MODEL

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from probes.lint.checking import check_text
+from probes.lint.fixing.fixed_file import FixedFile, fix_file
+from probes.lint.options import FixLevel, LintOptions
+from probes.lint.sources.discovery import LintTarget
+from probes.lint.sources.files import SourceFile, read_source
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OURS = "await connect('wss://api.openai.com/v1/realtime');\n"
+
+
+def fixed(path: Path, text: str, level: FixLevel = FixLevel.SAFE) -> FixedFile:
+    path.write_text(text)
+    source = read_source(LintTarget(path, named=True))
+    assert isinstance(source, SourceFile)
+    options = LintOptions(fix=level)
+    return fix_file(source, check_text(source, options.rules(), options), options.rules(), options)
+
+
+def test_a_fix_that_may_change_behaviour_waits_for_its_option(tmp_path: Path) -> None:
+    text = OURS + "const model = 'gpt-4o-realtime-preview';\n"
+    assert fixed(tmp_path / "a.ts", text).source.text == text
+    assert "gpt-realtime-2.1" in fixed(tmp_path / "a.ts", text, FixLevel.ALL).source.text
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "browser.send({ type: 'response.audio.delta' });",
+        "emitter.emit('response.audio.delta', event);",
+        "// sherpa-lint: ignore[beta-event] ours\nif (other.type === 'response.audio.delta') g();",
+    ],
+)
+def test_an_event_that_would_be_renamed_halfway_keeps_its_name(tmp_path: Path, more: str) -> None:
+    text = OURS + "if (event.type === 'response.audio.delta') play();\n" + more
+    assert fixed(tmp_path / "a.ts", text).source.text == text
+
+
+def test_an_event_that_is_only_handled_is_renamed_everywhere(tmp_path: Path) -> None:
+    text = OURS + "on('server.response.audio.delta', f);\nif (e.type === 'response.audio.delta') play();\n"
+    after = fixed(tmp_path / "a.ts", text)
+    assert after.source.text == text.replace("response.audio", "response.output_audio")
+    assert len(after.done) == 2
+
+
+def test_what_is_not_certain_is_not_fixed(tmp_path: Path) -> None:
+    text = "if (event.type === 'response.audio.delta') play();\n"
+    assert fixed(tmp_path / "a.ts", text, FixLevel.ALL).source.text == text
+
+
+def test_a_page_is_fixed_in_its_script(tmp_path: Path) -> None:
+    text = f"<p>response.audio.delta</p>\n<script>\n{OURS}if (e.type === 'response.audio.delta') f();\n</script>\n"
+    after = fixed(tmp_path / "a.html", text)
+    assert after.source.text == text.replace("=== 'response.audio", "=== 'response.output_audio")
+
+
+def test_a_diff_shows_the_lines_that_change(tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    text = "h = {\n    'OpenAI-Beta': 'realtime=v1',\n    'x': 1,\n}"
+    after = fixed(path, text)
+    source = read_source(LintTarget(path, named=True))
+    assert isinstance(source, SourceFile)
+    lines = after.diff(source).splitlines()
+    assert [line for line in lines if line[:1] in "+-" and line[:3] not in {"+++", "---"}] == [
+        "-    'OpenAI-Beta': 'realtime=v1',"
+    ]
+    assert path.read_text() == text
