@@ -9,7 +9,7 @@ import random
 import re
 import uuid
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -25,8 +25,9 @@ from bridge.client_protocol.endpoints import (
 )
 from bridge.driver.driver import run_session
 from bridge.protocol.dialects.detection import GA_SUBPROTOCOL, KEY_SUBPROTOCOL_PREFIX
-from bridge.server.addresses import counted_as
+from bridge.server.addresses import counted_as, is_loopback
 from bridge.server.admission.policy import Rejection, host_from_peer
+from bridge.server.admission.rates import AddressRates
 from bridge.server.clients.json_client import JsonClient, utc_now
 from bridge.server.clients.native_client import NativeClient, session_options_from_query
 from bridge.server.http.responses import metrics_response, native_error_response, problem_response, status_response
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from bridge.telemetry.metrics import Metrics, MetricsSnapshot
     from bridge.telemetry.observer import TelemetryObserver
     from bridge.transport.http import HttpRequest, HttpResponse
+    from bridge.upstream.dial_limits import DialLimits
     from bridge.upstream.link import Connector
 
 _ENDPOINTS: Final = (CLIENT_PATH, NATIVE_PATH)
@@ -90,6 +92,10 @@ class Dependencies:
     log: Log
     merge_workers: Callable[[MetricsSnapshot], MetricsSnapshot] = lambda own: own
     """Adds the metrics of the other workers, and the outcomes of their attempts, to this worker's."""
+    dial_limits: DialLimits | None = None
+    """How often sessions are opened; None: as often as clients ask."""
+    rates: AddressRates = field(default_factory=lambda: AddressRates(0))
+    """How often an address may connect."""
     count_prewarmed: Callable[[], int] = lambda: 0
     """Returns the number of upstream sessions that wait for a client."""
     clock: Callable[[], datetime] = utc_now
@@ -118,8 +124,11 @@ class Bridge:
         peer = host_from_peer(peer_name(stream))
         host = counted_as(peer)
         idle = self._connections[host] - self._deps.active_sessions.in_process_from(host)
-        too_many = idle >= _MAX_IDLE_PER_ADDRESS and not self._deps.admission.is_trusted_proxy(peer)
-        if too_many or self._connections.total() >= self._deps.rules.max_sessions + _SPARE_CONNECTIONS:
+        trusted = self._deps.admission.is_trusted_proxy(peer)
+        too_many = idle >= _MAX_IDLE_PER_ADDRESS and not trusted
+        too_often = not (trusted or self._deps.rates.may_connect(host, trio.current_time()))
+        full = self._connections.total() >= self._deps.rules.max_sessions + _SPARE_CONNECTIONS
+        if too_many or too_often or full:
             await reset_stream(stream)
             return
         self._connections[host] += 1
@@ -246,12 +255,12 @@ class Bridge:
             await upgrade.reject(to_response(rejection))
             return
         try:
-            await self._serve_client(upgrade, native=path == NATIVE_PATH)
+            await self._serve_client(upgrade, address, native=path == NATIVE_PATH)
         finally:
             self._deps.active_sessions.remove(address)
             self._check_empty()
 
-    async def _serve_client(self, upgrade: WebSocketUpgrade, *, native: bool) -> None:
+    async def _serve_client(self, upgrade: WebSocketUpgrade, address: str, *, native: bool) -> None:
         rules = self._deps.rules
         subprotocol = choose_subprotocol(upgrade.subprotocols, native=native)
         accepted = await upgrade.accept(subprotocol, max_size=rules.max_message_bytes, defer_close=True)
@@ -265,7 +274,7 @@ class Bridge:
         try:
             for frame in client.initial_frames():
                 client.send(frame)
-            await self._run(client)
+            await self._run(client, address)
         except Exception as error:  # noqa: BLE001 - a bug in one session must end only that session
             self._deps.observer.internal_error(client.client_id, error)
             await link.close(_INTERNAL_ERROR, "internal error")
@@ -273,11 +282,12 @@ class Bridge:
             ended = {"closeCode": link.close_code, "closeReason": link.close_reason}
             self._deps.log.write("info", "client.disconnected", "A client disconnected", **fields, **ended)
 
-    async def _run(self, client: JsonClient | NativeClient) -> None:
-        deps = self._deps
+    async def _run(self, client: JsonClient | NativeClient, address: str) -> None:
+        deps, limits = self._deps, self._deps.dial_limits
+        dialler = None if is_loopback(address) else address
         await run_session(
             client,
-            deps.connector,
+            deps.connector if limits is None else limits.connector(deps.connector, dialler),
             settings=deps.driver,
             observer=deps.observer,
             rng=random.random,

@@ -6,6 +6,7 @@ import math
 import random
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import trio
@@ -15,14 +16,16 @@ from bridge.core.settings import CoreSettings
 from bridge.driver.settings import DriverSettings
 from bridge.protocol.dialects.detection import Dialect
 from bridge.server.admission.policy import AdmissionPolicy
+from bridge.server.admission.rates import AddressRates
 from bridge.server.admission.session_counts import ActiveSessions
-from bridge.server.admission.tickets import InMemoryUsedTickets
+from bridge.server.admission.tickets import FolderUsedTickets, InMemoryUsedTickets
 from bridge.server.app import Bridge, Dependencies
 from bridge.server.http.health import UpstreamHealth
 from bridge.telemetry.metrics import Metrics
 from bridge.telemetry.observer import TelemetryObserver
 from bridge.telemetry.tracing import SessionTraces, find_tracer
 from bridge.upstream.connector import RealtimeConnector
+from bridge.upstream.dial_limits import DialLimits
 from bridge.upstream.pool import PoolSettings, SessionPool
 from bridge.upstream.service import make_upstream
 from bridge.upstream.session_config import SessionConfig
@@ -134,6 +137,9 @@ def make_bridge(
     """Return the bridge of one process, with the control of its simulator if it has one. Call it inside `trio.run`."""
     shared = shared or SharedState()
     metrics, active = Metrics(), ActiveSessions(shared.worker_counts)
+    kept = settings.clients.used_tickets_dir
+    used_tickets = shared.used_tickets if kept is None else FolderUsedTickets(Path(kept))
+    rates = AddressRates(settings.clients.connections_per_ip)
     health = UpstreamHealth(shared.now, settings.upstream.model.value)
     observer = TelemetryObserver(
         log, metrics, SessionTraces(find_tracer()), now=trio.current_time, watchers=(health.on_log_event,)
@@ -142,7 +148,9 @@ def make_bridge(
         rules=settings.clients,
         connector=connector,
         driver=make_driver_settings(settings),
-        admission=AdmissionPolicy(settings.clients, active, shared.used_tickets, unix_now=time.time),
+        admission=AdmissionPolicy(settings.clients, active, used_tickets, unix_now=time.time, rates=rates),
+        rates=rates,
+        dial_limits=DialLimits(per_address=settings.clients.dials_per_ip, in_all=settings.clients.dials),
         active_sessions=active,
         health=health,
         observer=observer,

@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import time
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
 import trio.testing
 
 from bridge.client_protocol.native_errors import bridge_code
+from bridge.server.admission.tickets import make_ticket
 from bridge.server.app import choose_subprotocol
 from bridge.server.clients.rate_limit import RateLimits
 from bridge.server.config.settings import ClientRules
@@ -20,6 +22,9 @@ from bridge.transport.link import HandshakeRefused
 from reports.redaction import Secret
 from tests.driver.harness import KEY, simulated_upstream, upstream_over
 from tests.server.harness import CLIENT_PATH, NATIVE_URL, TOKEN, make_settings, running_bridge
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SPEECH = b"\1\2" * 240
 
@@ -359,3 +364,27 @@ def test_a_subprotocol_with_a_credential_is_never_accepted(
     offered: tuple[str, ...], native: bool, chosen: str | None
 ) -> None:
     assert choose_subprotocol(offered, native=native) == chosen
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_a_used_ticket_works_again_after_a_restart_unless_a_folder_remembers_it(
+    kept: bool, tmp_path: Path, autojump_clock: trio.testing.MockClock
+) -> None:
+    rules = ClientRules(token=Secret(TOKEN), used_tickets_dir=str(tmp_path) if kept else None)
+    url = f"{CLIENT_PATH}?ticket={make_ticket(Secret(TOKEN), time.time()).reveal()}"
+    async with running_bridge(make_settings(rules)) as bridge:
+        await (await bridge.connect(url)).link.abort()
+        with pytest.raises(HandshakeRefused):
+            await bridge.connect(url)
+    async with running_bridge(make_settings(rules)) as bridge:
+        if kept:
+            with pytest.raises(HandshakeRefused):
+                await bridge.connect(url)
+        else:
+            await (await bridge.connect(url)).link.abort()
+
+
+async def test_this_machine_may_connect_as_often_as_it_likes(autojump_clock: trio.testing.MockClock) -> None:
+    async with running_bridge(make_settings(ClientRules(connections_per_ip=1))) as bridge:
+        for _ in range(50):  # streams in memory count as this machine
+            assert (await bridge.get("/healthz"))[0] == 200

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from bridge.protocol.dialects.detection import KEY_SUBPROTOCOL_PREFIX
 from bridge.server.addresses import client_behind, counted_as, is_in, is_loopback
+from bridge.server.admission.rates import AddressRates
 from bridge.server.admission.tickets import TicketStatus, check_ticket, looks_like_ticket
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from bridge.server.admission.tickets import UsedTickets
     from bridge.server.config.settings import ClientRules
     from bridge.transport.http import HttpRequest
+    from reports.redaction import Secret
 
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -44,6 +46,9 @@ class Rejection:
     message: str
 
 
+_NO_CREDENTIAL = Rejection(401, "UNAUTHORIZED", "A token is missing. Send it as Authorization: Bearer.")
+
+
 class AdmissionPolicy:
     """Decides who may connect. One per process."""
 
@@ -54,8 +59,10 @@ class AdmissionPolicy:
         used_tickets: UsedTickets,
         *,
         unix_now: Callable[[], float],
+        rates: AddressRates | None = None,
     ) -> None:
         self._rules, self._active, self._used, self._unix_now = rules, active_sessions, used_tickets, unix_now
+        self._rates = rates or AddressRates(0)
         self.draining = False
         """Whether every new client is rejected."""
 
@@ -107,13 +114,23 @@ class AdmissionPolicy:
         return Rejection(403, "ORIGIN_NOT_ALLOWED", "This origin may not connect. Allow it with --allow-origin.")
 
     def _check_token(self, request: HttpRequest, subprotocols: tuple[str, ...]) -> Rejection | None:
-        token = self._rules.token
+        token, address, now = self._rules.token, counted_as(self.client_address(request)), self._unix_now()
         if token is None:
             return None
+        if not self._rates.may_authenticate(address, now):
+            return Rejection(429, "RATE_EXCEEDED", "Too many wrong tokens came from this address. Try again later.")
+        rejection = self._check_credentials(request, subprotocols, token)
+        if rejection is not None and rejection != _NO_CREDENTIAL:
+            self._rates.credential_was_wrong(address, now)
+        return rejection
+
+    def _check_credentials(
+        self, request: HttpRequest, subprotocols: tuple[str, ...], token: Secret
+    ) -> Rejection | None:
         credentials = _credentials(request, subprotocols)
         ticket = request.query.get("ticket", "")
         if not credentials and not ticket:
-            return Rejection(401, "UNAUTHORIZED", "A token is missing. Send it as Authorization: Bearer.")
+            return _NO_CREDENTIAL
         if ticket and not looks_like_ticket(ticket):
             return Rejection(
                 401, "UNAUTHORIZED", "?ticket= accepts tickets only. Send a token as Authorization: Bearer."

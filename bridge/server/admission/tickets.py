@@ -78,7 +78,7 @@ class FolderUsedTickets:
         name = hashlib.sha256(nonce.encode()).hexdigest()[:40]
         try:
             (self._folder / f"ticket-{expires}-{name}").touch(mode=0o600, exist_ok=False)
-        except FileExistsError:
+        except OSError:  # it exists; or nothing can be written, and then no ticket may be used, lest it be used twice
             return False
         return True
 

@@ -7,10 +7,12 @@ errors are reported at once, one line each with the place of the setting; Config
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from bridge.config.api_key import key_from_environment
@@ -26,7 +28,6 @@ from bridge.telemetry.log import LogFormat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from bridge.server.addresses import Network
     from bridge.server.clients.native_messages import LockedFields
@@ -189,6 +190,9 @@ def _client_rules(resolved: Mapping[str, SourcedValue], environment: Mapping[str
     for text in resolved["trusted_proxies"].value:
         with errors.collect():
             proxies.append(_proxy(text, resolved["trusted_proxies"].source))
+    tickets_dir = None
+    with errors.collect():
+        tickets_dir = _folder(resolved["used_tickets_dir"])
     with errors.collect():
         locked = _locked(resolved["locked"])
     return ClientRules(
@@ -196,7 +200,11 @@ def _client_rules(resolved: Mapping[str, SourcedValue], environment: Mapping[str
         token=token,
         max_sessions=resolved["max_sessions"].value,
         sessions_per_ip=resolved["sessions_per_ip"].value,
+        connections_per_ip=float(resolved["connections_per_ip_per_second"].value),
+        dials_per_ip=float(resolved["dials_per_ip_per_second"].value),
+        dials=float(resolved["dials_per_second"].value),
         trusted_proxies=tuple(proxies),
+        used_tickets_dir=tickets_dir,
         no_session_seconds=float(resolved["no_session_seconds"].value),
         locked=locked,
         max_message_bytes=resolved["max_message_bytes"].value,
@@ -240,6 +248,14 @@ def _proxy(text: str, source: str) -> Network:
         raise ConfigError(
             f"{source}: {text!r} is neither an address nor a network. Write it like 10.1.2.3 or 10.0.0.0/8"
         ) from None
+
+
+def _folder(named: SourcedValue) -> str | None:
+    """Return the path of a folder that must exist and be writable. Raises ConfigError."""
+    path = cast("str | None", named.value)
+    if path is not None and not (Path(path).is_dir() and os.access(path, os.W_OK | os.X_OK)):
+        raise ConfigError(f"{named.source}: {path} is not a folder in which the bridge may write")
+    return path
 
 
 def client_token(named: SourcedValue, environment: Mapping[str, str]) -> Secret | None:

@@ -28,8 +28,16 @@ class ClientRules:
     sessions_per_ip: int = 100
     """Clients at a time from one address, over all workers; 0: no limit. The /64 of an IPv6
     address counts as one. Loopback addresses have no limit."""
+    connections_per_ip: float = 0.0
+    """New connections per second from one address, in each worker; 0: no limit."""
+    dials_per_ip: float = 0.0
+    """Upstream sessions opened per second for the clients of one address, in each worker; 0: no limit."""
+    dials: float = 0.0
+    """The same for all clients of a worker."""
     trusted_proxies: tuple[Network, ...] = ()
     """Networks of proxies whose X-Forwarded-For header is trusted."""
+    used_tickets_dir: str | None = None
+    """The folder that remembers used tickets. None: they are forgotten with the bridge, and no other one knows them."""
     no_session_seconds: float = 60.0
     """How long a client may be connected without a session; 0: for ever."""
     locked: LockedFields = frozenset()

@@ -65,6 +65,6 @@ def _extra_headers(rejection: Rejection) -> tuple[tuple[str, str], ...]:
             return (("allow", "GET, HEAD"),)
         case 426:
             return (("upgrade", "websocket"), ("connection", "upgrade"))
-        case 503:
+        case 429 | 503:
             return _RETRY_AFTER
     return ()

@@ -9,6 +9,7 @@ import pytest
 
 from bridge.server.addresses import counted_as, parse_network
 from bridge.server.admission.policy import AdmissionPolicy, Rejection
+from bridge.server.admission.rates import AddressRates
 from bridge.server.admission.session_counts import ActiveSessions
 from bridge.server.admission.tickets import InMemoryUsedTickets, make_ticket
 from bridge.server.config.settings import ClientRules
@@ -244,3 +245,32 @@ def test_all_addresses_of_a_customer_with_ipv6_are_one_client() -> None:
         present.add(counted_as(address))
     assert code(policy.check(request(peer="[2001:db8::9]:1"))) == BUSY
     assert policy.check(request(peer="[2001:db8:0:1::9]:1")) is None
+
+
+def test_an_address_that_sends_wrong_tokens_again_and_again_is_not_listened_to_for_a_while() -> None:
+    now = [NOW]
+    policy = AdmissionPolicy(GUARDED, ActiveSessions(), InMemoryUsedTickets(), unix_now=lambda: now[0])
+    wrong, right = request(authorization="Bearer no"), request(authorization=f"Bearer {TOKEN}")
+    for _ in range(100):
+        assert code(policy.check(request())) == UNKNOWN, "to send none is not to guess"
+    codes = [code(policy.check(wrong)) for _ in range(21)]
+    assert codes == [UNKNOWN] * 20 + [(429, "RATE_EXCEEDED")]
+    assert code(policy.check(right)) == (429, "RATE_EXCEEDED")
+    assert policy.check(request(peer="203.0.113.8:1", authorization=f"Bearer {TOKEN}")) is None
+    now[0] += 1
+    assert policy.check(right) is None
+
+
+def test_wrong_tokens_from_this_machine_are_not_counted() -> None:
+    policy = admission(GUARDED)
+    codes = {code(policy.check(request(peer="127.0.0.1:1", authorization="Bearer no"))) for _ in range(50)}
+    assert codes == {UNKNOWN}
+
+
+def test_an_address_may_connect_at_its_rate() -> None:
+    rates = AddressRates(2)
+    assert [rates.may_connect("203.0.113.7", 0.0) for _ in range(21)] == [True] * 20 + [False]
+    assert rates.may_connect("203.0.113.7", 0.5)
+    assert rates.may_connect("203.0.113.8", 0.5)
+    assert all(rates.may_connect("127.0.0.1", 0.5) for _ in range(50))
+    assert all(AddressRates(0).may_connect("203.0.113.7", 0.0) for _ in range(5000))

@@ -267,3 +267,9 @@ def test_beyond_loopback_the_admin_listener_needs_a_token(tmp_path: Path) -> Non
     assert admin.token is not None
     with pytest.raises(ConfigError, match="--admin-token-env: requires admin_listen"):
         read(tmp_path, environment={"A": TOKEN}, admin_token_env="A")
+
+
+def test_the_folder_of_used_tickets_must_be_there(tmp_path: Path) -> None:
+    assert read(tmp_path, used_tickets_dir=str(tmp_path)).clients.used_tickets_dir == str(tmp_path)
+    with pytest.raises(ConfigError, match="is not a folder in which the bridge may write"):
+        read(tmp_path, used_tickets_dir=str(tmp_path / "missing"))
