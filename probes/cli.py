@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from probes import cli_conformance, cli_offline, cli_online
+from probes import cli_conformance, cli_offline, cli_online, cli_recording
 from probes.cli_options import PROGRAM
 from probes.runner.interrupts import INTERRUPTS
 from reports.cli_common import CommandGroup
@@ -53,7 +53,8 @@ def cli() -> None:
     """Find out why a voice assistant on the OpenAI Realtime API doesn't work, before your users do."""
 
 
-for _command in (*cli_online.COMMANDS, *cli_conformance.COMMANDS, *cli_offline.COMMANDS):
+_COMMANDS = (*cli_online.COMMANDS, *cli_conformance.COMMANDS, *cli_recording.COMMANDS, *cli_offline.COMMANDS)
+for _command in _COMMANDS:
     _command.short_help = _short_help(_command)
     cli.add_command(_command)
 

@@ -8,7 +8,17 @@ from loadtests.results.problems import PROBLEMS as LOAD_PROBLEMS
 from probes.conformance.case_problems import case_problem
 from probes.conformance.registry import CASES
 from probes.lint import problems as lint
-from probes.problems import bridge, bridge_codes, conformance, events, models, network, service, tool
+from probes.problems import (
+    bridge,
+    bridge_codes,
+    conformance,
+    events,
+    models,
+    network,
+    replay,
+    service,
+    tool,
+)
 from reports.problem import Problem
 
 if TYPE_CHECKING:
@@ -16,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def _all() -> Iterator[Problem]:
-    modules = (tool, network, service, bridge, bridge_codes, conformance, events, models, lint)
+    modules = (tool, network, service, bridge, bridge_codes, conformance, events, models, replay, lint)
     for names in (*map(vars, modules), lint.BY_RULE):
         yield from (value for value in names.values() if isinstance(value, Problem))
     yield from map(case_problem, CASES)

@@ -13,6 +13,7 @@ from reports.cli_common import CommandGroup, show_usage_error
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bridge.protocol.recordings.capture import Capture
     from bridge.simulator.certificate import ServerTls
     from bridge.simulator.faults.base import Fault
     from bridge.simulator.settings import Settings
@@ -53,6 +54,12 @@ def cli() -> None:
     metavar="NAME:ARGS",
     help="Add a fault to every connection; repeatable; see `sherpa-sim list`.",
 )
+@click.option(
+    "--recording",
+    default="",
+    metavar="FILE",
+    help="Play this recorded session to every client; see `sherpa-probe record`.",
+)
 @click.option("--seed", default=0, show_default=True, help="The same seed gives the same ids and random faults.")
 @click.option(
     "--time-scale", default=1.0, show_default=True, help="Sessions age this many times as fast (720: 60 min in 5 s)."
@@ -72,6 +79,7 @@ def serve(
     dialect: str,
     scenario: str,
     faults: tuple[str, ...],
+    recording: str,
     seed: int,
     time_scale: float,
     pace: float,
@@ -112,9 +120,26 @@ def serve(
         time_scale=time_scale,
         pace=pace,
         control=control,
+        recording=_recording(recording) if recording else None,
     )
     with _tls(host, made=tls, cert=tls_cert, key=tls_key) as secure:
         sys.exit(_serve(settings, host, port, workers, secure))
+
+
+def _recording(path: str) -> Capture:
+    from bridge.protocol.recordings.capture import MAX_LINE_BYTES, CaptureFormatError, parse_capture
+    from bridge.simulator.session.recorded import unplayable
+
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - no pathlib for one call
+            capture = parse_capture(path, iter(lambda: file.readline(MAX_LINE_BYTES + 1), b""))
+    except CaptureFormatError as error:
+        _usage(str(error))
+    except (OSError, ValueError) as error:
+        _usage(f"can't read {path}: {(getattr(error, 'strerror', None) or str(error)).lower()}")
+    if why := unplayable(capture):
+        _usage(f"{path} can't be played: {why}")
+    return capture
 
 
 @contextmanager
@@ -181,6 +206,9 @@ def _banner(settings: Settings, address: str, workers: int, secure: ServerTls | 
     ]
     if secure and secure.authority:
         lines.append(f"  NODE_EXTRA_CA_CERTS={secure.authority} SSL_CERT_FILE={secure.authority}")
+    if settings.recording is not None:
+        header = settings.recording.header
+        lines.append(f"  every client gets the session that was recorded {header.started} ({header.tool})")
     lines += [f"  fault {describe_fault(fault)}" for fault in settings.faults]
     if settings.control:
         lines.append(f"  control API at {address}/_sim/")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bridge.protocol.recordings.capture import Capture
     from bridge.simulator.faults.base import Fault
 
 DialectMode = Literal["ga", "beta", "both"]
@@ -42,6 +43,8 @@ class Settings:
     """Whether to serve the control API below `/_sim/`."""
     ping_seconds: float | None = None
     """Seconds between WebSocket pings; None for the recorded interval of 20.26 s."""
+    recording: Capture | None = None
+    """A recorded session that every connection gets, at `pace` times its speed; None answers clients instead."""
     unix_time: Callable[[], float] = time.time
     """The clock of secrets, model lists and records, in Unix seconds."""
 

@@ -59,15 +59,14 @@ def check_events(result: ConversationResult) -> SessionCheckResult:
         first = min(wrong, key=lambda each: each.index or 0)
         return SessionCheckResult(first.finding, first.index, notes)
     count, kinds = facts.event_counts.total(), len(facts.event_counts)
-    return SessionCheckResult(
-        EVENTS.passed(f"{count} events of {kinds} types, all that the script expects"), None, notes
-    )
+    expected = "" if result.script.is_recorded else ", all that the script expects"
+    return SessionCheckResult(EVENTS.passed(f"{count} events of {kinds} types{expected}"), None, notes)
 
 
 def session_errors(result: ConversationResult) -> list[ReceivedError]:
     """Return the errors after the session was ready, except a bridge's errors about failed responses."""
     facts = result.facts
-    if facts.ready_at is None:
+    if facts.ready_at is None and result.script.configures:
         return []
     failed = {response.id for response in facts.finished_responses if response.status != COMPLETED}
     return [e for e in facts.errors if e.index > facts.ready_index and not _is_reported_by_response(e, failed)]
@@ -162,6 +161,8 @@ def _missing(result: ConversationResult) -> list[SessionCheckResult]:
 def _expected(result: ConversationResult) -> list[str]:
     """Name the events, by GA name, that must have come; in a beta session only those that have a beta name."""
     script = result.script
+    if script.is_recorded:
+        return []
     responses = () if not script.responses else AUDIO_RESPONSE_EVENTS if result.speaks else TEXT_RESPONSE_EVENTS
     names = dict.fromkeys((*script.expected_events, *responses, *((_TRANSCRIBED,) if result.transcribes else ())))
     return [name for name in names if result.facts.dialect is Dialect.GA or translate_event_type(name, Dialect.BETA)]
@@ -201,8 +202,8 @@ def check_answer(result: ConversationResult) -> SessionCheckResult | None:
         return None
     done = [response for response in result.facts.finished_responses if not response.interrupted]
     for number, response in enumerate(done):
-        cancelled_by_script = response.status == "cancelled" and number == 0 and result.script.interrupts
-        if response.status != COMPLETED and not cancelled_by_script:
+        may_cancel = result.script.is_recorded or (number == 0 and result.script.interrupts)
+        if response.status != COMPLETED and not (response.status == "cancelled" and may_cancel):
             return SessionCheckResult(_failed(result, response), response.done_index)
     if result.stopped_awaiting("answer", "event"):
         known = problems.SILENT if result.stopped_awaiting("answer") else problems.UNANSWERED
@@ -280,11 +281,13 @@ def check_audio(result: ConversationResult) -> SessionCheckResult | None:
         if not response.function_calls and response.status == COMPLETED
     ]
     without_audio = next((response for response in spoken if not response.audio_chunks), None)
-    if without_audio is not None:
+    if without_audio is not None and not result.script.is_recorded:
         return SessionCheckResult(
             AUDIO.problem(problems.NO_AUDIO, headline("completed, without audio")), without_audio.done_index
         )
     with_audio = [response for response in result.facts.responses.values() if response.audio_chunks]
+    if not with_audio and result.script.is_recorded:
+        return None
     inaudible = next((response for response in with_audio if response.status and not response.audible), None)
     if inaudible is not None:
         summary = f"{inaudible.audio_ms / 1000:.1f} s of silence"

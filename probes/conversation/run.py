@@ -12,11 +12,13 @@ import trio
 from msgspec import structs
 
 from bridge.protocol.dialects.detection import Dialect, SessionKind
+from bridge.protocol.recordings.capture import CONTENT_REDACTED, SECRETS_REDACTED
 from bridge.transport.link import HandshakeRefused
 from bridge.upstream.dial.errors import DialFailed
 from probes.conversation.facts import SessionFacts
 from probes.conversation.metrics import audio_series, build_timeline, session_metrics
 from probes.conversation.player import play_script
+from probes.conversation.recorded import recorded_script
 from probes.conversation.recorder import Recorder
 from probes.conversation.result import ConversationResult
 from probes.conversation.scripts import CAPTURED_SCRIPTS, SCRIPTS
@@ -49,8 +51,6 @@ if TYPE_CHECKING:
     from probes.voice.voice_client import VoiceClient
     from reports.model import Finding
     from reports.store.writer import ReservedFile
-
-CONTENT_REDACTED, SECRETS_REDACTED = "content and secrets", "secrets"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +182,8 @@ def report_items(
     """Judge and measure a whole session. Raises CaptureError if the header names an unknown script, kind or dialect."""
     header = capture.header
     try:
-        script, dialect, kind = CAPTURED_SCRIPTS[header.script], Dialect(header.dialect), SessionKind(header.kind)
+        script = recorded_script(capture) if capture.is_recording else CAPTURED_SCRIPTS[header.script]
+        dialect, kind = Dialect(header.dialect), SessionKind(header.kind)
     except (KeyError, ValueError):
         named = f"{header.script}, {header.kind}, {header.dialect}"
         raise CaptureError(f"unknown script, kind or dialect in the capture: {named}") from None

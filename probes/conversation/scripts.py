@@ -69,6 +69,10 @@ class ConversationScript:
     """Whether a function has to be called."""
     interrupts: bool = False
     """Whether the script cancels the first response."""
+    is_recorded: bool = False
+    """Whether somebody else's client played it, so that no event in particular is expected."""
+    configures: bool = True
+    """Whether the client sends a configuration, which must be confirmed."""
 
     @property
     def sends_audio(self) -> bool:

@@ -189,6 +189,8 @@ def check_ready(result: ConversationResult) -> SessionCheckResult:
         return SessionCheckResult(replace(READY.passed("session.updated"), seconds=max(0.0, took)))
     if facts.opened_at is None:
         return SessionCheckResult(READY.skipped("no session"), math.inf)
+    if not result.script.configures:
+        return SessionCheckResult(READY.skipped("the client sent no configuration"))
     if isinstance(result.ending, RefusedEnding) and facts.errors:
         return SessionCheckResult(_update_refused(result, _reason_of(facts.errors)), facts.errors[0].index)
     if isinstance(result.ending, ClosedEnding):
@@ -248,7 +250,8 @@ def check_end(result: ConversationResult) -> SessionCheckResult:
                 END.problem(problems.TOO_MUCH, headline(f"the limit is {bound}")), result.end_index
             )
         case FinishedEnding(at=at):
-            return SessionCheckResult(END.passed(f"closed by the script after {at:.1f} s"))
+            who = "client" if result.script.is_recorded else "script"
+            return SessionCheckResult(END.passed(f"closed by the {who} after {at:.1f} s"))
         case SilentEnding() | StoppedEnding() | RefusedEnding():
             return SessionCheckResult(END.skipped("the script didn't finish"), math.inf)
         case _:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bridge.protocol.audio.pcm import bytes_to_ms, loudness
 from bridge.protocol.dialects.detection import SessionKind
 from bridge.protocol.events.fields import CLIENT_EVENTS, SERVER_EVENTS
+from bridge.protocol.recordings.filler import AUDIO_PLACEHOLDER
 from bridge.protocol.refusals.lookup import ERROR_CODES
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
     from probes.runner.redaction import Secrets
 
-#: Replaces audio, whose length is stored beside the event.
-AUDIO_PLACEHOLDER = "[audio]"
+__all__ = ["AUDIO_PLACEHOLDER", "audio_ms", "is_silent", "is_structural_field", "keep_content", "strip_content"]
+
 #: Mean amplitude (of 32,768) below which audio is inaudible: dithered silence stays below it, a whisper does not.
 _AUDIBLE_LOUDNESS = 8.0
 #: Structural strings, such as a server's error messages, are cut to this length.
@@ -28,6 +29,8 @@ _MAX_SHOWN = 500
 _PROTOCOL_TERMS = frozenset(
     {*ERROR_CODES, *map(str, SessionKind), "realtime.session", "realtime.transcription_session", "transcription_error"}
 ).union(*SERVER_EVENTS.values(), *CLIENT_EVENTS.values())
+#: An id that names a person.
+_CUSTOMER = "customerId"
 #: Fields whose strings describe structure, not what a person said.
 _STRUCTURAL_FIELDS = frozenset(
     {
@@ -45,6 +48,15 @@ _STRUCTURAL_FIELDS = frozenset(
             "refusal",
             "closeReason",
             "during",
+            "turnDetection",
+            "audioOut",
+            "max_output_tokens",
+            "max_response_output_tokens",
+            "tracing",
+            "language",
+            "languages",
+            "delay",
+            "required",
         ),
     }
 )
@@ -52,7 +64,7 @@ _STRUCTURAL_FIELDS = frozenset(
 
 def is_structural_field(name: str) -> bool:
     """Whether the strings of this field are structure, not content."""
-    return name in _STRUCTURAL_FIELDS or name == "id" or name.endswith(("_id", "Id"))
+    return name in _STRUCTURAL_FIELDS or name == "id" or (name.endswith(("_id", "Id")) and name != _CUSTOMER)
 
 
 def strip_content(event: Mapping[str, Any], secrets: Secrets) -> dict[str, Any]:

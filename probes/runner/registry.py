@@ -65,6 +65,7 @@ CHECK_NAMES: Mapping[str, tuple[str, ...]] = {
         *("early speech", "tracer", "events", "errors", "end", "again", "timestamps", "fields", "close"),
         *("reconnection", "late events", "service errors", "retries", "leaks"),
     ),
+    "replay": ("connect", "played", "order", "end"),
 }
 #: The row of a probe that was skipped as a whole because another probe failed.
 ALL_CHECKS = "all"

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from bridge.simulator.faults.base import Fault
     from bridge.simulator.faults.pipeline import FaultPipeline
     from bridge.simulator.service.journal import SessionRecord
+    from bridge.simulator.session.recorded import RecordedSession
     from bridge.simulator.session.session import SimulatedSession
     from bridge.simulator.session.state import ServerOutput
     from bridge.transport.timers import Timer
@@ -70,7 +71,7 @@ class Connection:
 
     def __init__(
         self,
-        session: SimulatedSession,
+        session: SimulatedSession | RecordedSession,
         pipeline: FaultPipeline,
         record: SessionRecord,
         ping_seconds: float | None = None,

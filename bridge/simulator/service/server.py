@@ -34,6 +34,7 @@ from bridge.simulator.service.rest import RestApi, RestCall
 from bridge.simulator.service.secrets import MemorySecretStore, SecretRecord, SecretStore
 from bridge.simulator.service.state import ScenarioChoice, SimulatorState
 from bridge.simulator.session.behaviour import AZURE_SESSION_SECONDS, SESSION_SECONDS, SessionBehaviour
+from bridge.simulator.session.recorded import RecordedSession
 from bridge.simulator.session.session import SessionSetup, SimulatedSession
 from bridge.transport.http_server import WebSocketUpgrade, serve_connection, serve_tcp
 
@@ -146,6 +147,8 @@ class Simulator(SimulatorState):
         key = secret.key if secret else requested.credential or ""
         choice = self.choice_for(key)
         setup = self._admit(requested, choice.scenario, secret) if choice else _invalid_key(key)
+        if self.settings.recording is not None and setup not in _CREDENTIAL_ERRORS and isinstance(setup, ServiceError):
+            setup = _REFUSED_SESSION  # a recording is played whatever was asked for: its refusals are its own
         key_is_valid = setup not in _CREDENTIAL_ERRORS
         choice = choice or ScenarioChoice(SCENARIOS["good"])
         number = self.count_attempt(key, ApiEndpoint.SOCKET)
@@ -166,7 +169,9 @@ class Simulator(SimulatorState):
             case _:
                 assert_never(refusal)
 
-    def make_connection(self, session: SimulatedSession, pipeline: FaultPipeline, record: SessionRecord) -> Connection:
+    def make_connection(
+        self, session: SimulatedSession | RecordedSession, pipeline: FaultPipeline, record: SessionRecord
+    ) -> Connection:
         """Make the connection that runs a session. A test bench overrides this, to see every frame."""
         return Connection(session, pipeline, record, self.settings.ping_seconds)
 
@@ -218,7 +223,7 @@ class Simulator(SimulatorState):
             opened_at=self.settings.unix_time(),
         )
         counter = AudioCounter(record, self.journal.tracer_account(key))
-        session = SimulatedSession(setup, behaviour=behaviour, seed=seed, now=trio.current_time(), on_audio=counter)
+        session = self._session(setup, behaviour, seed, counter)
         record.session_id = session.session_id
         self.journal.add_session(record)
         connection = self.make_connection(session, FaultPipeline(choice.faults, seed), record)
@@ -230,6 +235,20 @@ class Simulator(SimulatorState):
         finally:
             del self.connections[session.session_id]
             counter.finish()
+
+    def _session(
+        self, setup: SessionSetup, behaviour: SessionBehaviour, seed: int, counter: AudioCounter
+    ) -> SimulatedSession | RecordedSession:
+        if self.settings.recording is None:
+            return SimulatedSession(setup, behaviour=behaviour, seed=seed, now=trio.current_time(), on_audio=counter)
+        return RecordedSession(
+            self.settings.recording,
+            session_id=f"sess_recorded{self._session_count:08}",
+            unix_time=self.settings.unix_time(),
+            speed=self.settings.pace,
+            now=trio.current_time(),
+            on_audio=counter,
+        )
 
 
 def _rest_endpoint(path: str) -> ApiEndpoint:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from bridge.simulator.faults.base import Fault
     from bridge.simulator.faults.pipeline import FaultPipeline
     from bridge.simulator.service.journal import SessionRecord
+    from bridge.simulator.session.recorded import RecordedSession
     from bridge.simulator.session.session import SimulatedSession
     from bridge.transport.http import HttpRequest, HttpResponse
     from bridge.transport.http_server import WebSocketUpgrade
@@ -159,7 +160,11 @@ class WatchedConnection(Connection):
     __slots__ = ("watched",)
 
     def __init__(
-        self, session: SimulatedSession, pipeline: FaultPipeline, record: SessionRecord, upstream: ScriptedUpstream
+        self,
+        session: SimulatedSession | RecordedSession,
+        pipeline: FaultPipeline,
+        record: SessionRecord,
+        upstream: ScriptedUpstream,
     ) -> None:
         super().__init__(session, pipeline, record)
         self.watched = upstream.add_session(self)
@@ -266,7 +271,9 @@ class ScriptedUpstream(Simulator):
         self.choose("good", self._plan[min(len(self.dials), len(self._plan)) - 1])
         await super().websocket(upgrade)
 
-    def make_connection(self, session: SimulatedSession, pipeline: FaultPipeline, record: SessionRecord) -> Connection:
+    def make_connection(
+        self, session: SimulatedSession | RecordedSession, pipeline: FaultPipeline, record: SessionRecord
+    ) -> Connection:
         """Make a connection that keeps what passes."""
         return WatchedConnection(session, pipeline, record, self)
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bridge.protocol.recordings.capture import MAX_LINE_BYTES
 from probes.recording import capture as module
 from probes.recording.capture import (
     Capture,
@@ -125,7 +126,7 @@ def test_a_line_that_is_too_long_for_an_event_ends_the_reading(tmp_path: Path) -
     path = tmp_path / "long"
     with path.open("wb") as file:
         file.write(LINES[0].encode() + b"\n")
-        file.truncate(module.MAX_LINE_BYTES + 1000)
+        file.truncate(MAX_LINE_BYTES + 1000)
     with pytest.raises(CaptureError, match="line 2: too long for an event"):
         read_capture(path)
 

@@ -1,0 +1,1 @@
+"""The command `record`: a proxy that records the WebSockets that pass through it."""
