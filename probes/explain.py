@@ -108,9 +108,15 @@ def _refusals(code: str) -> Iterator[Refusal]:
     yield from (refusal for refusal in all_refusals() if refusal.slug == slug)
 
 
+#: What findings are named after: every probe, and commands that make findings of their own.
+_REPORTING = tuple(dict.fromkeys((*PROBES, *CHECK_NAMES)))
+
+
 def _without_probe(code: str) -> str:
     """Return a finding code without the name of its probe."""
-    return next((code.removeprefix(f"{name.upper()}-") for name in PROBES if code.startswith(f"{name.upper()}-")), code)
+    return next(
+        (code.removeprefix(f"{name.upper()}-") for name in _REPORTING if code.startswith(f"{name.upper()}-")), code
+    )
 
 
 def _is_named(problem: Problem, code: str) -> bool:
