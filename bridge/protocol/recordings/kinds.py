@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
+from bridge.protocol.events.groups import SESSION_CREATED, SESSION_UPDATED
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -23,12 +25,7 @@ _SPEECH_ENDS: Final = frozenset(
 #: Events that come when they are ready, before or after what stands beside them.
 _LOOSE: Final = ("rate_limits.updated", "conversation.item.input_audio_transcription.", "usage", "pong")
 #: After these a client may send speech.
-READINESS: Final = frozenset(
-    {
-        *("session.created", "session.updated", "transcription_session.created", "transcription_session.updated"),
-        *("connected", "session_ready", "reconnected"),
-    }
-)
+READINESS: Final = SESSION_CREATED | SESSION_UPDATED | {"connected", "session_ready", "reconnected"}
 SPEECH: Final = "speech"
 AUDIO: Final = "audio"
 
