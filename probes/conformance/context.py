@@ -9,7 +9,7 @@ import trio
 
 from bridge.protocol.audio.tracer import TracerCount, TracerReceiver, TracerSource
 from probes.conformance.bounds import READY_SECONDS, SOON
-from probes.conformance.peers.connector import Refused
+from probes.conformance.peers.refused import Refused
 from probes.conformance.verdict import CaseEnded, NonStrict, check, fail, not_applicable
 
 if TYPE_CHECKING:

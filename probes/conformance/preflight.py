@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from probes.conformance.peers.connector import Refused
+from probes.conformance.peers.refused import Refused
 from probes.conformance.peers.wire_log import WireLog
 from probes.conformance.result import Unreachable
 from probes.conformance.verdict import CaseEnded, Failed

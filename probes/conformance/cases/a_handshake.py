@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from probes.conformance.bounds import READY_SECONDS
 from probes.conformance.case import Group
+from probes.conformance.peers.refused import Refused
 from probes.conformance.verdict import check, not_applicable
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ _DOWN, _UP, _DOORS = "Bridge -> client", "Client -> bridge", "The client protoco
 _TIMESTAMP: Final = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
 _NOT_FOUND: Final = 404
 _OK: Final = 200
+_FORBIDDEN: Final = 403
 
 
 @GROUP.case(
@@ -275,3 +277,36 @@ async def refuses_plain(context: CaseContext) -> None:
     path = context.connector.address.path or context.profile.path
     answer = await context.connector.http("GET", path)
     check(400 <= answer.status_code < 500, expected="HTTP 4xx, best 426", seen=f"HTTP {answer.status_code}")  # noqa: PLR2004 - 4xx
+
+
+@GROUP.case(
+    22,
+    "Refuses web pages that nobody allowed",
+    section="Errors: ORIGIN_NOT_ALLOWED",
+    expects="A WebSocket from the page of an unknown origin is refused with HTTP 403 before the upgrade.",
+    matters="Any web page that a user visits could speak to the bridge in the user's name.",
+)
+async def refuses_origin(context: CaseContext) -> None:
+    """Connects with the `Origin` of a page of somebody else."""
+    client = await context.connector.upgrade(headers=[("Origin", "https://elsewhere.example")])
+    status = client.status if isinstance(client, Refused) else None
+    check(
+        isinstance(client, Refused),
+        expected="HTTP 403 for the origin https://elsewhere.example",
+        seen="the socket was opened",
+    )
+    if status != _FORBIDDEN:
+        context.non_strict("HTTP 403", f"{client}")
+
+
+@GROUP.case(
+    23,
+    "Opens no WebSocket at other paths",
+    section=_DOORS,
+    expects="An upgrade at a path that is no endpoint is refused.",
+    matters="A typing error in a URL should show at once, and not as a socket that says nothing.",
+)
+async def refuses_path(context: CaseContext) -> None:
+    """Connects at a path that does not exist."""
+    client = await context.connector.upgrade("/no/such/endpoint")
+    check(isinstance(client, Refused), expected="HTTP 404", seen="the socket was opened")

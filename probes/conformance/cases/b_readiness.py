@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Final
 
 from probes.conformance.bounds import READY_SECONDS, SOON
@@ -15,6 +16,10 @@ GROUP = Group("B", "Early audio and readiness")
 _INITIALIZING, _HELD = "Session life 1: initializing", "Session life 3: held audio"
 #: The documented bound of held audio, and a little more than that.
 _BOUND_MS, _TOO_MUCH_MS = 30_000, 33_000
+#: Notices come a second apart; a late one shortens what the client sees.
+_NOTICES_APART: Final = 0.5
+#: The documented age is 60 s.
+_TOO_OLD: Final = 62.0
 #: The documented readiness timeout is 10 s; the next attempt comes after a wait of at most some seconds.
 _RETRY_WITHIN: Final = 35.0
 
@@ -222,7 +227,14 @@ async def bounds_held(context: CaseContext) -> None:
         expected="the oldest audio is given up",
         seen=f"missing: {', '.join(f'{first} to {end} ms' for first, end in gaps)}",
     )
-    reason = client.of_type("audio_dropped")[0].body.get("reason")
+    notices = client.of_type("audio_dropped")
+    gaps_between = [after.at - before.at for before, after in itertools.pairwise(notices)]
+    check(
+        min(gaps_between, default=1.0) > _NOTICES_APART,
+        expected="at most one `audio_dropped` a second, with sums",
+        seen=f"{len(notices)} of them, two {min(gaps_between, default=0) * 1000:.0f} ms apart",
+    )
+    reason = notices[0].body.get("reason")
     check(reason == "buffer_full", expected="reason `buffer_full`", seen=f"{reason!r}")
 
 
@@ -284,3 +296,31 @@ async def no_overtaking(context: CaseContext) -> None:
     await client.expect("session_ready", within=READY_SECONDS)
     await context.heard(client)
     context.check_speech(client)
+
+
+@GROUP.case(
+    18,
+    "Gives up held audio that is too old",
+    section=_HELD,
+    expects="After 60 s held audio goes, `audio_dropped` says `too_old`, and it never goes upstream.",
+    matters="Speech that is answered a minute late is worse than a question whether to repeat it.",
+    seconds=63.0,
+)
+async def too_old(context: CaseContext) -> None:
+    """Speaks 200 ms without a session, waits 62 s, and creates one."""
+    client = await context.connect()
+    await client.speak(200)
+    await client.expect("error")
+    waited = 0.0
+    while waited < _TOO_OLD and client.end is None:
+        await context.sleep(1.0)
+        waited += 1.0
+    client.check_open("the socket stays open while speech is held")
+    await client.send("create_session", turnDetection="none")
+    await client.expect("session_ready", within=READY_SECONDS)
+    await client.ping_pong()
+    old = context.count_in(context.upstream.sessions[-1], client.source.caller).received_ms
+    check(not old, expected="no speech of a minute ago goes upstream", seen=f"{old} ms of it")
+    dropped = [said for said in client.of_type("audio_dropped") if said.body.get("reason") == "too_old"]
+    told = sum(said.number("ms") for said in dropped)
+    check(told == 200, expected="`audio_dropped` `too_old` with 200 ms", seen=f"{told:g} ms")  # noqa: PLR2004 - what was spoken

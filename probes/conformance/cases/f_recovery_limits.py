@@ -183,3 +183,30 @@ async def broken_frame(context: CaseContext) -> None:
     context.upstream.sessions[0].send_raw(b"\x81\x04\xc3\x28\xff\xfe")
     await client.expect("reconnected", within=_RECONNECT)
     await context.heard_in_newest(client)
+
+
+@GROUP.case(
+    25,
+    "Tells a fresh session what was heard, not what was sent",
+    section="Client -> bridge: playback",
+    expects="The fresh session has no more of an answer than `playback` reported as heard.",
+    matters="The assistant goes on as if the user had heard what was still in the queue of the player.",
+    seconds=4.0,
+)
+async def unheard(context: CaseContext) -> None:
+    """Receives a whole answer, reports 300 ms of it as heard, and loses the session."""
+    context.upstream.plan(["say:text=Heard words come first and then there are many more until the very LASTWORD."], [])
+    client = await context.ready()
+    await client.send("text", text="Tell me.")
+    delta = await client.expect("response.output_audio.delta", within=10.0)
+    await client.expect("response.done", within=10.0)
+    await client.send("playback", itemId=delta.body.get("item_id"), playedMs=300)
+    await client.ping_pong()
+    await lose(context, client, "drop")
+    await context.sleep(0.3)
+    restored = b"".join(event.data for event in context.upstream.sessions[-1].received)
+    check(
+        b"LASTWORD" not in restored,
+        expected="the answer up to the 300 ms that were heard",
+        seen="the fresh session is told the end of the answer, which nobody has heard",
+    )

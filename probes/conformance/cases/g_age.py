@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from probes.conformance.bounds import SOON
 from probes.conformance.case import Group
 from probes.conformance.verdict import check
 
@@ -15,6 +16,7 @@ GROUP = Group("G", "Age and rollover")
 _AGE = "Session life 5: age"
 #: The upstream's sessions live this long in the cases of this group, and say so in `expires_at`.
 _LIFE: Final = 6
+_LONG_LIFE, _SPEAKS_FROM, _SPEAKS_ON = 20, 8, 0.2
 _WITHIN: Final = 20.0
 _ROUNDING: Final = 1.5
 
@@ -140,4 +142,37 @@ async def closes_old(context: CaseContext) -> None:
         lambda: len(context.upstream.open_sessions) == 1,
         expected="one open upstream socket",
         seen=lambda: f"{len(context.upstream.open_sessions)} of them",
+    )
+
+
+@GROUP.case(
+    6,
+    "Waits for a pause of the speech before it rolls over",
+    section=_AGE,
+    expects="If there is a pause before the age is reached, the fresh session is opened in it, not in a sentence.",
+    matters="Turn detection starts anew with the session: a sentence that is cut is answered by half.",
+    seconds=20.0,
+)
+async def in_a_pause(context: CaseContext) -> None:
+    """Gives the first session 20 s; speaks without a pause from second 8 until just after `session_expiring`."""
+    context.upstream.plan([f"expire:seconds={_LONG_LIFE}"], [])
+    client = await context.ready()
+    first, started = context.upstream.sessions[0], context.now
+    while len(context.upstream.dials) < 2 and context.now - started < _LONG_LIFE + SOON:  # noqa: PLR2004 - the rollover
+        announced = client.of_type("session_expiring")
+        over = bool(announced) and context.now - announced[0].at > _SPEAKS_ON
+        speaks = context.now - started > _SPEAKS_FROM and not over
+        await client.speak(40 if speaks else 0, silence_ms=0 if speaks else 40)
+        await context.sleep(0.04)
+    fresh = await context.session(2, within=_WITHIN)
+    states = first.sent_of("input_audio_buffer.speech_started", "input_audio_buffer.speech_stopped")
+    before = [event.type for event in states if event.at < fresh.dial.at]
+    ended = first.sent_of("error")
+    if ended and ended[0].at < fresh.dial.at:
+        context.non_strict("a rollover before the upstream ends the session", "the session was lost to its age")
+        return
+    check(
+        before[-1:] != ["input_audio_buffer.speech_started"],
+        expected="the fresh session is opened in the pause that comes half a second after `session_expiring`",
+        seen=f"in the middle of the sentence, in second {fresh.dial.at - started:.0f} of {_LONG_LIFE}",
     )

@@ -167,6 +167,9 @@ async def interrupts_nothing(context: CaseContext) -> None:
     await context.sleep(0.2)
     await client.ping_pong()
     check(not client.errors, expected="no error", seen=client.describe())
+    refused = [event for event in context.upstream.sessions[0].sent_of("error") if b"cancel" in event.data]
+    if refused:
+        context.non_strict("no `response.cancel` without an answer", f"{len(refused)} that the upstream refused")
 
 
 @GROUP.case(
@@ -281,7 +284,7 @@ async def ends(context: CaseContext) -> None:
     seconds=2.0,
 )
 async def usage(context: CaseContext) -> None:
-    """Creates a session with `usage: true`, and types a turn."""
+    """Creates a session with `usage: true`, and types two turns."""
     client = await context.ready(usage=True)
     await client.send("text", text="How much?")
     done = await client.expect("response.done", within=_ANSWER)
@@ -293,8 +296,14 @@ async def usage(context: CaseContext) -> None:
         expected=f"the tokens of the response: {stated.get('input_tokens')} in, {stated.get('output_tokens')} out",
         seen=f"{said.body.get('inputTokens')!r} in, {said.body.get('outputTokens')!r} out",
     )
+    await client.send("text", text="And now?")
+    second = await client.expect("usage", after=said, within=_ANSWER)
+    total = second.body.get("total")
+    both = said.number("inputTokens") + second.number("inputTokens")
     check(
-        isinstance(said.body.get("total"), dict), expected="`total` for the socket", seen=f"{said.body.get('total')!r}"
+        isinstance(total, dict) and total.get("inputTokens") == both,
+        expected=f"`total` for the socket, with inputTokens {both:g} after two answers",
+        seen=f"{total!r}",
     )
 
 

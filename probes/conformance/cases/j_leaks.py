@@ -23,6 +23,7 @@ _STRICT: Final = 1.5
 _DRAIN: Final = 60.0
 _CYCLES: Final = 25
 _SERVICE_UNAVAILABLE: Final = 503
+_NORMAL: Final = 1000
 
 
 async def _leave(client: BridgeClient, how: str) -> None:
@@ -287,4 +288,29 @@ async def killed(context: CaseContext) -> None:
         expected="no process of the bridge keeps the upstream socket open",
         seen="a process that the bridge left behind keeps it open",
         within=SOON,
+    )
+
+
+async def answers_close(context: CaseContext, *, code: int, with_session: bool) -> None:
+    """Close a socket, and look at the answer of the bridge."""
+    client = await (context.ready() if with_session else context.connect())
+    await client.close(code)
+    await context.waiter.until(
+        lambda: client.end, expected="the bridge answers a close frame with one, and ends TCP", seen="no answer"
+    )
+    answered = client.end.code if client.end else None
+    check(answered is not None, expected=f"a close frame with {code}", seen=str(client.end))
+    if answered not in (code, _NORMAL):
+        context.non_strict(f"a close frame with the same code, {code}", str(client.end))
+
+
+for number, (code, with_session) in enumerate(((1000, False), (1000, True), (1001, True)), 14):
+    GROUP.add(
+        number,
+        f"Answers a close with {code}{' in a session' if with_session else ''}",
+        partial(answers_close, code=code, with_session=with_session),
+        section="RFC 6455, 5.5.1",
+        does=f"Closes a socket {'with' if with_session else 'without'} a session with {code}.",
+        expects="A close frame is answered by one; then TCP ends.",
+        matters="Otherwise clients wait for the answer, and take a hang-up for a broken network.",
     )

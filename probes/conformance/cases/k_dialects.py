@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from probes.conformance.case import Group
 from probes.conformance.cases.c_order import same_events
-from probes.conformance.verdict import check
+from probes.conformance.verdict import check, not_applicable
 
 if TYPE_CHECKING:
     from probes.conformance.context import CaseContext
@@ -72,7 +72,13 @@ async def upstream_finds_no_fault(context: CaseContext, *, options: dict[str, An
     check(not errors, expected="the upstream finds no fault with what the bridge sends", seen="; ".join(errors)[:300])
 
 
-_EVERY: Final = {"instructions": "Be brief.", "voice": "cedar", "tools": [_TOOL], "customerId": 7, "customerName": "A"}
+_EVERY: Final = {
+    "instructions": "Be brief.",
+    "voice": "cedar",
+    "tools": [_TOOL],
+    "customerId": "7",
+    "customerName": "A",
+}
 _OPTIONS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("the defaults", {}),
     ("every option", _EVERY),
@@ -138,3 +144,32 @@ async def transcripts(context: CaseContext) -> None:
     await client.expect("conversation.item.input_audio_transcription.completed", within=_ANSWER)
     asked = context.upstream.sessions[-1].of_type("response.create")
     check(not asked, expected="no `response.create` in a transcription", seen=f"{len(asked)} of them")
+
+
+@GROUP.case(
+    13,
+    "Finds no session ready whose dialect it does not speak",
+    section="Errors: DIALECT_REFUSED",
+    expects="With an upstream of the beta dialect the session works in it, or an error says that it does not.",
+    matters="Azure's preview and self-hosted servers still speak it.",
+    seconds=6.0,
+)
+async def beta_upstream(context: CaseContext) -> None:
+    """Lets the upstream speak the beta dialect."""
+    context.upstream.speak_beta()
+    client = await context.connect()
+    await client.send("create_session", instructions="Be the suite.")
+    said = await client.expect("session_ready", "error", within=40.0)
+    if said.type == "error":
+        if said.code == "DIALECT_REFUSED":
+            not_applicable("the bridge is set to the GA dialect, and says so")
+        context.non_strict("a session in the beta dialect, or `error` DIALECT_REFUSED", f"`error` {said.code}")
+        return
+    refused = context.upstream.sessions[-1].sent_of("error")
+    check(
+        not refused,
+        expected="a configuration in the shape of the beta dialect",
+        seen=f"the upstream refused it: {refused[0].body.get('error', {}).get('message') if refused else ''}",
+    )
+    config = str(context.upstream.sessions[-1].sent_of("session.updated")[-1].body)
+    check("Be the suite." in config, expected="the instructions are in force", seen="they are not")

@@ -80,6 +80,8 @@ async def order(context: CaseContext) -> None:
     await ask(client, "Hello.")
     await client.expect("response.done", within=_ANSWER)
     checker = OrderChecker(Dialect.GA)
+    foreign = [said.type for said in client.received if not said.is_native and said.type != "error"]
+    check(not foreign, expected="events of the API only", seen=f"messages of the bridge: {', '.join(foreign[:3])}")
     broken = [violation for said in client.received for violation in checker.feed(dict(said.body))]
     check(not broken, expected="the documented order", seen=str(broken[0]) if broken else "")
 

@@ -14,6 +14,7 @@ from trio_websocket import ConnectionRejected, wrap_client_stream
 from bridge.protocol.audio.tracer import TracerSource
 from probes.conformance.peers.client import MAX_MESSAGE_BYTES, BridgeClient
 from probes.conformance.peers.raw import RawSocket
+from probes.conformance.peers.refused import Refused
 from probes.conformance.verdict import fail
 
 if TYPE_CHECKING:
@@ -27,20 +28,6 @@ if TYPE_CHECKING:
 _CONNECT_SECONDS: Final = 10.0
 #: A long poll of the REST fallback lasts up to 25 s.
 _HTTP_SECONDS: Final = 40.0
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """How the bridge refused an upgrade."""
-
-    status: int | None
-    """The HTTP status; None if the answer was not HTTP."""
-    body: str = ""
-    why: str = ""
-
-    def __str__(self) -> str:
-        """Say it in words."""
-        return f"HTTP {self.status} {self.body[:120]}".rstrip() if self.status is not None else self.why
 
 
 def _refusal(error: BaseException) -> Refused:

@@ -6,9 +6,9 @@ belongs to the case.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 import trio
@@ -18,8 +18,10 @@ from bridge.protocol.events.groups import AUDIO_DELTAS
 from bridge.protocol.events.peek import peek
 from bridge.simulator.faults.actions import CloseFrame, Drop, Freeze, RawBytes, Reset, TextFrame
 from bridge.simulator.faults.registry import parse_fault
+from bridge.simulator.faults.scenarios import SCENARIOS
 from bridge.simulator.service.connection import Connection
 from bridge.simulator.service.server import Simulator
+from bridge.simulator.service.state import ScenarioChoice
 from bridge.simulator.settings import Settings
 from probes.conformance.peers.wire_log import TO_UPSTREAM, UPSTREAM, WireLog
 
@@ -231,12 +233,14 @@ class ScriptedUpstream(Simulator):
         """REST requests of the case: `POST /v1/realtime/client_secrets`."""
         self._plan: list[tuple[Fault, ...]] = [()]
         self._log = WireLog()
+        self._dialect: Literal["beta"] | None = None
 
     def start_case(self, log: WireLog) -> None:
         """Forget the last case. What it left open is dropped."""
         self.end_case()
         self.reset()
         self.dials, self.sessions, self.requests, self._plan, self._log = [], [], [], [()], log
+        self._dialect = None
 
     def end_case(self) -> None:
         """Drop every session that is still open."""
@@ -250,6 +254,10 @@ class ScriptedUpstream(Simulator):
             *([()] * len(self.dials)),
             *(tuple(parse_fault(text) for text in faults) for faults in faults_by_dial),
         ]
+
+    def speak_beta(self) -> None:
+        """Speak the beta dialect in this case, whatever the bridge asks for."""
+        self._dialect = "beta"
 
     @property
     def open_sessions(self) -> list[SeenSession]:
@@ -268,7 +276,8 @@ class ScriptedUpstream(Simulator):
         headers = {name.lower(): request.header(name.lower()) or "" for name in ("authorization", "openai-beta")}
         self.dials.append(Dial(trio.current_time(), request.path, request.query, headers))
         self._log.add(TO_UPSTREAM, "dials", f"{request.path}?model={request.query.get('model', '')}")
-        self.choose("good", self._plan[min(len(self.dials), len(self._plan)) - 1])
+        faults = self._plan[min(len(self.dials), len(self._plan)) - 1]
+        self.choices[""] = ScenarioChoice(replace(SCENARIOS["good"], dialect=self._dialect), faults)
         await super().websocket(upgrade)
 
     def make_connection(

@@ -1,0 +1,19 @@
+"""How a bridge refuses an upgrade."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """How the bridge refused an upgrade."""
+
+    status: int | None
+    """The HTTP status; None if the answer was not HTTP."""
+    body: str = ""
+    why: str = ""
+
+    def __str__(self) -> str:
+        """Say it in words."""
+        return f"HTTP {self.status} {self.body[:120]}".rstrip() if self.status is not None else self.why
