@@ -16,7 +16,18 @@ if TYPE_CHECKING:
 
 #: The subcommands of each command, so that one can refer to another without importing it.
 COMMANDS: Mapping[str, tuple[str, ...]] = {
-    "sherpa-probe": ("access", "bridge", "config", "events", "explain", "lint", "models", "smoke", "watch"),
+    "sherpa-probe": (
+        "access",
+        "bridge",
+        "config",
+        "conformance",
+        "events",
+        "explain",
+        "lint",
+        "models",
+        "smoke",
+        "watch",
+    ),
     "sherpa-bridge": ("check-config", "serve", "simulate", "ticket"),
     "sherpa-load": ("capacity", "list", "run", "suite"),
     "sherpa-report": ("compare", "render"),

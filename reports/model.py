@@ -137,6 +137,10 @@ class TableRow:
     """One per column: a number, a word, or None if nothing was measured."""
 
 
+#: The table with a row for each case and a column for each bridge: reports of several bridges share one.
+MATRIX = "conformance"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """Measurements that belong together: percentiles of durations, the trials of a search.

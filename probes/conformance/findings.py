@@ -10,7 +10,7 @@ from probes.conformance.case_problems import case_problem
 from probes.conformance.verdict import Failed, Inconclusive, NonStrict, NotApplicable, Passed
 from probes.problems.conformance import NOT_CLEAN, STALE
 from probes.runner.findings import CheckRow, evidence_of, headline
-from reports.model import Finding, ReportMetric, Severity, Table, TableRow
+from reports.model import MATRIX, Finding, ReportMetric, Severity, Table, TableRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from reports.model import Evidence
 
 PROBE: Final = "conformance"
-MATRIX: Final = "conformance"
 _SHOWN_ENDS: Final = 3
 
 

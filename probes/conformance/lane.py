@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 #: How long the bridge has between two cases to close what it still has open upstream.
 _SETTLE_SECONDS: Final = 2.0
 _SETTLE_POLL_SECONDS: Final = 0.01
+_DIES_SECONDS: Final = 0.5
 #: A case may have this many clients.
 _CALLERS_PER_CASE: Final = 1_000
 
@@ -129,7 +130,7 @@ class Lane:
             log.add(SUITE, type(verdict).__name__.lower())
             ends, sockets = await close_clients(context)
             nursery.cancel_scope.cancel()
-        verdict = self._with_end_of_process(case, verdict)
+        verdict = await self._with_end_of_process(case, verdict)
         lines = self.process.last_lines() if self.process and not isinstance(verdict, Passed | NotApplicable) else ""
         return CaseResult(
             case=case,
@@ -160,9 +161,15 @@ class Lane:
             set_upstream_listening=self.set_upstream_listening,
         )
 
-    def _with_end_of_process(self, case: Case, verdict: Verdict) -> Verdict:
+    async def _with_end_of_process(self, case: Case, verdict: Verdict) -> Verdict:
         process = self.process
-        if process is None or process.is_running or Need.OWN_PROCESS in case.needs:
+        if process is None or Need.OWN_PROCESS in case.needs:
+            return verdict
+        if isinstance(verdict, Failed):
+            # Its sockets end before the process does.
+            with trio.move_on_after(_DIES_SECONDS):
+                await process.wait()
+        if process.is_running:
             return verdict
         ended = f"the bridge ended {process.how_it_ended()} during this case{process.last_lines()}"
         return Failed("the bridge keeps running", ended)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from probes.conformance.peers.client import BridgeClient
 
 #: A bridge may wait, mint or start slowly before it dials; it has dialled at least once by then.
-_DIAL_SECONDS: Final = 15.0
+_DIAL_SECONDS: Final = 10.0
 _UNAUTHORIZED: Final = frozenset({401, 403})
 
 

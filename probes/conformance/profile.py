@@ -55,6 +55,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     model: str = "gpt-realtime-2.1"
     """The model that native clients ask for."""
     type_field: str = "type"
+    greets: bool = True
+    """Whether the bridge speaks first."""
     audio: Literal["binary", "message"] = "binary"
     """Whether speech goes up in binary frames, or in the message `audio`."""
     groups: str = ""

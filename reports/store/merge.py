@@ -9,12 +9,24 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from reports.model import EXIT_COULD_NOT_RUN, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, Report, ReportMetric
+from reports.model import (
+    EXIT_COULD_NOT_RUN,
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_USAGE,
+    MATRIX,
+    Report,
+    ReportMetric,
+    TableRow,
+)
 from reports.render.wording import OWN_PROBES
 from reports.store.reader import StoredReport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from reports.model import Table
 
 #: Exit codes, the worst first.
 _WORST = (EXIT_FAILED, EXIT_USAGE, EXIT_COULD_NOT_RUN, EXIT_INTERRUPTED)
@@ -52,7 +64,7 @@ def merge_reports(runs: Sequence[StoredReport]) -> StoredReport:
         timelines=tuple(timeline for report in reports for timeline in report.timelines),
         metrics=tuple(ReportMetric(name, value) for name, value in metrics.items()),
         series=tuple(series for report in reports for series in report.series),
-        tables=tuple(table for report in reports for table in report.tables),
+        tables=tuple(_with_one_matrix([table for report in reports for table in report.tables])),
     )
     return StoredReport(merged, _worst({run.exit_code for run in runs}))
 
@@ -62,13 +74,47 @@ def _renamed(report: Report, probes: _Names, timelines: _Names, tables: _Names) 
     sessions = timelines.of_run(
         [*(timeline.name for timeline in report.timelines), *(series.timeline for series in report.series)]
     )
-    table_names = tables.of_run(table.name for table in report.tables)
+    table_names = {MATRIX: MATRIX, **tables.of_run(table.name for table in report.tables if table.name != MATRIX)}
     return replace(
         report,
         findings=tuple(replace(one, probe=probe.get(one.probe, one.probe)) for one in report.findings),
         timelines=tuple(replace(one, name=sessions[one.name]) for one in report.timelines),
         series=tuple(replace(one, timeline=sessions[one.timeline]) for one in report.series),
         tables=tuple(replace(one, name=table_names[one.name]) for one in report.tables),
+    )
+
+
+def _with_one_matrix(tables: Sequence[Table]) -> Iterator[Table]:
+    """Join the columns of all matrices, at the place of the first one. Bridges with the same name are numbered."""
+    matrices = [table for table in tables if table.name == MATRIX]
+    for table in tables:
+        if table.name != MATRIX:
+            yield table
+        elif table is matrices[0]:
+            yield _joined(matrices)
+
+
+def _joined(matrices: Sequence[Table]) -> Table:
+    names = _Names()
+    columns = [column for table in matrices for column in names.of_run(table.columns).values()]
+    rows = dict.fromkeys(sorted({row.name for table in matrices for row in table.rows}))
+    cells: list[Mapping[str, tuple[float | str | None, ...]]] = [
+        {row.name: row.cells for row in table.rows} for table in matrices
+    ]
+    return replace(
+        matrices[0],
+        columns=tuple(columns),
+        rows=tuple(
+            TableRow(
+                name=name,
+                cells=tuple(
+                    cell
+                    for table, known in zip(matrices, cells, strict=True)
+                    for cell in known.get(name, (None,) * len(table.columns))
+                ),
+            )
+            for name in rows
+        ),
     )
 
 

@@ -18,6 +18,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from bridge.protocol.audio.pcm import chunks
 from probes.conformance.bounds import SOON
+from probes.conformance.peers.expected_list import ExpectedList
 from probes.conformance.peers.wire_log import CLIENT, TO_CLIENT
 from probes.conformance.verdict import check, fail, inconclusive, not_applicable
 
@@ -143,9 +144,10 @@ class BridgeClient:
             TO_CLIENT, kind, f"{self.name} {body.get('code', '')}".strip() if kind == "error" else self.name
         )
 
-    def of_type(self, *types: str, after: BridgeSaid | None = None) -> list[BridgeSaid]:
+    def of_type(self, *types: str, after: BridgeSaid | None = None) -> ExpectedList[BridgeSaid]:
         """Return the messages of these types, in order, those after a message only if one is given."""
-        return [said for said in self.received[after.index + 1 if after else 0 :] if said.type in types]
+        found = (said for said in self.received[after.index + 1 if after else 0 :] if said.type in types)
+        return ExpectedList(found, f"{' or '.join(types)} at the client")
 
     @property
     def last(self) -> BridgeSaid | None:
@@ -153,7 +155,7 @@ class BridgeClient:
         return self.received[-1] if self.received else None
 
     @property
-    def errors(self) -> list[BridgeSaid]:
+    def errors(self) -> ExpectedList[BridgeSaid]:
         """The `error` messages, in order."""
         return self.of_type("error")
 

@@ -23,6 +23,7 @@ from bridge.simulator.service.connection import Connection
 from bridge.simulator.service.server import Simulator
 from bridge.simulator.service.state import ScenarioChoice
 from bridge.simulator.settings import Settings
+from probes.conformance.peers.expected_list import ExpectedList
 from probes.conformance.peers.wire_log import TO_UPSTREAM, UPSTREAM, WireLog
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 PACE: Final = 10.0
 #: Events of one session: a bridge that floods its upstream does not fill the suite's memory.
 MAX_EVENTS: Final = 20_000
+_SESSIONS, _DIALS = "upstream sessions of the bridge", "upstream connections of the bridge"
 _APPENDS: Final = frozenset({"input_audio_buffer.append"})
 
 
@@ -98,13 +100,15 @@ class SeenSession:
         """The session id that the bridge was told."""
         return self.connection.record.session_id
 
-    def of_type(self, *types: str) -> list[SeenEvent]:
+    def of_type(self, *types: str) -> ExpectedList[SeenEvent]:
         """Return what the bridge sent of these types, in order."""
-        return [event for event in self.received if event.type in types]
+        found = (event for event in self.received if event.type in types)
+        return ExpectedList(found, f"{' or '.join(types)} from the bridge")
 
-    def sent_of(self, *types: str) -> list[SeenEvent]:
+    def sent_of(self, *types: str) -> ExpectedList[SeenEvent]:
         """Return what the upstream sent of these types, in order."""
-        return [event for event in self.sent if event.type in types]
+        found = (event for event in self.sent if event.type in types)
+        return ExpectedList(found, f"{' or '.join(types)} of the upstream, each an answer to the bridge")
 
     def audio_sent(self) -> bytes:
         """Return the audio of the answers that the upstream sent."""
@@ -227,8 +231,8 @@ class ScriptedUpstream(Simulator):
 
     def __init__(self, settings: Settings | None = None) -> None:
         super().__init__(settings or Settings(dialect="both", pace=PACE, ping_seconds=5.0))
-        self.dials: list[Dial] = []
-        self.sessions: list[SeenSession] = []
+        self.dials = ExpectedList[Dial]((), _DIALS)
+        self.sessions = ExpectedList[SeenSession]((), _SESSIONS)
         self.requests: list[str] = []
         """REST requests of the case: `POST /v1/realtime/client_secrets`."""
         self._plan: list[tuple[Fault, ...]] = [()]
@@ -239,7 +243,8 @@ class ScriptedUpstream(Simulator):
         """Forget the last case. What it left open is dropped."""
         self.end_case()
         self.reset()
-        self.dials, self.sessions, self.requests, self._plan, self._log = [], [], [], [()], log
+        self.dials, self.sessions = ExpectedList((), _DIALS), ExpectedList((), _SESSIONS)
+        self.requests, self._plan, self._log = [], [()], log
         self._dialect = None
 
     def end_case(self) -> None:

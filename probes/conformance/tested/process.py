@@ -21,8 +21,8 @@ _READ_BYTES: Final = 65_536
 _START_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.03
-_SHOWN_LINES: Final = 4
-_MAX_LINE: Final = 300
+_SHOWN_LINES: Final = 3
+_MAX_LINE: Final = 160
 
 
 class BridgeStartError(Exception):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from reports.model import MATRIX
 from reports.render.numbers import format_metric
 from reports.render.terminal import tables
 from reports.render.terminal.blocks import problem_blocks
@@ -23,7 +24,7 @@ from reports.render.wording import count_summary
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from reports.model import Report, ReportMetric
+    from reports.model import Report, ReportMetric, Table
 
 _NARROWEST, _WIDEST = 40, 100
 
@@ -47,7 +48,7 @@ def render(
     if timelines:
         parts += [list(draw_timeline(timeline, width)) for timeline in report.timelines]
     parts.append(list(finding_rows(report.findings, width, verbose=verbose)))
-    parts += [list(tables.draw_table(table, width, parts=verbose)) for table in report.tables]
+    parts += [list(tables.draw_table(table, width, parts=verbose)) for table in report.tables if _adds(table)]
     if timelines and report.standalone_metrics:
         parts.append(list(metric_lines(report.standalone_metrics, width)))
     parts += problem_blocks(report.findings, width, verbose=verbose)
@@ -115,3 +116,8 @@ def draw_page(parts: Iterable[Iterable[Text]], width: int, *, colour: bool) -> s
     )
     console.print(text, soft_wrap=True)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def _adds(table: Table) -> bool:
+    """Whether a table says more than the rows of the checks do: the matrix of a single bridge does not."""
+    return table.name != MATRIX or len(table.columns) > 1

@@ -110,10 +110,15 @@ def _row_text(finding: Finding) -> str:
     return evidence_text(finding.evidence[0]) if is_problem and finding.evidence else finding.title
 
 
+#: Evidence whose label is the word of its line: what was expected, and what came instead.
+_LINE_WORDS = {"expected": "want", "seen": "got"}
+
+
 def evidence_lines(evidence: Iterable[Evidence], width: int, indent: int) -> Iterator[str]:
     """Write each piece of evidence with its label."""
     for item in evidence:
-        yield from labelled_lines("seen", evidence_text(item), width, indent)
+        word = _LINE_WORDS.get(item.label)
+        yield from labelled_lines(word or "seen", item.value if word else evidence_text(item), width, indent)
 
 
 def labelled_lines(word: str, text: str, width: int, indent: int = 2) -> list[str]:

@@ -29,7 +29,14 @@ _MIN_DETAIL = 12
 #: Longer details of a stream are not collected: appending without a limit takes quadratic time.
 _MAX_DETAIL = 1000
 _STYLES = {"client": "cyan", "server": "default"}
-_ARROWS = {"client": "->", "server": "<-"}
+#: With a bridge in between there are four directions: those of its upstream have two bars.
+_ARROWS = {
+    "client": "->",
+    "server": "<-",
+    "bridge to client": "<-",
+    "bridge to upstream": "=>",
+    "upstream": "<=",
+}
 
 
 class StreamFolder:

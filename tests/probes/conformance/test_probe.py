@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from probes.cli import cli
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 pytestmark = pytest.mark.slow
 
-BIND = "import os, socket, time; s = socket.socket(); s.bind(('127.0.0.1', int(os.environ['PORT']))); s.listen()"
+TINY = Path(__file__).with_name("tiny_bridge.py")
 DIES = "import sys; print('no config', flush=True); sys.exit(7)"
 HTTP_ONLY = "import http.server, os; http.server.test(http.server.SimpleHTTPRequestHandler, port=int(os.environ['PORT']), bind='127.0.0.1')"  # noqa: E501
 
@@ -65,6 +64,58 @@ def test_nothing_at_the_url_is_no_failure_of_a_case() -> None:
     code, report = run("--bridge", "ws://127.0.0.1:9", "--listen", "127.0.0.1:19876", "--case", "A-01")
     (finding,) = report["findings"]
     assert (code, finding["code"]) == (3, "CONFORMANCE-NOT-THERE")
+
+
+def tiny(way: str) -> list[str]:
+    return ["--start", f"{sys.executable} {TINY} {way}", "--case", "A-01", "--jobs", "1"]
+
+
+def test_a_bridge_that_ignores_its_upstream_setting_is_told_so() -> None:
+    code, report = run(*tiny("ignores"))
+    (finding,) = report["findings"]
+    assert (code, finding["code"]) == (1, "CONFORMANCE-NO-UPSTREAM")
+    assert "no connection from the bridge in 10 s" in finding["evidence"][0]["value"]
+
+
+def test_a_bridge_that_accepts_connections_and_says_nothing_ends_in_a_verdict() -> None:
+    code, report = run(*tiny("hangs"))
+    (finding,) = report["findings"]
+    assert (code, finding["code"]) == (1, "CONFORMANCE-NO-WEBSOCKET")
+    assert "no answer to the upgrade" in finding["evidence"][0]["value"]
+
+
+def test_a_bridge_that_floods_its_log_and_dies_is_named_with_its_last_lines() -> None:
+    code, report = run(*tiny("dies"))
+    finding = next(one for one in report["findings"] if one["check"] == "A-01")
+    seen = next(item["value"] for item in finding["evidence"] if item["label"] == "seen")
+    assert (code, finding["severity"]) == (1, "fail")
+    assert seen.startswith("the bridge ended with exit code 9 during this case; its last lines: ")
+    assert seen.endswith("fatal: out of patience")
+
+
+def test_an_upstream_port_that_is_taken_is_no_fault_of_the_bridge() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        code, report = run("--bridge", "ws://127.0.0.1:9", "--listen", f"127.0.0.1:{port}", "--case", "A-01")
+    (finding,) = report["findings"]
+    assert (code, finding["code"]) == (3, "CONFORMANCE-CANT-LISTEN")
+
+
+def test_the_cases_are_listed_as_text_and_as_json() -> None:
+    text = CliRunner().invoke(cli, ["conformance", "--list", "--case", "B"], standalone_mode=False).stdout
+    assert "B  Early audio and readiness" in text
+    assert "A-01" not in text
+    document = json.loads(CliRunner().invoke(cli, ["conformance", "--list", "--json"], standalone_mode=False).stdout)
+    assert len(document) > 200
+    assert set(document[0]) == {"id", "title", "section", "does", "expects", "matters", "since"}
+
+
+def test_a_badge_is_written(tmp_path: Path) -> None:
+    code, _ = run("--reference", "--case", "A-01", "--badge", str(tmp_path / "badge.svg"))
+    assert code == 0
+    assert "1 of 1 cases" in (tmp_path / "badge.svg").read_text()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,58 @@
+"""A bridge that does next to nothing, in ways that a suite must name: `python tiny_bridge.py WAY`.
+
+`ignores` never looks at its upstream; `dies` writes a flood of lines and ends at the first `ping`; `hangs` accepts
+connections and says nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import urllib.request
+
+from websockets.asyncio.server import ServerConnection, serve
+
+WAY = sys.argv[1]
+LINES = 20_000
+
+
+async def answer(socket: ServerConnection) -> None:
+    stamp = "2026-12-01T12:00:00.000Z"
+    await socket.send(json.dumps({"type": "connected", "clientId": "c", "protocol": 1, "timestamp": stamp}))
+    async for frame in socket:
+        kind = json.loads(frame).get("type") if isinstance(frame, str) else ""
+        if kind == "create_session" and WAY == "dies":
+            await asyncio.to_thread(knock)
+        if kind == "ping" and WAY == "dies":
+            for number in range(LINES):
+                sys.stdout.write(f"line {number} of a flood\n")
+            sys.stdout.write("fatal: out of patience\n")
+            sys.stdout.flush()
+            os._exit(9)
+
+
+def knock() -> None:
+    """Ask the upstream for something, as a bridge that mints does."""
+    url = f"{os.environ['OPENAI_BASE_URL']}/models"
+    key = os.environ["OPENAI_API_KEY"]
+    urllib.request.urlopen(  # noqa: S310 - the suite's own address
+        urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"})  # noqa: S310 - the suite's own address
+    ).close()
+
+
+async def hang(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+    await reader.read()
+
+
+async def main() -> None:
+    port = int(os.environ["PORT"])
+    if WAY == "hangs":
+        async with await asyncio.start_server(hang, "127.0.0.1", port) as server:
+            await server.serve_forever()
+    async with serve(answer, "127.0.0.1", port) as running:
+        await running.serve_forever()
+
+
+asyncio.run(main())
