@@ -10,7 +10,6 @@ import re
 import uuid
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -31,8 +30,7 @@ from bridge.server.admission.rates import AddressRates
 from bridge.server.clients.json_client import JsonClient, utc_now
 from bridge.server.clients.native_client import NativeClient, session_options_from_query
 from bridge.server.http.responses import metrics_response, native_error_response, problem_response, status_response
-from bridge.server.page.files import find_page_file, page_response
-from bridge.server.page.simulator_panel import PANEL_PATH, panel_response
+from bridge.server.page.routes import page_route
 from bridge.telemetry.metrics import CONTENT_TYPE, render_prometheus
 from bridge.transport.carriers import carrier_for
 from bridge.transport.http_server import WebSocketUpgrade, serve_connection
@@ -190,12 +188,11 @@ class Bridge:
             return answer
         if request.path in _ENDPOINTS:
             return _response_format(request.path)(_UPGRADE_REQUIRED)
-        if self._deps.page and request.path == PANEL_PATH:
-            return await panel_response(request, self._deps.simulator, self._deps.admission)
-        respond = self._find_route(request)
-        if respond is None:
-            return _response_format(request.path)(_not_found(request.path))
-        return respond() if request.method == "GET" else problem_response(_READ_ONLY)
+        if (self._deps.public_metrics or request.path != METRICS_PATH) and (found := self.monitor(request)) is not None:
+            return found
+        deps = self._deps
+        page = await page_route(request, deps.simulator, deps.admission) if deps.page else None
+        return page if page is not None else _response_format(request.path)(_not_found(request.path))
 
     def monitor(self, request: HttpRequest) -> HttpResponse | None:
         """Answer a request for health or metrics; None for any other path."""
@@ -203,13 +200,6 @@ class Bridge:
         if route is None:
             return None
         return route(self) if request.method == "GET" else problem_response(_READ_ONLY)
-
-    def _find_route(self, request: HttpRequest) -> Callable[[], HttpResponse] | None:
-        route = self._routes.get(request.path)
-        if route is not None and (self._deps.public_metrics or request.path != METRICS_PATH):
-            return partial(route, self)
-        page = find_page_file(request.path) if self._deps.page else None
-        return partial(page_response, request, page) if page is not None else None
 
     def _healthz(self) -> HttpResponse:
         return status_response(200, "ok")

@@ -83,6 +83,15 @@ class AdmissionPolicy:
             or self._check_token(request, subprotocols)
         )
 
+    def explain(self, request: HttpRequest) -> Rejection | None:
+        """Return what is known to refuse the clients of a page that asks: its origin, its token, a bridge that drains.
+
+        A ticket counts as in a check, so one that was used up is refused.
+        """
+        if self.draining:
+            return Rejection(503, "SERVER_BUSY", "The bridge is shutting down; connect again.")
+        return self.check_origin(request) or self._check_token(request, ())
+
     @property
     def requires_token(self) -> bool:
         """Whether clients need a token."""

@@ -51,11 +51,12 @@ const numbers = (pcm) => {
   return Array.from({ length: samples.length / 480 }, (_, index) => samples[index * 480]);
 };
 
-async function client({ steps, options = {}, fallback = false }) {
+async function client({ steps, options = {}, fallback = false, explained = null }) {
   const clock = new Clock();
   const trace = [];
   const note = (kind, detail) => trace.push({ at: clock.time - 1_000_000, kind, ...detail });
   let handlers = null;
+  let unsent = 0;
   const opener = (kind) => (url, token, given) => {
     handlers = given;
     note("open", { transport: kind, token });
@@ -64,7 +65,9 @@ async function client({ steps, options = {}, fallback = false }) {
       send: (message) => note("send", { message }),
       sendAudio: (pcm) => note("audio", { numbers: numbers(pcm) }),
       close: () => note("close", {}),
-      unsentBytes: 0,
+      get unsentBytes() {
+        return unsent;
+      },
     };
   };
   const rule = new FallbackRule();
@@ -73,6 +76,7 @@ async function client({ steps, options = {}, fallback = false }) {
     openTransport: opener("websocket"),
     openFallback: fallback ? opener("fallback") : null,
     fallbackRule: rule,
+    explainFailure: async () => explained,
     clock,
     ...options,
   });
@@ -93,6 +97,9 @@ async function client({ steps, options = {}, fallback = false }) {
     text: (text) => subject.sendText(text),
     interrupt: (itemId, ms) => subject.interrupt(itemId, ms),
     playback: (itemId, ms, ended) => subject.playback(itemId, ms, ended),
+    unsent: (bytes) => {
+      unsent = bytes;
+    },
     lifecycle: (event) => subject.lifecycle(event),
   };
   for (const [step, ...words] of steps) {

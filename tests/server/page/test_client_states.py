@@ -46,6 +46,7 @@ class World:
         if self.socket != "none":
             yield "lost"
         if self.socket == "open":
+            yield "stalled"
             yield from MESSAGES
 
     def perform(self, action: str) -> World:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,10 @@ import pytest
 
 from bridge.client_protocol.errors import ERROR_WINDOW_SECONDS
 from bridge.protocol.audio.tracer import TracerSource
+from bridge.server.admission.tickets import make_ticket
 from bridge.simulator.faults.actions import Drop
 from bridge.simulator.faults.session_faults import StormFault
+from reports.redaction import Secret
 from tests.hardening.harness import KEY, bridge_process
 from tests.server.page.console import open_console
 
@@ -209,6 +212,24 @@ def test_a_refused_key_is_an_error_in_plain_words(
         console.wait_for_badge("Error")
         assert "The bridge's API key was refused" in console.page.locator("#notices").inner_text()
         assert "sk-" not in console.page.locator("body").inner_text()
+
+
+def test_a_bridge_that_needs_a_token_says_so_and_a_ticket_opens_it(
+    talking_chromium: Browser, simulator: SimulatorThread, tmp_path: Path
+) -> None:
+    token = "a-token-for-the-tests-0123456789"
+    words = ("--upstream", simulator.url, "--api-key-env", "BRIDGE_KEY", "--client-token-env", "CLIENT_TOKEN")
+    with (
+        bridge_process(tmp_path, *words, BRIDGE_KEY=KEY, CLIENT_TOKEN=token) as guarded,
+        open_console(talking_chromium, url_of(guarded), expected=(SOCKET_ERROR,)) as console,
+    ):
+        console.press("Connect")
+        console.wait_for_badge("Error")
+        console.page.get_by_text("The bridge needs a token").wait_for()
+        console.page.locator("summary").click()
+        console.page.get_by_label("Token or ticket").fill(make_ticket(Secret(token), time.time(), 60).reveal())
+        console.press("Try again")
+        console.wait_for_badge("Connected")
 
 
 def test_barge_in_is_silent_at_once_and_truncates_at_what_was_played(

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
+from fnmatch import fnmatch
 from html.parser import HTMLParser
 from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bridge.server.config.settings import ClientRules
 from bridge.server.page.files import CONTENT_SECURITY_POLICY, find_page_file, page_files, page_response
 from bridge.transport.http import HttpRequest
-from tests.server.harness import make_settings, running_bridge
+from reports.redaction import Secret
+from tests.server.harness import TOKEN, make_settings, running_bridge
 
+if TYPE_CHECKING:
+    from tests.server.harness import BridgeHarness
+
+ROOT = Path(__file__).parents[3]
 WEB = files("bridge.server.page") / "web"
 HTML = (WEB / "index.html").read_text()
 SCRIPTS = sorted(path for path in page_files() if path.endswith(".js"))
@@ -122,8 +132,68 @@ async def test_files_accept_only_get() -> None:
         assert f"content-length: {len(page_files()['/page.js'].body)}".encode() in head
 
 
+@pytest.mark.parametrize(
+    ("origin", "token", "code"),
+    [
+        ("http://localhost:8765", None, None),
+        ("https://app.test", None, "ORIGIN_NOT_ALLOWED"),
+        ("http://localhost:8765", "wrong", None),
+    ],
+)
+async def test_a_page_learns_why_it_may_not_connect(origin: str, token: str | None, code: str | None) -> None:
+    async with running_bridge() as bridge:
+        assert (await ask_for_access(bridge, origin, token))["code"] == code
+
+
+@pytest.mark.parametrize(("token", "code"), [(None, "UNAUTHORIZED"), ("wrong", "UNAUTHORIZED"), (TOKEN, None)])
+async def test_a_page_learns_that_its_token_is_missing_or_wrong(token: str | None, code: str | None) -> None:
+    async with running_bridge(make_settings(ClientRules(token=Secret(TOKEN)))) as bridge:
+        answer = await ask_for_access(bridge, "http://localhost:8765", token)
+        assert answer["code"] == code
+        assert TOKEN not in str(answer)
+        bridge.bridge.drain()
+        assert (await ask_for_access(bridge, "http://localhost:8765", token))["code"] == "SERVER_BUSY"
+        status, _, _ = await bridge.get("/page/access")
+        assert status == 405
+
+
+async def ask_for_access(bridge: BridgeHarness, origin: str, token: str | None) -> dict[str, Any]:
+    wire = bridge.stream()
+    credential = f"Authorization: Bearer {token}\r\n" if token else ""
+    head = f"POST /page/access HTTP/1.1\r\nHost: h\r\nOrigin: {origin}\r\n{credential}Connection: close\r\n\r\n"
+    await wire.send_all(head.encode())
+    answer = b""
+    while piece := await wire.receive_some():
+        answer += piece
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    found: dict[str, Any] = json.loads(answer.partition(b"\r\n\r\n")[2])
+    return found
+
+
 async def test_the_page_can_be_switched_off() -> None:
     async with running_bridge(make_settings(page=False)) as bridge:
-        for path in ("/", "/page.js", "/page/simulator"):
+        for path in ("/", "/page.js", "/page/simulator", "/page/access"):
             status, _, _ = await bridge.get(path)
             assert status == 404
+
+
+def test_the_package_names_every_file_of_the_client_and_the_version_of_the_project() -> None:
+    package = json.loads((WEB / "package.json").read_text())
+    assert package["version"] == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    packed = {path[1:] for path in page_files() for pattern in package["files"] if fnmatch(path[1:], pattern)}
+    needed, left = set[str](), ["sherpa-client.js", "audio.js", "mic-worklet.js", "player-worklet.js"]
+    while left:
+        name = left.pop()
+        needed.add(name)
+        imported = re.findall(r'from "\./(.*?)"', page_files()[f"/{name}"].body.decode())
+        left += [one for one in imported if one not in needed]
+    assert packed == needed
+    assert {target["default"] if isinstance(target, dict) else target for target in package["exports"].values()} <= {
+        f"./{name}" for name in needed
+    }
+
+
+def test_a_client_has_no_dom_so_that_workers_and_other_frameworks_can_use_it() -> None:
+    for path in SCRIPTS:
+        if not path.startswith("/page"):
+            assert not re.search(r"\bdocument\.|\bwindow\.", page_files()[path].body.decode()), path

@@ -44,7 +44,6 @@ def test_what_comes_before_the_session_is_ready_goes_up_afterwards_in_order(java
     assert kinds[-4:] == [("send", "text"), ("audio", None), ("audio", None), ("audio", None)]
     assert len(kinds) < 12  # held chunks are joined
     assert run.badges() == ["Initializing…", "Connected"]
-    assert run.timers == 0
 
 
 def test_held_speech_is_bounded_and_what_goes_is_told(javascript: JavaScript) -> None:
@@ -232,18 +231,50 @@ def test_three_websockets_that_die_mute_lead_to_the_fallback_and_ten_minutes_lat
     javascript: JavaScript,
 ) -> None:
     died: list[Step] = [["opened"], ["end", {"opened": True, "delivered": False}], ["advance", 16_000]]
-    run = javascript.client(
-        ["start"],
-        *(died * 3),
-        ["opened"],
-        ready(),
-        ["advance", 600_000],
-        ["end", {}],
-        ["advance", 1_000],
-        fallback=True,
-    )
+    ten_minutes: list[Step] = [step for _ in range(40) for step in (["advance", 15_000], message("pong"))]
+    lost: list[Step] = [["end", {}], ["advance", 1_000]]
+    run = javascript.client(["start"], *(died * 3), ["opened"], ready(), *ten_minutes, *lost, fallback=True)
     opened = [one["transport"] for one in run.trace if one["kind"] == "open"]
     assert opened == ["websocket", "websocket", "websocket", "fallback", "websocket"]
+
+
+def test_a_connection_that_is_dead_although_nothing_closed_it_is_opened_again(javascript: JavaScript) -> None:
+    run = javascript.client(*CONNECTED, ["advance", 15_000])
+    assert run.trace[-1] == {"at": 15_000, "kind": "send", "message": {"type": "ping"}}
+    alive = [step for _ in range(5) for step in (["advance", 15_000], message("pong"))]
+    assert javascript.client(*CONNECTED, *alive).badge == "Connected"
+    run = javascript.client(*CONNECTED, ["advance", 30_000])
+    assert (run.state, run.times("close")) == ("waiting", [30_000])
+
+
+def test_a_network_that_takes_nothing_any_more_is_given_up_and_its_speech_kept(javascript: JavaScript) -> None:
+    run = javascript.client(
+        *CONNECTED, message("input_audio_buffer.speech_started"), ["unsent", 1_440_001], *speak(0, 1), *speak(1, 3),
+        ["unsent", 0], ["advance", 1_000], ["opened"], ready(),
+    )  # fmt: skip
+    assert run.speech() == [0, 0, 1, 2]
+
+
+def test_a_connection_that_cannot_be_opened_is_explained(javascript: JavaScript) -> None:
+    never: Step = ["end", {"opened": False, "delivered": False}]
+    refused = {"code": "UNAUTHORIZED", "message": "The token is wrong.", "retryable": False}
+    run = javascript.client(["start"], never, ["advance", 60_000], explained=refused)
+    assert (run.state, len(run.times("open"))) == ("failed", 1)
+    assert [one["title"] for one in run.events("notice")] == ["The bridge needs a token"]
+    busy = {"code": "SERVER_BUSY", "message": "The bridge is full.", "retryable": True}
+    run = javascript.client(["start"], never, ["advance", 1_000], explained=busy)
+    assert (run.state, len(run.times("open"))) == ("reopening", 2)
+    run = javascript.client(["start"], never, ["advance", 1_000], never)
+    assert [one["code"] for one in run.events("notice")] == ["bridge_unreachable"]
+
+
+def test_a_session_that_exists_already_is_used(javascript: JavaScript) -> None:
+    run = javascript.client(["start"], ["opened"], ["audio", 1], error("SESSION_ALREADY_EXISTS", retryable=False))
+    assert (run.badge, run.speech(), run.events("notice")) == ("Connected", [1], [])
+
+
+def test_what_is_typed_without_a_connection_is_told_to_be_lost(javascript: JavaScript) -> None:
+    assert javascript.client(["text", "hello"]).events("dropped") == [{"ms": 0, "messages": 1, "by": "client"}]
 
 
 def test_playback_is_told_four_times_a_second_and_at_its_end(javascript: JavaScript) -> None:

@@ -54,6 +54,11 @@ export class VoiceAudio extends EventTarget {
     return this.#microphone !== null;
   }
 
+  /** Whether the system has interrupted the sound, as phones do for a call: `unlock` in the next click goes on. */
+  get interrupted() {
+    return this.#context !== null && this.#context.state !== "running";
+  }
+
   /** What plays now: its item, and how much of it was heard; null when it is quiet. */
   get playing() {
     return this.#position;
@@ -62,6 +67,8 @@ export class VoiceAudio extends EventTarget {
   /** Let sound begin. Call it in a click or key handler; again whenever the system has interrupted the sound. */
   async unlock() {
     this.#context ??= new AudioContext({ latencyHint: "interactive" }); // at the device's rate, see resampler.js
+    const session = /** @type {any} */ (navigator).audioSession; // Safari: else the ringer's switch mutes the answers
+    if (session) session.type = "play-and-record";
     const resumed = this.#context.resume();
     this.#player ??= this.#openPlayer(this.#context);
     await Promise.all([resumed, this.#player]);

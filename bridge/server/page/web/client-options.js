@@ -26,6 +26,8 @@
  * @property {SessionOptions} [session]
  * @property {() => string | Promise<string>} [token] gives a token or a fresh ticket for each connection
  * @property {number} [readinessMs] how long a session may take to show a sign of life while it opens
+ * @property {() => Promise<import("./error-notices.js").BridgeError | null>} [explainFailure] says why a connection could
+ *   not be opened, null where that is unknown
  * @property {TransportFactory} [openTransport]
  * @property {TransportFactory | null} [openFallback] for networks that block WebSockets
  * @property {FallbackRule} [fallbackRule]

@@ -7,7 +7,7 @@
  * @typedef {"idle" | "connecting" | "initializing" | "asking" | "ready" | "fallback" | "recovering" | "waiting"
  *   | "reopening" | "reinitializing" | "offline" | "frozen" | "failed_later" | "failed"} State
  * @typedef {"start" | "stop" | "opened" | "lost" | "initializing" | "ready" | "fallback_ready" | "reconnecting"
- *   | "closed" | "no_session" | "failed_later" | "failed" | "late" | "due" | "offline" | "online" | "freeze"
+ *   | "closed" | "no_session" | "failed_later" | "failed" | "late" | "stalled" | "due" | "offline" | "online" | "freeze"
  *   | "resume"} StateEvent
  * @typedef {"open" | "close" | "create" | "watch" | "settle" | "flush" | "keep" | "drop" | "wait" | "wait_second"
  *   | "wait_retry"} Action
@@ -40,7 +40,7 @@ const LEAVING = Object.freeze({
   lost: ["waiting", ["keep", "settle", "wait"]],
 });
 
-/** Nothing came in time: a fresh connection. @type {Transition} */
+/** Nothing came in time, or nothing goes out: a fresh connection. @type {Transition} */
 const LATE = ["waiting", ["close", "keep", "settle", "wait"]];
 
 /** While a session is being opened: from the first `create_session`, or once more after a lost transport. */
@@ -70,6 +70,7 @@ const live = (self) =>
     closed: ["idle", ["close", "settle", "drop"]],
     no_session: ["asking", ["wait_second"]],
     failed_later: ["failed_later", ["keep", "settle", "wait_retry"]],
+    stalled: LATE,
   });
 
 /** @type {Readonly<Record<State, Readonly<Record<string, Transition>>>>} */
@@ -84,7 +85,7 @@ export const TRANSITIONS = Object.freeze({
   },
   ready: live("ready"),
   fallback: live("fallback"),
-  recovering: { ...opening("recovering"), closed: ["idle", ["close", "settle", "drop"]] },
+  recovering: { ...opening("recovering"), stalled: LATE },
   waiting: {
     ...LEAVING,
     lost: ["waiting", []],

@@ -56,6 +56,7 @@ export const WORDS = Object.freeze({
   SERVER_BUSY: ["The bridge is full", "Try again in a moment."],
   UNAUTHORIZED: ["The bridge needs a token", "Enter a token or a ticket: sherpa-bridge ticket"],
   ORIGIN_NOT_ALLOWED: ["The bridge doesn't accept this page", "Start it with --allow-origin and this page's address."],
+  wrong_tokens: ["Too many wrong tokens came from here", "Wait a minute, then try again with a valid one."],
   readiness_timeout: ["The session didn't become ready in time", "The client connects again."],
   bridge_unreachable: ["The bridge can't be reached", "Check that it runs, and that nothing blocks WebSockets."],
 });

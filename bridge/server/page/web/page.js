@@ -24,7 +24,7 @@ function endpoint() {
   return url.href;
 }
 
-const client = new SherpaClient({ url: endpoint(), token: () => field("token"), ...readinessOption() });
+const client = new SherpaClient({ url: endpoint(), token: () => field("token"), explainFailure, ...readinessOption() });
 const audio = new VoiceAudio();
 const [notices, timeline, transcript, meters] = [new Notices(), new Timeline(), new Transcript(), new Meters()];
 const [figures, usage, capture, wakeLock] = [new LatencyFigures(), new Usage(), new CaptureLog(), new WakeLock()];
@@ -33,6 +33,14 @@ let claim = null;
 let lastAnswer = "";
 /** The item of the answer that is under way. */
 let answering = "";
+
+/** Ask the bridge why it refuses this page: a browser's WebSocket tells a page only that it failed. */
+async function explainFailure() {
+  const headers = field("token") ? { authorization: `Bearer ${field("token")}` } : undefined;
+  const { code, detail } = await (await fetch("page/access", { method: "POST", headers })).json();
+  if (!code) return null;
+  return { code: code === "RATE_EXCEEDED" ? "wrong_tokens" : code, message: detail, retryable: code === "SERVER_BUSY" };
+}
 
 /** `?readinessMs=` shortens the time-out, to see what happens then. */
 function readinessOption() {
@@ -80,6 +88,8 @@ async function disconnect() {
 function unlock() {
   audio.unlock().catch(() => notices.show("sound", { title: "This device plays no sound", advice: "Answers are shown as text." }));
 }
+
+for (const name of ["pointerdown", "keydown"]) addEventListener(name, () => audio.interrupted && unlock());
 
 button("connect").addEventListener("click", () => {
   if (client.state !== "idle" && client.state !== "failed") {

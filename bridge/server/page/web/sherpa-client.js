@@ -9,11 +9,13 @@
 
 import { BROWSER_CLOCK } from "./client-options.js";
 import { BADGES, SENDING, transition } from "./client-states.js";
+import { Connection } from "./connection.js";
 import { ErrorNotices, endsSession } from "./error-notices.js";
 import { HeldQueue, UnansweredSpeech } from "./held-audio.js";
 import { readNativeEvent } from "./native-events.js";
-import { FallbackRule, growingWait } from "./waits.js";
-import { openWebSocket } from "./websocket-transport.js";
+import { PlaybackReports } from "./playback-reports.js";
+import { Timers } from "./timers.js";
+import { growingWait } from "./waits.js";
 
 /** @typedef {import("./client-states.js").State} State */
 /** @typedef {import("./client-states.js").StateEvent} StateEvent */
@@ -21,7 +23,6 @@ import { openWebSocket } from "./websocket-transport.js";
 /** @typedef {import("./client-options.js").ClientOptions} ClientOptions */
 /** @typedef {import("./error-notices.js").BridgeError} BridgeError */
 /** @typedef {import("./held-audio.js").Dropped} Dropped */
-/** @typedef {import("./websocket-transport.js").Transport} Transport */
 
 /** Longer than the bridge's own time-out of an attempt (10 s), after which it reports the next attempt. */
 const READINESS_MS = 20_000;
@@ -29,10 +30,10 @@ const READINESS_MS = 20_000;
 const ASK_AGAIN_MS = 1_000;
 /** How often sessions may fail in a row before a person has to say "try again". */
 const MAX_FAILURES = 4;
-/** How often `playback` may be sent. */
-const PLAYBACK_MS = 250;
-/** Close codes after which the same connection can't work. */
-const FINAL_CLOSES = new Map([[1008, "RATE_EXCEEDED"], [1009, "MESSAGE_TOO_LARGE"]]);
+/** Closes that say why, for bridges that send no error before them. */
+const CLOSE_CODES = new Map([[1008, "RATE_EXCEEDED"], [1009, "MESSAGE_TOO_LARGE"]]);
+/** After this long without a message the bridge is asked for one; after twice as long the connection is given up. */
+const SILENCE_MS = 15_000;
 
 /**
  * Events, each a CustomEvent: `state` {state, badge, waitMs}, `message` (every message, as it came), `sent` (every JSON
@@ -43,17 +44,16 @@ const FINAL_CLOSES = new Map([[1008, "RATE_EXCEEDED"], [1009, "MESSAGE_TOO_LARGE
 export class SherpaClient extends EventTarget {
   /** @type {State} */
   #state = "idle";
-  /** @type {Transport | null} */
-  #transport = null;
+  #connection;
   #held = new HeldQueue();
   #unanswered = new UnansweredSpeech();
   #notices = new ErrorNotices();
-  /** @type {Map<string, any>} */
-  #timers = new Map();
+  #timers;
+  #reports = new PlaybackReports();
   #attempts = 0;
   #failures = 0;
   #generation = 0;
-  #playback = { supported: true, sentAt: -Infinity };
+  #heardAt = 0;
   /** @type {BridgeError | null} */
   #lastError = null;
 
@@ -63,7 +63,13 @@ export class SherpaClient extends EventTarget {
     this.options = options;
     this.session = options.session ?? {};
     this.clock = options.clock ?? BROWSER_CLOCK;
-    this.fallbackRule = options.fallbackRule ?? new FallbackRule();
+    this.#timers = new Timers(this.clock);
+    this.#connection = new Connection(options, () => this.clock.now(), {
+      onOpen: () => this.#handle("opened"),
+      onMessage: (message) => this.#receive(message),
+      onEnd: (end) => this.#ended(end),
+      onImpossible: (error) => this.#impossible(error),
+    });
   }
 
   get state() {
@@ -139,13 +145,16 @@ export class SherpaClient extends EventTarget {
     if (SENDING.has(this.#state)) this.#send({ type: "restart_session" });
   }
 
+  /** Give up: the page knows why no connection can work, such as a refused token. @param {BridgeError} error */
+  fail(error) {
+    this.#report(error);
+    this.#handle("failed");
+  }
+
   /** How much of an answer was heard; sent at most every 250 ms, and always where playback `ended`. */
   /** @param {string} itemId @param {number} playedMs @param {boolean} [ended] */
   playback(itemId, playedMs, ended = false) {
-    const now = this.clock.now();
-    if (!this.#playback.supported || !SENDING.has(this.#state)) return;
-    if (!ended && now - this.#playback.sentAt < PLAYBACK_MS) return;
-    this.#playback.sentAt = now;
+    if (!SENDING.has(this.#state) || !this.#reports.isDue(ended, this.clock.now())) return;
     this.#send({ type: "playback", itemId, playedMs: Math.round(playedMs) });
   }
 
@@ -167,84 +176,70 @@ export class SherpaClient extends EventTarget {
 
   /** @type {Readonly<Record<Action, () => number | void>>} */
   #perform = Object.freeze({
-    open: () => void this.#open(),
-    close: () => this.#close(),
+    open: () => this.#open(),
+    close: () => this.#connection.close(),
     create: () => this.#send({ type: "create_session", usage: true, ...this.session }),
-    watch: () => this.#after("watch", this.options.readinessMs ?? READINESS_MS, () => this.#late()),
+    watch: () => this.#timers.after("watch", this.options.readinessMs ?? READINESS_MS, () => this.#late()),
     settle: () => this.#settle(),
     flush: () => this.#flush(),
     keep: () => this.#dropped(this.#held.addInFront(this.#unanswered.take()), "client"),
     drop: () => this.#giveUp(),
     wait: () => this.#wait(this.#attempts++),
-    wait_second: () => this.#after("due", ASK_AGAIN_MS, () => this.#handle("due")),
+    wait_second: () => this.#timers.after("due", ASK_AGAIN_MS, () => this.#handle("due")),
     wait_retry: () => this.#wait(this.#failures, this.#lastError?.detail?.retryAfterMs),
   });
-
-  /** @param {string} name @param {number} ms @param {() => void} run */
-  #after(name, ms, run) {
-    this.clock.clearTimeout(this.#timers.get(name));
-    this.#timers.set(name, this.clock.setTimeout(run, ms));
-  }
 
   /** @param {number} attempt @param {number} [atLeastMs] */
   #wait(attempt, atLeastMs = 0) {
     const ms = Math.max(growingWait(attempt, this.clock.random()), atLeastMs);
-    this.#after("due", ms, () => this.#handle("due"));
+    this.#timers.after("due", ms, () => this.#handle("due"));
     return ms;
   }
 
   #settle() {
-    for (const name of ["watch", "due"]) this.clock.clearTimeout(this.#timers.get(name));
+    this.#timers.cancel("watch", "due", "silence");
     if (SENDING.has(this.#state)) this.#attempts = this.#failures = 0;
   }
 
-  async #open() {
-    const opening = {};
-    this.#opening = opening;
-    let token = "";
-    try {
-      token = (await this.options.token?.()) ?? "";
-    } catch {
-      // without a token the bridge says what is missing
-    }
-    if (this.#opening !== opening) return; // stopped while the token was fetched
-    const { openFallback, openTransport = openWebSocket, url } = this.options;
-    const open = openFallback && this.fallbackRule.applies(this.clock.now()) ? openFallback : openTransport;
+  #open() {
     this.#generation = 0;
-    const mine = () => this.#opening === opening;
-    try {
-      this.#transport = open(url, token, {
-        onOpen: () => void (mine() && this.#handle("opened")),
-        onMessage: (message) => void (mine() && this.#receive(message)),
-        onEnd: (end) => void (mine() && this.#ended(end)),
-      });
-    } catch (error) {
-      this.#report({ code: "bridge_unreachable", message: String(error), retryable: false });
-      this.#handle("failed");
-    }
+    void this.#connection.open();
   }
 
-  /** Which transport is the current one; an event of another is late, and ignored. @type {object | null} */
-  #opening = null;
-
-  #close() {
-    this.#opening = null;
-    this.#transport?.close();
-    this.#transport = null;
-  }
-
-  /** @param {{code: number, reason: string, opened: boolean, delivered: boolean}} end */
+  /** @param {import("./websocket-transport.js").TransportEnd} end */
   #ended(end) {
-    this.#opening = this.#transport = null;
-    const now = this.clock.now();
-    if (!end.delivered) this.fallbackRule.failed(end.opened, now);
-    const code = FINAL_CLOSES.get(end.code);
+    const code = CLOSE_CODES.get(end.code);
     if (code && this.#lastError?.code !== code) this.#report({ code, message: end.reason || code, retryable: true });
     if (!end.opened && this.#attempts > 0) {
       this.#report({ code: "bridge_unreachable", message: "The connection could not be opened", retryable: true });
     }
     this.#emit("closed", end);
     this.#handle("lost");
+    if (!end.opened) void this.#explain();
+  }
+
+  /** @param {unknown} error */
+  #impossible(error) {
+    this.fail({ code: "bridge_unreachable", message: String(error), retryable: false });
+  }
+
+  /** Ask why a connection could not be opened: a browser's WebSocket does not say. */
+  async #explain() {
+    const error = await this.options.explainFailure?.().catch(() => null);
+    if (!error || this.#connection.isOpen) return;
+    if (error.retryable) this.#report(error);
+    else this.fail(error);
+  }
+
+  /** Notice a connection that is dead although nothing closed it. */
+  #watchSilence() {
+    this.#timers.after("silence", SILENCE_MS, () => {
+      if (!SENDING.has(this.#state)) return;
+      const silent = this.clock.now() - this.#heardAt;
+      if (silent >= 2 * SILENCE_MS) this.#handle("stalled");
+      else if (silent >= SILENCE_MS) this.#connection.send({ type: "ping" });
+      if (SENDING.has(this.#state)) this.#watchSilence();
+    });
   }
 
   #late() {
@@ -258,7 +253,7 @@ export class SherpaClient extends EventTarget {
 
   /** @param {Record<string, any>} message */
   #receive(message) {
-    this.fallbackRule.delivered();
+    this.#heardAt = this.clock.now();
     const { type, generation } = message;
     const stale = typeof generation === "number" && generation < this.#generation;
     if (typeof generation === "number" && !stale) this.#generation = generation;
@@ -284,14 +279,20 @@ export class SherpaClient extends EventTarget {
 
   /** @param {Record<string, any>} message */
   #ready(message) {
-    this.#handle(this.#transport?.kind === "fallback" ? "fallback_ready" : "ready");
+    this.#live();
     this.#emit("ready", message);
+  }
+
+  #live() {
+    this.#handle(this.#connection.isFallback ? "fallback_ready" : "ready");
+    this.#watchSilence();
   }
 
   /** @param {BridgeError} error */
   #error(error) {
-    if (error.code === "INVALID_MESSAGE" && /playback/.test(error.message ?? "")) {
-      this.#playback.supported = false; // a bridge of an earlier version
+    if (this.#reports.refusedBy(error)) return;
+    if (error.code === "SESSION_ALREADY_EXISTS") {
+      this.#live();
       return;
     }
     this.#lastError = error;
@@ -311,7 +312,7 @@ export class SherpaClient extends EventTarget {
     if (shown) this.#emit("notice", shown);
     const { due } = this.#notices;
     if (due === null) return;
-    this.#after("notice", due - now, () => {
+    this.#timers.after("notice", due - now, () => {
       const later = this.#notices.tick(this.clock.now());
       if (later) this.#emit("notice", later);
     });
@@ -329,21 +330,23 @@ export class SherpaClient extends EventTarget {
 
   /** @param {Record<string, unknown>} message */
   #send(message) {
-    this.#transport?.send(message);
+    this.#connection.send(message);
     this.#emit("sent", message);
   }
 
   /** @param {Uint8Array} pcm */
   #sendAudio(pcm) {
-    this.#transport?.sendAudio(pcm);
+    this.#connection.sendAudio(pcm);
     this.#unanswered.sent(pcm);
     this.#emit("audio_sent", pcm);
+    if (this.#connection.isStuck) this.#handle("stalled");
   }
 
   /** @param {Record<string, unknown>} message */
   #post(message) {
     if (this.#passes) this.#send(message);
-    else if (this.#state !== "idle" && this.#state !== "failed") this.#hold({ kind: "message", message });
+    else if (this.#state === "idle" || this.#state === "failed") this.#dropped({ ms: 0, messages: 1 }, "client");
+    else this.#hold({ kind: "message", message });
   }
 
   /** @param {import("./held-audio.js").Held} item */

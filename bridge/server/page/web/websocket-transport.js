@@ -1,10 +1,13 @@
 // A WebSocket behind the few verbs that SherpaClient needs. The REST fallback is a second implementation of the same.
 
 /**
+ * @typedef {{code: number, reason: string, opened: boolean, delivered: boolean}} TransportEnd How it ended: whether it was
+ *   open at all, and whether any message came.
+ *
  * @typedef {Object} TransportHandlers
  * @property {() => void} onOpen
  * @property {(message: Record<string, any>) => void} onMessage one JSON object
- * @property {(end: {code: number, reason: string, opened: boolean, delivered: boolean}) => void} onEnd
+ * @property {(end: TransportEnd) => void} onEnd
  *
  * @typedef {Object} Transport
  * @property {"websocket" | "fallback"} kind
