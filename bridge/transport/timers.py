@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 #: How many timers are called before other tasks get their turn: one may start the opening of a session, of which the
 #: first step takes a good part of a millisecond.
 _CALLS_PER_SLICE: Final = 4
+#: So many entries of stopped timers are left where they are, whatever the length of the queue.
+_FEW_ENTRIES: Final = 64
 
 
 class Timer:
@@ -44,7 +46,14 @@ class Timer:
 
     def stop(self) -> None:
         """Never call the owner again, and forget it."""
-        self._at, self._call = math.inf, _do_nothing
+        if not self.stopped:
+            self._at, self._call = math.inf, _do_nothing
+            self._timers.forget(len(self._queued))
+
+    @property
+    def stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self._call is _do_nothing
 
     def fire(self, now: float) -> None:
         """Leave the queue, where the timer is the first. For `Timers`."""
@@ -66,6 +75,8 @@ class Timers:
     def __init__(self) -> None:
         self._queue: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
+        self._left_behind = 0
+        """How many entries of the queue are those of stopped timers."""
         self._sleep = trio.CancelScope()
 
     def timer(self, call: Callable[[float], None]) -> Timer:
@@ -77,6 +88,19 @@ class Timers:
         queue = self._queue
         heapq.heappush(queue, (at, next(self._order), timer))
         self._sleep.deadline = min(self._sleep.deadline, queue[0][0])
+
+    def forget(self, entries: int) -> None:
+        """Note that so many entries are those of a timer that was stopped. For `Timer`.
+
+        They go when they are due, or once they are the larger part of the queue: a client that came and went must not
+        be remembered until its last deadline.
+        """
+        self._left_behind += entries
+        queue = self._queue
+        if self._left_behind > max(_FEW_ENTRIES, len(queue) // 2):
+            queue[:] = [entry for entry in queue if not entry[2].stopped]
+            heapq.heapify(queue)
+            self._left_behind = 0
 
     async def run(self) -> None:
         """Call the timers that are due, until cancelled."""
@@ -90,7 +114,10 @@ class Timers:
         for _ in range(_CALLS_PER_SLICE):
             if not queue or queue[0][0] > now:
                 return
-            heapq.heappop(queue)[2].fire(now)
+            timer = heapq.heappop(queue)[2]
+            if timer.stopped:
+                self._left_behind = max(0, self._left_behind - 1)
+            timer.fire(now)
 
 
 _timers: trio.lowlevel.RunVar[Timers] = trio.lowlevel.RunVar("timers")

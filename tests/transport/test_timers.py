@@ -105,3 +105,19 @@ async def test_a_thousand_timers_at_once_let_other_tasks_run_in_between() -> Non
         seen.append(called[0])
         await trio.lowlevel.checkpoint()
     assert len(set(seen)) > 10
+
+
+async def test_stopped_timers_do_not_wait_for_their_time_and_the_others_keep_their_order() -> None:
+    called, timers, now = list[int](), current_timers(), trio.current_time()
+    kept = [timers.timer(lambda _now, number=number: called.append(number)) for number in range(10)]  # type: ignore[misc]
+    for number, timer in enumerate(kept):
+        timer.set(now + 100 - number)
+    for _ in range(10_000):
+        stopped = timers.timer(lambda _now: called.append(-1))
+        stopped.set(now + 60)
+        stopped.stop()
+        stopped.stop()
+    assert len(timers._queue) < 200
+    await trio.sleep(101)
+    assert called == list(reversed(range(10)))
+    assert timers._queue == []
