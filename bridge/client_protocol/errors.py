@@ -39,6 +39,7 @@ class ClientCode(StrEnum):
     SESSION_EXPIRED = "SESSION_EXPIRED"
     CONNECTION_LOST = "CONNECTION_LOST"
     SLOW_CONSUMER = "SLOW_CONSUMER"
+    SESSION_GONE = "SESSION_GONE"
     INVALID_MESSAGE = "INVALID_MESSAGE"
     MESSAGE_TOO_LARGE = "MESSAGE_TOO_LARGE"
     RATE_EXCEEDED = "RATE_EXCEEDED"
@@ -175,6 +176,13 @@ ERRORS: Final[Mapping[ClientCode, ErrorInfo]] = {
         fix="Read the socket faster, then connect again",
         retryable=True,
         close_code=1013,
+    ),
+    ClientCode.SESSION_GONE: ErrorInfo(
+        title="The session of the REST fallback is over, or was never here",
+        cause="It ended, nobody asked for its events for 60 s, the bridge restarted, or another bridge has it.",
+        fix="Begin a new session. Behind a balancer, route by the part of the session id before the dot",
+        retryable=True,
+        http_status=410,
     ),
     ClientCode.INVALID_MESSAGE: ErrorInfo(
         title="The bridge can't read a message of the client",

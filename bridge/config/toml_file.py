@@ -123,6 +123,7 @@ TABLES: Mapping[str, Mapping[str, SettingType]] = {
         "frames_per_second": SettingType.NUMBER,
         "no_session_seconds": SettingType.NUMBER,
         "drain_seconds": SettingType.NUMBER,
+        "node": SettingType.TEXT,
         "page": SettingType.FLAG,
         "log_format": SettingType.TEXT,
         "log_level": SettingType.TEXT,

@@ -29,6 +29,7 @@ from bridge.server.admission.policy import Rejection, host_from_peer
 from bridge.server.admission.rates import AddressRates
 from bridge.server.clients.json_client import JsonClient, utc_now
 from bridge.server.clients.native_client import NativeClient, session_options_from_query
+from bridge.server.fallback.service import Fallback, FallbackTelemetry
 from bridge.server.http.responses import metrics_response, native_error_response, problem_response, status_response
 from bridge.server.page.routes import page_route
 from bridge.telemetry.metrics import CONTENT_TYPE, render_prometheus
@@ -38,19 +39,21 @@ from bridge.transport.push_link import PushLink
 from bridge.transport.sockets import peer_name, reset_stream
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
     from datetime import datetime
 
+    from bridge.driver.client import ClientConnection
     from bridge.driver.settings import DriverSettings
     from bridge.server.admission.policy import AdmissionPolicy
     from bridge.server.admission.session_counts import ActiveSessions
     from bridge.server.config.settings import ClientRules
+    from bridge.server.fallback.other_workers import OtherWorkers
     from bridge.server.http.health import UpstreamHealth
     from bridge.server.page.simulator_panel import SimulatorControl
     from bridge.telemetry.log import Log
     from bridge.telemetry.metrics import Metrics, MetricsSnapshot
     from bridge.telemetry.observer import TelemetryObserver
-    from bridge.transport.http import HttpRequest, HttpResponse
+    from bridge.transport.http import HttpAnswer, HttpRequest, HttpResponse
     from bridge.upstream.dial_limits import DialLimits
     from bridge.upstream.link import Connector
 
@@ -98,10 +101,10 @@ class Dependencies:
     """Returns the number of upstream sessions that wait for a client."""
     clock: Callable[[], datetime] = utc_now
     """The time of day, for the timestamp of every message."""
-    extra_http: Callable[[HttpRequest], Awaitable[HttpResponse | None]] | None = None
-    """Answers more paths, such as the REST fallback; returns None for a path it doesn't have."""
     public_metrics: bool = True
     """Whether the clients' port serves metrics, too; not if there is a listener for them."""
+    others: OtherWorkers | None = None
+    """The other workers, which have fallback sessions of their own; None if there are none."""
     page: bool = True
     """Whether the browser page is served."""
     simulator: SimulatorControl | None = None
@@ -116,6 +119,20 @@ class Bridge:
         self._connections: Counter[str] = Counter()
         self._draining = trio.Event()
         self._empty = trio.Event()
+        self._fallback = Fallback(
+            dependencies.others,
+            admit=self._admit,
+            forget=self._forget,
+            serve=lambda client: self._run(client, client.address),
+            rules=lambda: self._deps.rules,
+            telemetry=FallbackTelemetry(dependencies.observer, dependencies.metrics, dependencies.log),
+            admission=dependencies.admission,
+            clock=dependencies.clock,
+        )
+
+    async def run_fallback(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Run the sessions of the REST fallback until cancelled; without this, none can begin."""
+        await self._fallback.run(self.http, task_status)
 
     async def serve_stream(self, stream: trio.abc.Stream) -> None:
         """Serve one connection to its end. Raises only Cancelled."""
@@ -148,7 +165,7 @@ class Bridge:
 
     def _takes_body(self, request: HttpRequest) -> bool:
         """Only the REST fallback takes bodies; no stranger's is kept in memory."""
-        return self._deps.extra_http is not None and request.path.startswith(FALLBACK_PATH)
+        return request.path.startswith(FALLBACK_PATH)
 
     def on_error(self, error: Exception) -> None:
         """Report a bug that ended a connection."""
@@ -182,9 +199,9 @@ class Bridge:
 
     # Plain HTTP
 
-    async def http(self, request: HttpRequest) -> HttpResponse:
+    async def http(self, request: HttpRequest) -> HttpAnswer:
         """Return the response to one plain HTTP request."""
-        if self._deps.extra_http is not None and (answer := await self._deps.extra_http(request)) is not None:
+        if (answer := await self._fallback.respond(request)) is not None:
             return answer
         if request.path in _ENDPOINTS:
             return _response_format(request.path)(_UPGRADE_REQUIRED)
@@ -236,19 +253,29 @@ class Bridge:
         if path not in _ENDPOINTS:
             await upgrade.reject(to_response(_not_found(path)))
             return
-        address = counted_as(self._deps.admission.client_address(upgrade.request))
-        self._deps.active_sessions.add(address)  # before the check: see `session_counts.py`
-        rejection = self._deps.admission.check(upgrade.request, upgrade.subprotocols)
-        if rejection is not None:
-            self._deps.active_sessions.remove(address)
-            self._record_rejection(rejection, upgrade.request)
-            await upgrade.reject(to_response(rejection))
+        address = self._admit(upgrade.request, upgrade.subprotocols)
+        if isinstance(address, Rejection):
+            await upgrade.reject(to_response(address))
             return
         try:
             await self._serve_client(upgrade, address, native=path == NATIVE_PATH)
         finally:
-            self._deps.active_sessions.remove(address)
-            self._check_empty()
+            self._forget(address)
+
+    def _admit(self, request: HttpRequest, subprotocols: tuple[str, ...] = ()) -> str | Rejection:
+        """Count a new client, and return where; or why it is rejected."""
+        address = counted_as(self._deps.admission.client_address(request))
+        self._deps.active_sessions.add(address)  # before the check: see `session_counts.py`
+        rejection = self._deps.admission.check(request, subprotocols)
+        if rejection is None:
+            return address
+        self._deps.active_sessions.remove(address)
+        self._record_rejection(rejection, request)
+        return rejection
+
+    def _forget(self, address: str) -> None:
+        self._deps.active_sessions.remove(address)
+        self._check_empty()
 
     async def _serve_client(self, upgrade: WebSocketUpgrade, address: str, *, native: bool) -> None:
         rules = self._deps.rules
@@ -272,7 +299,7 @@ class Bridge:
             ended = {"closeCode": link.close_code, "closeReason": link.close_reason}
             self._deps.log.write("info", "client.disconnected", "A client disconnected", **fields, **ended)
 
-    async def _run(self, client: JsonClient | NativeClient, address: str) -> None:
+    async def _run(self, client: ClientConnection, address: str) -> None:
         deps, limits = self._deps, self._deps.dial_limits
         dialler = None if is_loopback(address) else address
         await run_session(
@@ -328,8 +355,6 @@ def _response_format(path: str) -> Callable[[Rejection], HttpResponse]:
 
 
 def _not_found(path: str) -> Rejection:
-    if path.startswith(FALLBACK_PATH):
-        return Rejection(404, "NOT_FOUND", "This bridge has no REST fallback; connect by WebSocket.")
     if path == "/":
         return Rejection(404, "NOT_FOUND", "This bridge's page is switched off. See /healthz, /readyz and /metrics.")
     if path.startswith(_API_PREFIX):

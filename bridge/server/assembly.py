@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from bridge.server.admission.session_counts import WorkerCounts
     from bridge.server.admission.tickets import UsedTickets
     from bridge.server.config.settings import BridgeSettings
+    from bridge.server.fallback.other_workers import OtherWorkers
     from bridge.server.page.simulator_panel import SimulatorControl
     from bridge.telemetry.log import Log
     from bridge.telemetry.metrics import MetricsSnapshot
@@ -57,6 +58,8 @@ class SharedState:
     worker_counts: WorkerCounts | None = None
     used_tickets: UsedTickets = field(default_factory=InMemoryUsedTickets)
     merge_workers: Callable[[MetricsSnapshot], MetricsSnapshot] = lambda own: own
+    others: OtherWorkers | None = None
+    """The other workers, which have fallback sessions of their own."""
     now: Callable[[], float] = trio.current_time
     """The clock for outcomes of attempts, shared by all workers: trio's own starts differently in each process."""
 
@@ -157,6 +160,7 @@ def make_bridge(
         metrics=metrics,
         log=log,
         merge_workers=shared.merge_workers,
+        others=shared.others,
         count_prewarmed=lambda: connector.ready_count if isinstance(connector, SessionPool) else 0,
         public_metrics=settings.admin is None,
         page=settings.page,

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncGenerator, Mapping
 
     from bridge.transport.link import Headers
 
@@ -51,6 +51,18 @@ class HttpResponse:
     status: int
     headers: Headers = ()
     body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamingResponse:
+    """A response whose body is written as it comes, in chunks. The chunks are closed when the client has gone."""
+
+    status: int
+    headers: Headers
+    chunks: AsyncGenerator[bytes, None]
+
+
+HttpAnswer = HttpResponse | StreamingResponse
 
 
 def split_target(target: str) -> tuple[str, dict[str, str]]:

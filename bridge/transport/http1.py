@@ -5,7 +5,7 @@ No routes and no WebSocket here: `http_server.py` decides what a request is for.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import h11
 import trio
 
-from bridge.transport.http import HttpRequest, HttpResponse, split_target, text_response
+from bridge.transport.http import HttpRequest, HttpResponse, StreamingResponse, split_target, text_response
 from bridge.transport.sockets import peer_name
 
 if TYPE_CHECKING:
@@ -198,8 +198,23 @@ class HttpConnection:
             headers.append(("connection", "close"))
         head = h11.Response(status_code=response.status, headers=headers, reason=_reason(response.status))
         body = () if without_body or not response.body else (h11.Data(data=response.body),)
+        await self._write_in_time(head, *body, h11.EndOfMessage())
+
+    async def respond_in_chunks(self, response: StreamingResponse, *, without_body: bool = False) -> None:
+        """Send a response as its chunks come. The client may take `write_seconds` for each. Raises Disconnected."""
+        head = h11.Response(
+            status_code=response.status, headers=list(response.headers), reason=_reason(response.status)
+        )
+        async with aclosing(response.chunks) as chunks:
+            await self._write_in_time(head)
+            if not without_body:
+                async for chunk in chunks:
+                    await self._write_in_time(h11.Data(data=chunk))
+        await self._write_in_time(h11.EndOfMessage())
+
+    async def _write_in_time(self, *events: h11.Event) -> None:
         with trio.move_on_after(self.limits.write_seconds):
-            await self._write(head, *body, h11.EndOfMessage())
+            await self._write(*events)
             return
         raise Disconnected
 

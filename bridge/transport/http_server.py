@@ -19,7 +19,7 @@ from websockets.protocol import Side
 from websockets.utils import accept_key
 
 from bridge.protocol.events.limits import MAX_MESSAGE_BYTES
-from bridge.transport.http import HttpRequest, HttpResponse, text_response
+from bridge.transport.http import HttpAnswer, HttpRequest, HttpResponse, StreamingResponse, text_response
 from bridge.transport.http1 import Disconnected, HttpConnection, HttpLimits, RequestRejected
 from bridge.transport.link import Headers, LinkClosed
 from bridge.transport.websocket import MAX_FRAGMENTS, WebSocketLink
@@ -118,7 +118,7 @@ class WebSocketUpgrade:
             raise LinkClosed(1006, by_peer=True) from error
 
 
-HttpHandler = Callable[[HttpRequest], Awaitable[HttpResponse]]
+HttpHandler = Callable[[HttpRequest], Awaitable[HttpAnswer]]
 """Answers one request. If it raises, the client gets a 500 and the error handler is called. HEAD arrives as GET."""
 WebSocketHandler = Callable[[WebSocketUpgrade], Awaitable[None]]
 """Serves one WebSocket from accept to close. It may raise LinkClosed; the error handler gets everything else."""
@@ -191,7 +191,19 @@ class _ServerConnection:
         except Exception as error:  # noqa: BLE001 - reported, and the client gets a 500
             self._report(error, request)
             response = text_response(500, "internal error")
-        await self.connection.respond(response, without_body=head_only)
+        if isinstance(response, StreamingResponse):
+            await self._stream(response, request, without_body=head_only)
+        else:
+            await self.connection.respond(response, without_body=head_only)
+
+    async def _stream(self, response: StreamingResponse, request: HttpRequest, *, without_body: bool) -> None:
+        try:
+            await self.connection.respond_in_chunks(response, without_body=without_body)
+        except Disconnected:
+            raise
+        except Exception as error:
+            self._report(error, request)
+            raise Disconnected from error
 
     async def _upgrade(self, request: HttpRequest) -> None:
         upgrade = WebSocketUpgrade(request, self.connection)

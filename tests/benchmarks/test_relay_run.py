@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,10 +37,13 @@ def test_chunks_come_back_through_every_relay(name: str, upstream: Upstream) -> 
     relay = RELAYS[name]
     if relay.needs():
         pytest.skip(relay.needs())
-    one = run_once(relay, LOAD, upstream, Cores())
-    assert (one.errors, one.unanswered) == ((), 0)
-    assert one.round_trips > 0
-    assert one.ready_p50_ms > 0
+    for seconds in (LOAD.seconds, 1.0, 10.0):  # a busy machine may let nothing come back within the first
+        one = run_once(relay, replace(LOAD, seconds=seconds), upstream, Cores())
+        assert (one.errors, one.unanswered) == ((), 0)
+        assert one.ready_p50_ms > 0
+        if one.round_trips:
+            return
+    raise AssertionError("no chunk came back")
 
 
 @pytest.mark.slow

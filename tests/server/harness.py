@@ -142,5 +142,6 @@ async def running_bridge(
         used = connector or fake
         assert used is not None
         bridge = make_bridge(made or make_settings(), used, Log(text, level="debug"), shared)
+        await nursery.start(bridge.run_fallback)
         yield BridgeHarness(bridge, nursery, text, fake)
         nursery.cancel_scope.cancel()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         ("/", 200, b"Voice console"),
         ("/api/openai/realtime", 426, b"WebSocket"),
         ("/v1/realtime", 426, b"WebSocket"),
-        ("/api/openai/realtime/sessions/x", 404, b"REST fallback"),
+        ("/api/openai/realtime/sessions/x/events", 410, b"SESSION_GONE"),
         ("/v1/models", 404, b"only the WebSocket endpoint /v1/realtime"),
         ("/ws", 404, b"/api/openai/realtime or /v1/realtime"),
         ("/%0d%0aSet-Cookie:x", 404, b"Unknown path"),

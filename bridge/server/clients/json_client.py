@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from base64 import b64decode
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bridge.client_protocol.fields import format_timestamp
-from bridge.client_protocol.messages import PROTOCOL_VERSION
-from bridge.core.commands import EndResponse, Forward, SendMessage, SendNative
+from bridge.core.commands import Forward, SendMessage
 from bridge.core.events import CreateSession
 from bridge.driver.client import Frame
 from bridge.protocol.events.groups import AUDIO_DELTAS
 from bridge.server.clients.connection import ClientSocket
 from bridge.server.clients.json_messages import parse_client_frame
+from bridge.server.clients.json_rendering import connected_message, encode_message, render_message
 from bridge.server.clients.native_messages import audio_problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from bridge.core.commands import ClientCommand
     from bridge.core.events import Event
@@ -59,7 +58,7 @@ class JsonClient(ClientSocket):
 
     def initial_frames(self) -> list[Frame]:
         """Return the frames to send first: `connected`."""
-        return [self._message({"type": "connected", "clientId": self.client_id, "protocol": PROTOCOL_VERSION})]
+        return [Frame(encode_message(connected_message(self.client_id), self._clock()))]
 
     def on_binary(self, data: bytes) -> None:
         """Pass on a chunk of speech."""
@@ -85,23 +84,18 @@ class JsonClient(ClientSocket):
 
     def render(self, command: ClientCommand) -> list[Frame]:
         """Return the frames of a command: messages with a timestamp, native events unchanged, audio as requested."""
-        match command:
-            case Forward(kind, frame):
-                if self._audio_out == "binary" and kind in AUDIO_DELTAS:
-                    return _as_binary(frame)
-                return [Frame(frame)]
-            case SendMessage(message):
-                if message["type"] == "session_initializing" and message.get("attempt") == 1:
-                    # only now: a create_session that was rejected changes nothing
-                    self._audio_out = self._requested_audio_out
-                return [self._message(message)]
-            case EndResponse() | SendNative():  # this client learns from `reconnecting` and `session_closed`
-                return []
-            case _:
-                assert_never(command)
+        if isinstance(command, Forward) and self._audio_out == "binary" and command.type in AUDIO_DELTAS:
+            return _as_binary(command.frame)
+        if isinstance(command, SendMessage) and _is_first_attempt(command.message):
+            # only now: a create_session that was rejected changes nothing
+            self._audio_out = self._requested_audio_out
+        message = render_message(command, self._clock())
+        return [] if message is None else [Frame(message)]
 
-    def _message(self, message: Any) -> Frame:
-        return Frame(msgspec.json.encode({**message, "timestamp": format_timestamp(self._clock())}))
+
+def _is_first_attempt(message: Mapping[str, Any]) -> bool:
+    """Whether a message tells that a session asked for is being opened."""
+    return message["type"] == "session_initializing" and message.get("attempt") == 1
 
 
 def _as_binary(frame: bytes) -> list[Frame]:

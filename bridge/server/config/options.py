@@ -102,6 +102,7 @@ OPTIONS: Mapping[str, Option] = {
     "trusted_proxies": _TEXTS,
     "used_tickets_dir": Option(),
     "workers": _whole(1, 1, 64),
+    "node": Option(default="bridge"),
     "tls_cert": Option(),
     "tls_key": Option(),
     "mint": _FLAG_OFF,

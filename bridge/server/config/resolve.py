@@ -47,6 +47,7 @@ __all__ = [
 _MIN_TOKEN_CHARACTERS = 16
 
 _MAX_PORT = 65_535
+_NODE = re.compile(r"[A-Za-z0-9-]{1,40}")
 _PREFIX = "SHERPA_BRIDGE_"
 #: Variables that Kubernetes sets in every container near a service named sherpa-bridge. They are not settings.
 _KUBERNETES = re.compile(rf"{_PREFIX}(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
@@ -85,6 +86,8 @@ def read_bridge_settings(flags: BridgeFlags, environment: Mapping[str, str], fol
     with errors.collect():
         admin = _admin(resolved, environment)
     with errors.collect():
+        _check_node(resolved["node"])
+    with errors.collect():
         upstream = read_config(flags.upstream, environment, folder, with_key=flags.simulate is None)
     errors.raise_all()
     values = {key: one.value for key, one in resolved.items()}
@@ -104,6 +107,7 @@ def read_bridge_settings(flags: BridgeFlags, environment: Mapping[str, str], fol
         upstream=upstream,
         simulate=flags.simulate,
         workers=values["workers"],
+        node=values["node"],
         tls_cert=values["tls_cert"],
         tls_key=values["tls_key"],
         drain_seconds=values["drain_seconds"],
@@ -112,6 +116,11 @@ def read_bridge_settings(flags: BridgeFlags, environment: Mapping[str, str], fol
         log_level=values["log_level"],
         warnings=(*upstream.warnings, *unknown_variables(environment)),
     )
+
+
+def _check_node(node: SourcedValue) -> None:
+    if not _NODE.fullmatch(node.value):
+        raise ConfigError(f"{node.source}: a node's name has 1 to 40 letters, digits and dashes, not {node.value!r}.")
 
 
 class _Errors:

@@ -87,6 +87,8 @@ class BridgeSettings:
     simulate: str | None = None
     """The scenario of the embedded simulator; None: the real upstream."""
     workers: int = 1
+    node: str = "bridge"
+    """The name of this bridge among several behind one balancer: the ids of fallback sessions begin with it."""
     tls_cert: str | None = None
     tls_key: str | None = None
     drain_seconds: float = 10.0

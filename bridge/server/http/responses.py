@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -13,23 +14,34 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from bridge.server.admission.policy import Rejection
+    from bridge.transport.link import Headers
 
 _SAFE_HEADERS = (("cache-control", "no-store"), ("x-content-type-options", "nosniff"))
 #: Seconds after which a rejected client may connect again.
 _RETRY_AFTER = (("retry-after", "5"),)
 
 
-def problem_response(rejection: Rejection) -> HttpResponse:
-    """Return a rejection as `application/problem+json` (RFC 9457), with the client protocol's code."""
+def problem_response(
+    rejection: Rejection, *, headers: Headers = (), extra: Mapping[str, Any] = MappingProxyType({})
+) -> HttpResponse:
+    """Return a rejection as `application/problem+json` (RFC 9457), with the client protocol's code.
+
+    `headers` replace those that the status usually has; `extra` are more members.
+    """
     body = {
         "type": "about:blank",
         "title": rejection.code,
         "status": rejection.status,
         "detail": rejection.message,
         "code": rejection.code,
+        **extra,
     }
-    headers = (("content-type", "application/problem+json"), *_SAFE_HEADERS, *_extra_headers(rejection))
-    return HttpResponse(rejection.status, headers, msgspec.json.encode(body))
+    usual = headers or _extra_headers(rejection)
+    return HttpResponse(
+        rejection.status,
+        (("content-type", "application/problem+json"), *_SAFE_HEADERS, *usual),
+        msgspec.json.encode(body),
+    )
 
 
 #: Type and code of rejections for SDKs, as the service has them. Others: an `invalid_request_error` without a code.

@@ -147,6 +147,7 @@ async def serve_worker(
                 monitoring = AdminServer(bridge.monitor, token, bridge.on_error)
                 nursery.start_soon(trio.serve_listeners, monitoring.serve_stream, [_over_tls(_plain(admin), context)])
             nursery.start_soon(_report, bridge, snapshots, loads)
+            await nursery.start(bridge.run_fallback)
             if reload is not None:
                 await nursery.start(_reload_at_signal, settings, reload, bridge, context, log)
             ready()

@@ -21,6 +21,7 @@ import trio
 from bridge.server.admission.session_counts import SharedWorkerCounts
 from bridge.server.admission.tickets import FolderUsedTickets
 from bridge.server.assembly import SharedState
+from bridge.server.fallback.other_workers import OtherWorkers
 from bridge.server.process.balance import WorkerLoads
 from bridge.server.process.signals import handle_signals
 from bridge.server.process.worker import CLOSE_SECONDS, serve_worker
@@ -96,6 +97,7 @@ class WorkerProcess:
             worker_counts=self.shared.sessions,
             used_tickets=FolderUsedTickets(folder),
             merge_workers=snapshots.merge_workers,
+            others=OtherWorkers(folder, settings.node, slot, settings.workers),
             now=time.monotonic,
         )
         await serve_worker(

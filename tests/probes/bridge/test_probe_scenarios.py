@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from bridge.server.app import Bridge
-    from bridge.transport.http import HttpRequest, HttpResponse
+    from bridge.transport.http import HttpAnswer, HttpRequest
     from probes.targets.bridge import BridgeTarget
 
 NATIVE_URL = f"ws://localhost:1{NATIVE_URL}"
@@ -132,7 +132,7 @@ class Served:
     async def serve(self, stream: trio.abc.Stream) -> None:
         await self.bridge.serve_stream(stream)
 
-    async def http(self, request: HttpRequest) -> HttpResponse:
+    async def http(self, request: HttpRequest) -> HttpAnswer:
         return await self.bridge.http(request)
 
 

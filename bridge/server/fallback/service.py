@@ -1,0 +1,113 @@
+"""The REST fallback of one process: its requests, its sessions, and those that other workers hand over.
+
+It is put together here, of what the bridge gives it. What requests mean is in `routes.py`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+from bridge.server.admission.policy import Rejection
+from bridge.server.fallback.client import FallbackClient
+from bridge.server.fallback.routes import FallbackRoutes, no_other_process
+from bridge.server.fallback.sessions import FallbackSessions
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime
+
+    from bridge.server.admission.policy import AdmissionPolicy
+    from bridge.server.config.settings import ClientRules
+    from bridge.server.fallback.other_workers import OtherWorkers
+    from bridge.telemetry.log import Log
+    from bridge.telemetry.metrics import Metrics
+    from bridge.telemetry.observer import TelemetryObserver
+    from bridge.transport.http import HttpAnswer, HttpRequest
+    from bridge.transport.http_server import HttpHandler
+
+#: The name of a process without others, in the ids of its sessions.
+_ONLY_PROCESS: Final = "bridge-0"
+#: How long a session that is over keeps its place, for the client to fetch why.
+_FETCH_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class FallbackTelemetry:
+    """Where sessions are logged and counted."""
+
+    observer: TelemetryObserver
+    metrics: Metrics
+    log: Log
+
+
+class Fallback:
+    """The REST fallback of one process."""
+
+    def __init__(
+        self,
+        others: OtherWorkers | None,
+        *,
+        admit: Callable[[HttpRequest], str | Rejection],
+        forget: Callable[[str], None],
+        serve: Callable[[FallbackClient], Awaitable[None]],
+        rules: Callable[[], ClientRules],
+        telemetry: FallbackTelemetry,
+        admission: AdmissionPolicy,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """`admit` counts a client and returns where, `forget` ends that; `serve` runs the session of a client."""
+        self._others, self._admit, self._forget, self._serve = others, admit, forget, serve
+        self._rules, self._telemetry, self._clock = rules, telemetry, clock
+        self._sessions = FallbackSessions(_ONLY_PROCESS if others is None else others.own_name, self._serve_session)
+        self._routes = FallbackRoutes(
+            sessions=self._sessions,
+            admit=self._admit_client,
+            check_origin=admission.check_origin,
+            locked=lambda: rules().locked,
+            hand_over=no_other_process if others is None else others.hand_over,
+        )
+
+    async def run(self, http: HttpHandler, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Run sessions until cancelled. `http` answers what other workers hand over."""
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self._sessions.run)
+            if self._others is not None:
+                await nursery.start(self._others.serve, http)
+            task_status.started()
+
+    async def respond(self, request: HttpRequest) -> HttpAnswer | None:
+        """Return the answer to a request; None if its path is not the fallback's."""
+        return await self._routes.respond(request)
+
+    def _admit_client(self, request: HttpRequest) -> FallbackClient | Rejection:
+        address = self._admit(request)
+        if isinstance(address, Rejection):
+            return address
+        return FallbackClient(
+            client_id=str(uuid.uuid4()),
+            peer=request.peer,
+            address=address,
+            limits=self._rules().rates,
+            locked=self._rules().locked,
+            clock=self._clock,
+        )
+
+    async def _serve_session(self, client: FallbackClient) -> None:
+        """Serve one session to its end. Raises only Cancelled."""
+        telemetry, fields = self._telemetry, {"clientId": client.client_id, "peer": client.peer, "door": "fallback"}
+        telemetry.metrics.increment("clients_total", 1, "fallback")
+        telemetry.log.write("info", "client.connected", "A client connected", **fields)
+        try:
+            await self._serve(client)
+        except Exception as error:  # noqa: BLE001 - a bug in one session must end only that session
+            telemetry.observer.internal_error(client.client_id, error)
+        finally:
+            client.end()
+            with trio.move_on_after(_FETCH_SECONDS):
+                await client.fetched.wait()
+            self._forget(client.address)
+            telemetry.log.write("info", "client.disconnected", "A client disconnected", **fields)
