@@ -121,6 +121,8 @@ TABLES: Mapping[str, Mapping[str, SettingType]] = {
         "max_message_bytes": SettingType.NUMBER,
         "bytes_per_second": SettingType.NUMBER,
         "frames_per_second": SettingType.NUMBER,
+        "shed_lag_ms": SettingType.NUMBER,
+        "memory_mib": SettingType.NUMBER,
         "no_session_seconds": SettingType.NUMBER,
         "drain_seconds": SettingType.NUMBER,
         "node": SettingType.TEXT,

@@ -75,6 +75,11 @@ class ConversationHistory:
     _silent: str | None = None
     """The item that an idle time-out commits, until the service announces it."""
 
+    @property
+    def sent_bytes(self) -> int:
+        """How much the items take that the upstream has not confirmed."""
+        return self._sent_bytes
+
     def item_sent(self, item: Mapping[str, Any], creation: bytes | None = None) -> None:
         """Record an item that went upstream: it must be restored even if this session dies before confirming it.
 

@@ -80,6 +80,11 @@ class InputBuffer:
         return len(self._entries)
 
     @property
+    def memory_bytes(self) -> int:
+        """About how much memory the entries take."""
+        return self._taken[True] + self._taken[False]
+
+    @property
     def chunks(self) -> int:
         """The number of buffered audio chunks."""
         return self._chunks

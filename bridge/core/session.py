@@ -152,6 +152,11 @@ class Session:
         """When a `Tick` is wanted, at the latest; None if only an event can change anything."""
         return None if self._next_deadline == inf else self._next_deadline
 
+    @property
+    def held_bytes(self) -> int:
+        """About how much memory the input takes that is kept: what waits, and what would be sent again."""
+        return self._data.held_bytes
+
     def statistics(self) -> SessionStatistics:
         """Return the session as it is now."""
         data = self._data

@@ -12,8 +12,8 @@ from bridge.core.commands import Command, LogEvent, SendMessage
 from bridge.core.error_throttle import ErrorMessage, ErrorThrottle, ReleasedError
 from bridge.core.generation import Generation, Recovery
 from bridge.core.history import ConversationHistory
-from bridge.core.input_buffer import InputBuffer
-from bridge.core.json_access import as_object, as_text
+from bridge.core.input_buffer import BYTES_PER_MS, InputBuffer
+from bridge.core.json_access import as_object, as_text, loggable_id
 from bridge.core.opening_rate import OpeningRate
 from bridge.core.responses import ResponseTracker
 from bridge.core.session_updates import SessionUpdates
@@ -95,6 +95,12 @@ class SessionData:
     def phase(self) -> Phase:
         """The session's state as clients, logs and metrics see it."""
         return PHASES[self.state]
+
+    @property
+    def held_bytes(self) -> int:
+        """About how much memory the client's input takes that is kept."""
+        replay_ms = self.generation.replay.ms + self.recovery.replay_ms
+        return self.input_buffer.memory_bytes + self.history.sent_bytes + int(replay_ms * BYTES_PER_MS)
 
     @property
     def closed(self) -> bool:
@@ -179,7 +185,8 @@ class SessionData:
         """
         error = released.error
         about = {} if (event_id := refused_event(error.detail)) is None else {"eventId": event_id}
-        self.log("error.sent", code=error.code, suppressed=released.suppressed, **about)
+        shown = {name: loggable_id(value) for name, value in about.items()}
+        self.log("error.sent", code=error.code, suppressed=released.suppressed, **shown)
         resolved = NOT_READY_CODES.get(self.phase) != error.code and not self.closed
         outdated = error.code in NOT_READY_CODES.values() and resolved
         fields = {**error.detail, "outdated": True} if outdated else error.detail

@@ -17,7 +17,7 @@ from bridge.core.events import (
     ClientToolResult,
     Interrupt,
 )
-from bridge.core.json_access import as_object, read_object
+from bridge.core.json_access import as_object, loggable_id, read_object
 from bridge.core.responses import event_id_of
 
 if TYPE_CHECKING:
@@ -201,4 +201,4 @@ def interrupt(data: SessionData, event: Interrupt) -> None:
     if item_id is not None and event.played_ms is not None:
         position = {"item_id": item_id, "content_index": 0, "audio_end_ms": event.played_ms}
         _send_event(data, {"type": "conversation.item.truncate", **position})
-    data.log("client.interrupted", item=item_id)
+    data.log("client.interrupted", item=None if item_id is None else loggable_id(item_id))

@@ -46,6 +46,11 @@ class ClientHandler(Protocol):
         """Take the client's next chunk of speech, without an event: they are most of what comes."""
         ...
 
+    @property
+    def held_bytes(self) -> int:
+        """About how much memory the session holds for the client."""
+        ...
+
     def resume_at(self, when: float) -> None:
         """Call the connection's `resume` at this time, on trio's clock."""
         ...

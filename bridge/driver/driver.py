@@ -149,6 +149,11 @@ class _Driver:
         elif self._upstream is not None and not self._upstream.send_audio(pcm):
             self._upstream_accepts_nothing(self._upstream)
 
+    @property
+    def held_bytes(self) -> int:
+        """About how much memory is held for the client; see ClientHandler."""
+        return self.session.held_bytes
+
     def resume_at(self, when: float) -> None:
         """Let the client be read again at this time; see ClientHandler."""
         self._resume_at = when

@@ -32,6 +32,7 @@ from bridge.server.clients.native_client import NativeClient, session_options_fr
 from bridge.server.fallback.service import Fallback, FallbackTelemetry
 from bridge.server.http.responses import metrics_response, native_error_response, problem_response, status_response
 from bridge.server.page.routes import page_route
+from bridge.server.shedding import Shedding
 from bridge.telemetry.metrics import CONTENT_TYPE, render_prometheus
 from bridge.transport.carriers import carrier_for
 from bridge.transport.http_server import WebSocketUpgrade, serve_connection
@@ -116,6 +117,7 @@ class Bridge:
 
     def __init__(self, dependencies: Dependencies) -> None:
         self._deps = dependencies
+        self.shedding = Shedding(dependencies.admission.overload)
         self._connections: Counter[str] = Counter()
         self._draining = trio.Event()
         self._empty = trio.Event()
@@ -287,17 +289,18 @@ class Bridge:
         endpoint = "native" if native else "sherpa"
         self._deps.metrics.increment("clients_total", 1, endpoint)
         fields = {"clientId": client.client_id, "peer": client.peer, "door": endpoint}
-        self._deps.log.write("info", "client.connected", "A client connected", **fields)
+        self._deps.observer.client_event("client.connected", "A client connected", **fields)
         try:
             for frame in client.initial_frames():
                 client.send(frame)
-            await self._run(client, address)
+            with self.shedding.serving(client, address):
+                await self._run(client, address)
         except Exception as error:  # noqa: BLE001 - a bug in one session must end only that session
             self._deps.observer.internal_error(client.client_id, error)
             await link.close(_INTERNAL_ERROR, "internal error")
         finally:
             ended = {"closeCode": link.close_code, "closeReason": link.close_reason}
-            self._deps.log.write("info", "client.disconnected", "A client disconnected", **fields, **ended)
+            self._deps.observer.client_event("client.disconnected", "A client disconnected", **fields, **ended)
 
     async def _run(self, client: ClientConnection, address: str) -> None:
         deps, limits = self._deps, self._deps.dial_limits

@@ -20,6 +20,8 @@ _ONCE: Final = 1
 #: The same for steps of a session's life and for errors that are throttled or end something, which are read one by one:
 #: a session that is lost and found again has several of each within a few seconds.
 _STEPS: Final = 10
+#: The same for clients that come and go, over all of them: after a deploy, a thousand may come at once.
+_VISITS: Final = 200
 #: Amounts in the fields of an event that are added up over the lines that were left out.
 _AMOUNTS: Final = ("chunks", "ms", "messages")
 #: Events that are told apart. Names are constants, so this is never reached; it bounds the memory if one is not.
@@ -39,6 +41,8 @@ _LIMITS: Mapping[str, int] = {
     "client.gone": _STEPS,
     "error.sent": _STEPS,
     "client.refused": _STEPS,
+    "client.connected": _VISITS,
+    "client.disconnected": _VISITS,
     "internal.error": _STEPS,
 }
 

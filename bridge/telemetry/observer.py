@@ -100,6 +100,12 @@ class TelemetryObserver:
         if left_out is not None:
             self._log.write("warning", "client.refused", message, code=code, **fields, **left_out.as_fields())
 
+    def client_event(self, event: str, message: str, **fields: Any) -> None:
+        """Log that a client came or went. All clients of the process share a limit of lines."""
+        left_out = self._without_session.offer(event, fields, self._now())
+        if left_out is not None:
+            self._log.write("info", event, message, **fields, **left_out.as_fields())
+
     def server_ended(self) -> None:
         """Log what was left out of requests without a session."""
         write_left_out(self._log, self._without_session)

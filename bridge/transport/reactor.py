@@ -14,6 +14,7 @@ selector that can itself be waited for, there is no reactor, and `carriers.py` g
 
 from __future__ import annotations
 
+import math
 import os
 import select
 from collections import deque
@@ -73,6 +74,7 @@ class Reactor:
         self._ends: deque[trio.Event] = deque()
         """What to set for the links that have ended, the first one first."""
         self._in_round = False
+        self._found_at, self._longest_turn = math.inf, 0.0
 
     def add(self, one: Pollable) -> None:
         """Serve a socket, readable for now, and in the next round in any case."""
@@ -120,6 +122,14 @@ class Reactor:
         """Set an event soon, to wake up the owner of a link that has ended. Call it in `serve`."""
         self._ends.append(ended)
 
+    def take_longest_turn(self) -> float:
+        """Return how long a socket that became ready had to wait at most since the last call, in seconds.
+
+        Those that stand behind don't count: they have more to do than others, and wait for that reason.
+        """
+        longest, self._longest_turn = self._longest_turn, 0.0
+        return longest
+
     async def run(self) -> None:
         """Serve until cancelled."""
         try:
@@ -128,6 +138,7 @@ class Reactor:
                     await trio.lowlevel.checkpoint()
                 else:
                     await trio.lowlevel.wait_readable(self._poll)
+                    self._found_at = math.inf
                 self._round()
         finally:
             self._poll.close()
@@ -138,6 +149,9 @@ class Reactor:
         now, until = trio.current_time(), self._clock() + ROUND_SECONDS
         todo = self._todo
         if not todo:  # else the rest of the last round comes first: nobody is passed over
+            begins = until - ROUND_SECONDS
+            self._longest_turn = max(self._longest_turn, begins - self._found_at)
+            self._found_at = begins
             self._find_ready()
         self._in_round = True
         try:

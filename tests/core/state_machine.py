@@ -124,10 +124,15 @@ class SessionMachine(RuleBasedStateMachine):
         self.ledger.unanswered_ms = self.session.statistics().replay_ms
         commands = self.handle(event)
         self.ledger.enter(event, commands, self.now)
-        deadline, statistics = self.session.deadline, self.session.statistics()
-        in_slices = statistics.state is State.READY and statistics.buffered_messages + statistics.buffered_ms > 0
-        assert deadline is None or deadline > self.now or in_slices, "a deadline that has passed"
+        deadline = self.session.deadline
+        assert deadline is None or deadline > self.now or self.sends_in_slices, "a deadline that has passed"
         self.passing = True
+
+    @property
+    def sends_in_slices(self) -> bool:
+        """Whether the ready session has more to send, with the next tick, which is wanted at once."""
+        found = self.session.statistics()
+        return found.state is State.READY and found.buffered_messages + found.buffered_ms > 0
 
     def handle(self, event: Event) -> list[Command]:
         return self.session.handle(event, self.now)

@@ -121,6 +121,16 @@ async def held_chunks(bridge: BridgeProcess) -> None:
             nursery.start_soon(one)
 
 
+async def held_messages(bridge: BridgeProcess) -> None:
+    """Five clients without a session send 60 MiB within their rates: items of many small parts."""
+    parts = b",".join([b'{"type":"input_text","text":"x"}'] * 4000)
+    item = b'{"type":"conversation.item.create","item":{"type":"message","role":"user","content":[' + parts + b"]}}"
+    async with trio.open_nursery() as nursery:
+        for _ in range(5):
+            stream = await connect(bridge, nursery)
+            nursery.start_soon(_send, stream, frame(_TEXT, item), 12 * 2**20 // len(item))
+
+
 async def created_and_ended(bridge: BridgeProcess) -> None:
     """Clients that open and end sessions in a loop."""
     async with trio.open_nursery() as nursery:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
-from tests.hardening.attacks import ATTACKS, SECONDS
+from tests.hardening.attacks import ATTACKS, SECONDS, held_messages
 from tests.hardening.bystander import bystander, stand_in_upstream
-from tests.hardening.harness import KEY, TOKEN, BridgeProcess, checked_bridge_process
+from tests.hardening.harness import KEY, MIB, TOKEN, BridgeProcess, checked_bridge_process
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -66,3 +66,15 @@ async def test_a_bystander_is_not_delayed_and_loses_nothing(victim: BridgeProces
         if during < max(_ALLOWED_SECONDS, _ALLOWED_TIMES * before):
             return
     raise AssertionError(seen)
+
+
+async def test_what_is_held_before_a_session_takes_as_many_bytes_as_its_bounds_say(victim: BridgeProcess) -> None:
+    before, most = victim.ps.memory_info().rss, 0
+    with trio.move_on_after(8):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(held_messages, victim)
+            while True:
+                most = max(most, victim.ps.memory_info().rss)
+                await trio.sleep(0.05)
+    print(f"{(most - before) / MIB:.0f} MiB for 60 MiB of five callers")  # noqa: T201 - for whoever asks with -s
+    assert (most - before) / MIB < 80

@@ -239,6 +239,10 @@ class _Forgetful:
         self._handler = handler
         self.audio, self.resume_at, self.written = handler.audio, handler.resume_at, handler.written
 
+    @property
+    def held_bytes(self) -> int:
+        return self._handler.held_bytes
+
     def handle(self, event: Event) -> None:
         self._handler.handle(replace(event, native=False) if isinstance(event, CreateSession) else event)
 

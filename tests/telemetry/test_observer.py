@@ -177,3 +177,15 @@ def test_a_storm_of_internal_errors_and_refusals_is_bounded_and_counted() -> Non
     observer.server_ended()
     left_out = [(line["of"], line.get("code"), line["count"]) for line in lines_of(text, "log.left_out")]
     assert left_out == [("internal.error", None, 90), ("client.refused", "UNAUTHORIZED", 2)]
+
+
+def test_a_crowd_that_comes_and_goes_writes_so_many_lines_and_then_counts() -> None:
+    observer, _, text, clock, _ = made()
+    for number in range(1000):
+        observer.client_event("client.connected", "A client connected", clientId=f"{number}")
+        observer.client_event("client.disconnected", "A client disconnected", clientId=f"{number}")
+    assert len(text.getvalue().splitlines()) == 400
+    clock.now = 10.0
+    observer.client_event("client.connected", "A client connected", clientId="next")
+    line = json.loads(text.getvalue().splitlines()[-1])
+    assert (line["event"], line["clientId"], line["count"]) == ("client.connected", "next", 800)

@@ -376,3 +376,32 @@ def test_each_trio_run_has_a_reactor_of_its_own_which_ends_with_it() -> None:
         thread.join(60)
     assert len({id(reactor) for reactor in reactors}) == 2
     assert all(reactor._poll.closed for reactor in reactors)
+
+
+async def test_the_reactor_tells_how_long_what_was_ready_had_to_wait() -> None:
+    clock = FakeClock()
+    async with sessions(12, clock) as many:
+
+        def work(one: FakeSession) -> bool:
+            clock.now += 0.01
+            return one.read()
+
+        for one in many:
+            one.on_turn = partial(work, one)
+        many[0].reactor.take_longest_turn()
+        clock.now += 60.0  # nobody was ready meanwhile
+        for one in many:
+            one.theirs.send(b"x")
+        await settle()
+        many[0].theirs.send(b"x")
+        await settle()
+        assert many[0].reactor.take_longest_turn() <= 0.13
+        for one in many:
+            one.theirs.send(b"x")
+        many[0].reactor.serve_soon(many[0])
+        await trio.lowlevel.checkpoint()
+        for _ in range(30):
+            many[0].reactor.serve_soon(many[0])
+            await trio.lowlevel.checkpoint()
+        assert 0.1 <= many[0].reactor.take_longest_turn() <= 0.14
+        assert many[0].reactor.take_longest_turn() <= 0.02

@@ -22,6 +22,7 @@ from bridge.protocol.dialects.detection import KEY_SUBPROTOCOL_PREFIX
 from bridge.server.addresses import client_behind, counted_as, is_in, is_loopback
 from bridge.server.admission.rates import AddressRates
 from bridge.server.admission.tickets import TicketStatus, check_ticket, looks_like_ticket
+from bridge.server.overload import Overload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,12 +64,13 @@ class AdmissionPolicy:
     ) -> None:
         self._rules, self._active, self._used, self._unix_now = rules, active_sessions, used_tickets, unix_now
         self._rates = rates or AddressRates(0)
+        self.overload = Overload(rules.marks)
         self.draining = False
         """Whether every new client is rejected."""
 
     def apply(self, rules: ClientRules) -> None:
         """Judge clients by these rules from now on."""
-        self._rules = rules
+        self._rules, self.overload.marks = rules, rules.marks
 
     def check(self, request: HttpRequest, subprotocols: tuple[str, ...] = ()) -> Rejection | None:
         """Return why this client is rejected, None if it may connect. A valid ticket is used up by the check.
@@ -77,6 +79,8 @@ class AdmissionPolicy:
         """
         if self.draining:
             return Rejection(503, "SERVER_BUSY", "The bridge is shutting down; connect again.")
+        if (problem := self.overload.problem) is not None:
+            return Rejection(503, "SERVER_BUSY", problem)
         return (
             self.check_origin(request)
             or self._check_limits(request)  # before the token, so that no ticket is used up in vain

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from bridge.core.events import BadMessage, ClientAudio
-from bridge.server.clients.frame_limits import FrameLimits, too_large
+from bridge.server.clients.frame_limits import TOO_MUCH_HELD, FrameLimits, too_large
 
 if TYPE_CHECKING:
     from bridge.core.events import Event
@@ -23,6 +23,7 @@ class ClientSocket(ABC):
         self._link, self._max_bytes = link, max_bytes
         self._limits = FrameLimits(limits)
         self._handler: ClientHandler
+        self._running = False
         self.client_id = client_id
         """The client's id in messages, log lines and traces."""
         self.peer = link.peer
@@ -44,13 +45,24 @@ class ClientSocket(ABC):
 
     async def run(self, handler: ClientHandler) -> None:
         """Call `handler` for each message until the client has disconnected; see ClientConnection."""
-        self._handler = handler
+        self._handler, self._running = handler, True
         self._link.on_written = handler.written
         try:
             await self._link.run(self)
         finally:  # the handler refers to us: a cycle would leave the session to the garbage collector
             self._link.on_written = None
+            self._running = False
             del self._handler
+
+    @property
+    def held_bytes(self) -> int:
+        """About how much memory is held for the client: what its session keeps, and what it has not read."""
+        return self._link.unsent_bytes + (self._handler.held_bytes if self._running else 0)
+
+    def end_busy(self) -> None:
+        """Close the connection: the bridge is short of memory, and this client holds much of it."""
+        if self._running:
+            self._handler.handle(TOO_MUCH_HELD)
 
     def resume(self) -> None:
         """Read on: the client has waited long enough."""

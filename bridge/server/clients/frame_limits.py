@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 TOO_FAST = ClientLimitExceeded("RATE_EXCEEDED", "The client sent too fast for 5 s without a pause.", 1008)
 
 
+TOO_MUCH_HELD = ClientLimitExceeded(
+    "SERVER_BUSY", "The bridge is short of memory, and holds much for this client.", 1013
+)
+
+
 def too_large(max_bytes: int, reason: str) -> ClientLimitExceeded:
     """Return the event of a message that is too large; `reason` has its size."""
     text = f"A message must have at most {max_bytes} bytes: {reason}."

@@ -115,6 +115,8 @@ OPTIONS: Mapping[str, Option] = {
     "max_message_bytes": _whole(4 * 2**20, 64 * 1024, MAX_MESSAGE_BYTES),
     "bytes_per_second": Option(type=OptionType.NUMBER, default=1_000_000.0, minimum=64_000),
     "frames_per_second": Option(type=OptionType.NUMBER, default=500.0, minimum=50),
+    "shed_lag_ms": Option(type=OptionType.NUMBER, default=250.0, maximum=60_000),
+    "memory_mib": _whole(1024, 0, 1_000_000),
     "no_session_seconds": Option(type=OptionType.NUMBER, default=60.0, maximum=86_400),
     "drain_seconds": Option(type=OptionType.NUMBER, default=10.0, maximum=3600),
     "page": Option(type=OptionType.FLAG, default=True),

@@ -24,6 +24,7 @@ from bridge.server.addresses import parse_network
 from bridge.server.clients.rate_limit import RateLimits
 from bridge.server.config.options import OPTIONS, Option
 from bridge.server.config.settings import AdminSettings, BridgeSettings, ClientRules, SessionDefaults
+from bridge.server.overload import LoadMarks
 from bridge.telemetry.log import LogFormat
 
 if TYPE_CHECKING:
@@ -218,6 +219,10 @@ def _client_rules(resolved: Mapping[str, SourcedValue], environment: Mapping[str
         locked=locked,
         max_message_bytes=resolved["max_message_bytes"].value,
         rates=_rates(resolved),
+        marks=LoadMarks(
+            lag_seconds=float(resolved["shed_lag_ms"].value) / 1000,
+            memory_bytes=resolved["memory_mib"].value * 2**20,
+        ),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from bridge.server.clients.rate_limit import RateLimits
+from bridge.server.overload import LoadMarks
 
 if TYPE_CHECKING:
     from bridge.config.resolve import Config
@@ -45,6 +46,8 @@ class ClientRules:
     max_message_bytes: int = 4 * 2**20
     """The largest message. The API accepts larger appends, but no chunk of speech is that large."""
     rates: RateLimits = field(default_factory=RateLimits)
+    marks: LoadMarks = field(default_factory=LoadMarks)
+    """Past what load a worker rejects new clients."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

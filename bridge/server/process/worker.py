@@ -26,6 +26,7 @@ from bridge.server.assembly import (
 from bridge.server.http.admin import AdminServer
 from bridge.server.page.simulator_panel import HttpSimulatorControl
 from bridge.server.process.balance import BalancedListener, WorkerLoads
+from bridge.server.process.load_watch import watch_load
 from bridge.server.process.signals import RELOAD, logged_reload
 from bridge.server.process.watchdog import BEAT_SECONDS
 from bridge.server.shared_numbers import SharedNumbers
@@ -148,6 +149,7 @@ async def serve_worker(
                 nursery.start_soon(trio.serve_listeners, monitoring.serve_stream, [_over_tls(_plain(admin), context)])
             nursery.start_soon(_report, bridge, snapshots, loads)
             await nursery.start(bridge.run_fallback)
+            nursery.start_soon(watch_load, bridge.shedding)
             if reload is not None:
                 await nursery.start(_reload_at_signal, settings, reload, bridge, context, log)
             ready()

@@ -34,6 +34,7 @@ class Handler:
         self._events, self._pulled = trio.open_memory_channel(math.inf)
         self._resume_at, self._asked = math.inf, trio.Event()
         self.forwarded = 0
+        self.held_bytes = 0
 
     def handle(self, event: Event) -> None:
         self._events.send_nowait(event)

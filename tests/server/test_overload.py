@@ -1,0 +1,97 @@
+"""When a worker sheds load, on times and sizes that a test makes up."""
+
+from __future__ import annotations
+
+import pytest
+
+from bridge.server.overload import Holder, LoadMarks, Overload
+
+MIB = 2**20
+
+
+def overload(lag_seconds: float = 0.2, memory_mib: int = 100) -> Overload:
+    return Overload(LoadMarks(lag_seconds=lag_seconds, memory_bytes=memory_mib * MIB))
+
+
+def run(load: Overload, lag: float, *, seconds: float, since: float = 0.0, memory: int = 0) -> float:
+    """Measure 20 times a second; give the time afterwards."""
+    for step in range(round(seconds * 20)):
+        load.measured(lag, memory, since + step / 20)
+    return since + seconds
+
+
+def test_a_worker_with_little_to_do_takes_clients() -> None:
+    load = overload()
+    run(load, 0.01, seconds=60)
+    assert load.problem is None
+
+
+def test_one_pause_sheds_nobody_and_a_lag_that_lasts_sheds_newcomers() -> None:
+    load = overload()
+    now = run(load, 0.005, seconds=10)
+    load.measured(1.0, 0, now)
+    assert load.problem is None
+    now = run(load, 0.5, seconds=2, since=now + 0.05)
+    assert load.problem == "The bridge is overloaded. Try again later."
+
+
+def test_a_worker_that_sheds_takes_clients_again_once_the_lag_is_half_of_the_mark() -> None:
+    load = overload()
+    now = run(load, 0.5, seconds=5)
+    now = run(load, 0.15, seconds=20, since=now)
+    assert load.problem is not None
+    now = run(load, 0.05, seconds=5, since=now)
+    assert load.problem is None
+    run(load, 0.15, seconds=20, since=now)
+    assert load.problem is None
+
+
+def test_past_the_memory_mark_newcomers_are_rejected_and_below_it_not() -> None:
+    load = overload()
+    load.measured(0.0, 101 * MIB, 1.0)
+    assert load.problem == "The bridge is short of memory. Try again later."
+    load.measured(0.0, 100 * MIB, 2.0)
+    assert load.problem is None
+
+
+def test_without_marks_nobody_is_rejected_or_ended() -> None:
+    load = overload(0.0, 0)
+    run(load, 9.0, seconds=60, memory=2**40)
+    assert load.problem is None
+    assert load.too_much([Holder("a", "1", 2**40)]) == []
+
+
+@pytest.mark.parametrize(("memory_mib", "ended"), [(124, []), (126, ["c", "b"]), (150, ["c", "b", "e", "d"])])
+def test_past_a_quarter_more_those_who_hold_most_are_ended_until_it_fits(memory_mib: int, ended: list[str]) -> None:
+    load = overload()
+    load.measured(0.0, memory_mib * MIB, 1.0)
+    sizes = {"a": 1, "b": 14, "c": 16, "d": 2, "e": 9, "f": 0}
+    holders = [Holder(name, name, size * MIB) for name, size in sizes.items()]
+    assert load.too_much(holders) == ended
+
+
+def test_who_only_speaks_is_not_ended() -> None:
+    load = overload()
+    load.measured(0.0, 500 * MIB, 1.0)
+    speech = 30_000 * 48 + 1500 * 200
+    assert load.too_much([Holder("a", "1", speech), Holder("b", "2", 0)]) == []
+
+
+def test_memory_is_given_back_late_so_the_next_are_ended_after_a_pause() -> None:
+    load = overload()
+    holders = [Holder(f"{n}", f"{n}", 20 * MIB) for n in range(9)]
+    ended = []
+    for now in range(12):
+        load.measured(0.0, 130 * MIB, float(now))
+        found = load.too_much(holders)
+        holders = [one for one in holders if one.client_id not in found]
+        ended.append(len(found))
+    assert ended == [2, 0, 0, 0, 0, 2, 0, 0, 0, 0, 2, 0]
+
+
+def test_the_clients_of_one_address_hold_a_quarter_of_the_mark_at_most() -> None:
+    load = overload()
+    load.measured(0.0, 50 * MIB, 1.0)
+    crowd = [Holder(f"crowd-{size}", "1.1.1.1", size * MIB) for size in (5, 7, 9, 8)]
+    others = [Holder(f"other-{n}", f"2.2.2.{n}", 24 * MIB) for n in range(9)]
+    assert load.too_much([*crowd, *others]) == ["crowd-9"]
