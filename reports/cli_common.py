@@ -17,16 +17,8 @@ if TYPE_CHECKING:
 #: The subcommands of each command, so that one can refer to another without importing it.
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "sherpa-probe": (
-        "access",
-        "bridge",
-        "config",
-        "conformance",
-        "events",
-        "explain",
-        "lint",
-        "models",
-        "smoke",
-        "watch",
+        *("access", "bridge", "config", "conformance", "events", "explain", "lint", "models", "record", "replay"),
+        *("smoke", "watch"),
     ),
     "sherpa-bridge": ("check-config", "serve", "simulate", "ticket"),
     "sherpa-load": ("capacity", "list", "run", "suite"),

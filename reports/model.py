@@ -83,6 +83,9 @@ class Moment:
 
 #: The two sides of a session. Everyone else only makes remarks.
 SESSION_SIDES = frozenset({"client", "server"})
+#: The other directions of a session that is seen on both sides of a bridge; `client` is what its client sends.
+TO_CLIENT, TO_UPSTREAM, FROM_UPSTREAM = "bridge to client", "bridge to upstream", "upstream"
+BRIDGE_SIDES = frozenset({TO_CLIENT, TO_UPSTREAM, FROM_UPSTREAM})
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ _MAX_ATTEMPTS: Final = 10
 #: Two waits with full jitter from 1 s can be short, but not both together.
 _LEAST_WAITS: Final = 0.02
 _RETRY_AFTER: Final = 2
+#: Full jitter makes single waits short, but not the mean of six. An error reaches a client 2 s after the last one.
+_ROUNDS, _LEAST_MEAN, _WINDOW = 3, 0.05, 2.1
 
 
 async def fatal(context: CaseContext, *, fault: str, codes: tuple[str, ...]) -> None:
@@ -231,3 +233,31 @@ async def no_attempts_without_client(context: CaseContext) -> None:
     await client.close()
     more = await context.waiter.holds(lambda: len(context.upstream.dials) > 1, within=2.5)
     check(not more, expected="no attempt after the client has left", seen="another attempt")
+
+
+@GROUP.case(
+    26,
+    "Waits between attempts",
+    section=_ATTEMPTS,
+    expects="Waits grow exponentially from 1 s with full jitter.",
+    matters="A thousand clients that try again at once keep a service down that has just come back.",
+    seconds=9.0,
+)
+async def waits(context: CaseContext) -> None:
+    """Lets three sessions fail at every attempt, and adds up the waits between the attempts of each."""
+    context.upstream.plan(["http:status=503"])
+    client = await context.connect()
+    total, gaps = 0.0, 0
+    for _ in range(_ROUNDS):
+        last, before = client.last, len(context.upstream.dials)
+        await client.send("create_session")
+        await client.expect("error", after=last, within=_ALL_ATTEMPTS)
+        times = [dial.at for dial in context.upstream.dials[before:]]
+        total, gaps = total + times[-1] - times[0], gaps + len(times) - 1
+        await context.sleep(_WINDOW)
+    check(gaps, expected="several attempts for each session", seen="one attempt each")
+    check(
+        total / gaps >= _LEAST_MEAN,
+        expected="waits between the attempts, of half a second and more on average",
+        seen=f"{total / gaps * 1000:.0f} ms on average over {gaps} waits",
+    )

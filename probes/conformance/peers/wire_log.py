@@ -11,14 +11,15 @@ from typing import Final
 
 import trio
 
-from reports.model import Moment, Timeline
+from reports.model import FROM_UPSTREAM, TO_CLIENT, TO_UPSTREAM, Moment, Timeline
+
+__all__ = ["CLIENT", "SUITE", "TO_CLIENT", "TO_UPSTREAM", "UPSTREAM", "WireEntry", "WireLog"]
 
 #: Entries of one case; streams are folded, so that a long answer or a flood of errors is one entry.
 MAX_ENTRIES: Final = 2_000
 _MAX_DETAIL: Final = 160
 
-CLIENT, TO_CLIENT, TO_UPSTREAM = "client", "bridge to client", "bridge to upstream"
-UPSTREAM, SUITE = "upstream", "suite"
+CLIENT, UPSTREAM, SUITE = "client", FROM_UPSTREAM, "suite"
 
 
 @dataclass(slots=True)

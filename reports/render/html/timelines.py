@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reports.model import SESSION_SIDES
+from reports.model import BRIDGE_SIDES, FROM_UPSTREAM, SESSION_SIDES, TO_CLIENT, TO_UPSTREAM
 from reports.render.html.limits import PageLimits, Truncated, take_first
 from reports.render.html.wording import one_line
 from reports.render.numbers import format_duration
 from reports.render.terminal.timeline import fold_moments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from reports.model import Moment, Timeline
 
@@ -39,6 +39,10 @@ class SequenceRow:
     """`x48 in 1.9 s` for a stream."""
     is_error: bool = False
     """Whether the event reports a failure."""
+    direction: str = ""
+    """From whom to whom, for screen readers."""
+    half: str = ""
+    """`left` or `right` of the bridge; empty without one in the middle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,18 @@ class SequenceDiagram:
     events: int
     """Events of both sides before folding, without remarks."""
     duration: str
+    ends: tuple[str, ...]
+    """Who takes part, from left to right."""
+
+
+#: For each sender: where its arrow comes from (client: left, server: right), the direction in words, and the half.
+_ARROWS = {
+    "client": ("client", "client to bridge", "left"),
+    TO_CLIENT: ("server", "bridge to client", "left"),
+    TO_UPSTREAM: ("client", "bridge to upstream", "right"),
+    FROM_UPSTREAM: ("server", "upstream to bridge", "right"),
+}
+_TWO_ENDS = {"client": ("client", "client to server", ""), "server": ("server", "server to client", "")}
 
 
 def sequence_diagrams(timelines: Sequence[Timeline], limits: PageLimits) -> Truncated[SequenceDiagram]:
@@ -63,14 +79,17 @@ def sequence_diagrams(timelines: Sequence[Timeline], limits: PageLimits) -> Trun
 def _diagram(timeline: Timeline, limits: PageLimits) -> SequenceDiagram:
     rows = fold_moments(timeline.moments)
     first, left_out, last = _split(rows, limits.moments)
+    has_bridge = any(row.who in BRIDGE_SIDES for row in rows)
+    arrows = _ARROWS if has_bridge else _TWO_ENDS
     duration = max((_end_of(row) for row in rows), default=0.0)
     return SequenceDiagram(
         one_line(timeline.name, limits.short) or "session",
-        tuple(_rows(first, limits.short)),
+        tuple(_rows(first, limits.short, arrows)),
         left_out,
-        tuple(_rows(last, limits.short)),
-        sum(row.count for row in rows if row.who in SESSION_SIDES),
+        tuple(_rows(last, limits.short, arrows)),
+        sum(row.count for row in rows if row.who in SESSION_SIDES | BRIDGE_SIDES),
         format_duration(duration),
+        ("client", "bridge", "upstream") if has_bridge else ("client", "server"),
     )
 
 
@@ -82,19 +101,22 @@ def _split(rows: list[Moment], limit: int) -> tuple[list[Moment], int, list[Mome
     return rows[:head], len(rows) - limit, rows[-tail:]
 
 
-def _rows(rows: Sequence[Moment], limit: int) -> Iterator[SequenceRow]:
+def _rows(rows: Sequence[Moment], limit: int, arrows: Mapping[str, tuple[str, str, str]]) -> Iterator[SequenceRow]:
     before: Moment | None = None
     for row in rows:
         silent = row.at - _end_of(before) if before else 0.0
         if silent >= _PAUSE_SECONDS:
             yield SequenceRow(kind="pause", at="", what=f"{format_duration(silent)} without an event")
-        yield _row(row, limit)
+        yield _row(row, limit, arrows)
         before = row if before is None or _end_of(row) >= _end_of(before) else before
 
 
-def _row(row: Moment, limit: int) -> SequenceRow:
+def _row(row: Moment, limit: int, arrows: Mapping[str, tuple[str, str, str]]) -> SequenceRow:
+    kind, direction, half = arrows.get(row.who, ("remark", "", ""))
     return SequenceRow(
-        kind=row.who if row.who in SESSION_SIDES else "remark",
+        kind=kind,
+        direction=direction,
+        half=half,
         at=f"{row.at:.3f}",
         what=one_line(row.what, limit) or "-",
         who=one_line(row.who, limit),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from reports.model import Moment, Timeline
+from reports.model import FROM_UPSTREAM, TO_CLIENT, TO_UPSTREAM, Moment, Timeline
 from reports.render.html.limits import LEVELS
 from reports.render.html.timelines import SequenceDiagram, sequence_diagrams
 
@@ -66,3 +66,19 @@ def test_of_too_many_rows_the_beginning_and_the_end_are_shown() -> None:
 
 def test_a_session_without_moments_is_a_diagram_without_rows() -> None:
     assert drawn().first_rows == ()
+
+
+def test_a_bridge_in_the_middle_has_arrows_on_both_of_its_sides() -> None:
+    senders = ("client", TO_UPSTREAM, FROM_UPSTREAM, TO_CLIENT, "suite")
+    moments = tuple(Moment(at=number, who=who, what=f"event {number}") for number, who in enumerate(senders))
+    (diagram,) = sequence_diagrams([Timeline("A-01", moments)], LEVELS[0]).shown
+    rows = [row for row in diagram.first_rows if row.kind != "pause"]
+    assert diagram.ends == ("client", "bridge", "upstream")
+    assert diagram.events == 4
+    assert [(row.kind, row.half, row.direction) for row in rows] == [
+        ("client", "left", "client to bridge"),
+        ("client", "right", "bridge to upstream"),
+        ("server", "right", "upstream to bridge"),
+        ("server", "left", "bridge to client"),
+        ("remark", "", ""),
+    ]
