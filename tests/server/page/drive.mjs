@@ -14,7 +14,7 @@ const { BlockMaker, mixDown } = await load("mic-worklet");
 const { PlaybackQueue } = await load("player-worklet");
 const { CaptureLog } = await load("capture");
 const { LatencyFigures, soundsLikeEcho } = await load("latency");
-const { UnansweredSpeech } = await load("held-audio");
+const { Unanswered } = await load("unanswered");
 
 /** Timers in an order that is known, and a clock that only moves when it is told. */
 class Clock {
@@ -51,13 +51,15 @@ const numbers = (pcm) => {
   return Array.from({ length: samples.length / 480 }, (_, index) => samples[index * 480]);
 };
 
-async function client({ steps, options = {}, fallback = false, explained = null }) {
+async function client({ steps, options = {}, fallback = false, explained = null, tokenMs = 0 }) {
   const clock = new Clock();
   const trace = [];
   const note = (kind, detail) => trace.push({ at: clock.time - 1_000_000, kind, ...detail });
   let handlers = null;
+  let earlier = null;
   let unsent = 0;
   const opener = (kind) => (url, token, given) => {
+    earlier = handlers;
     handlers = given;
     note("open", { transport: kind, token });
     return {
@@ -76,6 +78,7 @@ async function client({ steps, options = {}, fallback = false, explained = null 
     openTransport: opener("websocket"),
     openFallback: fallback ? opener("fallback") : null,
     fallbackRule: rule,
+    token: tokenMs ? () => new Promise((resolve) => clock.setTimeout(() => resolve("a-ticket"), tokenMs)) : undefined,
     explainFailure: async () => explained,
     clock,
     ...options,
@@ -89,6 +92,7 @@ async function client({ steps, options = {}, fallback = false, explained = null 
     opened: () => handlers?.onOpen(),
     message: (message) => handlers?.onMessage(message),
     end: (end) => handlers?.onEnd({ code: 1006, reason: "", opened: true, delivered: true, ...end }),
+    end_of_earlier: () => earlier.onEnd({ code: 1006, reason: "", opened: true, delivered: true }),
     advance: (ms) => clock.advance(ms),
     audio: (number) => {
       note("posted", { number, state: subject.state });
@@ -180,13 +184,13 @@ const tasks = {
   },
   echo: ({ said, answer }) => soundsLikeEcho(said, answer),
   unanswered: ({ steps, manual = false }) => {
-    const speech = new UnansweredSpeech();
+    const speech = new Unanswered();
     speech.manual = manual;
     for (const [step, ...words] of steps) {
-      if (step === "sent") for (let number = words[0]; number < words[1]; number += 1) speech.sent(chunk(number));
-      else speech[step]();
+      if (step === "sent") for (let number = words[0]; number < words[1]; number += 1) speech.speechSent(chunk(number));
+      else speech[step](...words);
     }
-    return speech.take().flatMap(numbers);
+    return speech.take().flatMap((item) => (item.kind === "audio" ? numbers(item.pcm) : [item.message.type]));
   },
 };
 

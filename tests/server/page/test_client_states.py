@@ -66,7 +66,7 @@ class World:
                 return replace(self, due=True)
             case "settle":
                 return replace(self, due=False, watch=False)
-            case "flush":
+            case "flush" | "restore":
                 assert self.socket == "open"
                 return self
             case "keep" | "drop":

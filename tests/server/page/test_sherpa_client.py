@@ -89,6 +89,71 @@ def test_speech_that_was_answered_is_not_sent_again(javascript: JavaScript) -> N
     assert run.speech() == [*range(110), *range(100, 110)]
 
 
+def test_a_typed_turn_without_an_answer_is_sent_again_and_one_with_an_answer_is_not(javascript: JavaScript) -> None:
+    broken: list[Step] = [["end", {}], ["advance", 1_000], ["opened"], ready()]
+    run = javascript.client(*CONNECTED, ["text", "hello"], *broken)
+    assert [one["text"] for one in run.sent("text")] == ["hello", "hello"]
+    answered = message("response.output_audio_transcript.delta", item_id="a", delta="Hi")
+    run = javascript.client(*CONNECTED, ["text", "hello"], answered, *broken)
+    assert [one["text"] for one in run.sent("text")] == ["hello"]
+    steps = [["sent", 0, 3], ["messageSent", {"type": "audio_commit"}], ["messageSent", {"type": "tool_result"}]]
+    assert javascript.run("unanswered", steps=steps, manual=True) == [0, 1, 2, "audio_commit"]
+
+
+def conversation() -> list[Step]:
+    """Return a spoken turn with its answer, a typed one with a half-spoken answer, and one without an answer."""
+    return [
+        message("input_audio_buffer.committed", item_id="u1"),
+        message("response.output_audio_transcript.delta", item_id="a1", delta="You have"),
+        message("conversation.item.input_audio_transcription.completed", item_id="u1", transcript="How much have I?"),
+        message("response.output_audio_transcript.done", item_id="a1", transcript="You have ten dollars."),
+        ["text", "And in euros?"],
+        message("response.output_audio_transcript.delta", item_id="a2", delta="Nine"),
+        ["text", "And in pounds?"],
+    ]
+
+
+@pytest.mark.parametrize(("dialect", "part"), [("ga", "output_text"), ("beta", "text")])
+def test_a_session_behind_a_broken_connection_is_told_of_the_earlier_turns(
+    javascript: JavaScript, dialect: str, part: str
+) -> None:
+    fresh = message("session_ready", generation=1, sessionId="s", model="m", dialect=dialect)
+    run = javascript.client(*CONNECTED, *conversation(), ["end", {}], ["advance", 1_000], ["opened"], fresh)
+    told = [one["item"] for one in run.sent("conversation.item.create")]
+    assert [(one["role"], one["content"]) for one in told] == [
+        ("user", [{"type": "input_text", "text": "How much have I?"}]),
+        ("assistant", [{"type": part, "text": "You have ten dollars."}]),
+        ("user", [{"type": "input_text", "text": "And in euros?"}]),
+    ]
+    assert run.sent()[-1] == {"type": "text", "text": "And in pounds?"}
+
+
+def test_a_session_that_the_bridge_replaced_is_told_nothing_and_neither_is_a_new_conversation(
+    javascript: JavaScript,
+) -> None:
+    replaced = [message("reconnecting", reason="x"), message("reconnected", generation=2, sessionId="s")]
+    assert javascript.client(*CONNECTED, *conversation(), *replaced).sent("conversation.item.create") == []
+    again = [["stop"], ["start"], ["opened"], ready()]
+    assert javascript.client(*CONNECTED, *conversation(), *again).sent("conversation.item.create") == []
+
+
+def test_what_is_told_of_earlier_turns_is_bounded(javascript: JavaScript) -> None:
+    turns = [
+        step
+        for number in range(50)
+        for step in (
+            ["text", f"{number} " + "x" * 500],
+            message("response.output_text.done", item_id=str(number), text="ok"),
+        )
+    ]
+    run = javascript.client(*CONNECTED, *turns, ["end", {}], ["advance", 1_000], ["opened"], ready())
+    told = [one["item"]["content"][0]["text"] for one in run.sent("conversation.item.create")]
+    assert 0 < sum(map(len, told)) <= 12_000
+    assert len(told) <= 40
+    assert told[-1] == "ok"
+    assert told[-2].startswith("49 ")
+
+
 def test_while_nobody_speaks_only_the_last_second_is_kept(javascript: JavaScript) -> None:
     assert javascript.run("unanswered", steps=[["sent", 0, 200]]) == list(range(150, 200))
     assert javascript.run("unanswered", steps=[["sent", 0, 200]], manual=True) == list(range(200))
@@ -193,6 +258,35 @@ def test_offline_waits_without_trying_and_online_connects_at_once(javascript: Ja
     assert (run.badge, run.speech(), run.times("open")) == ("Connected", [0, 1], [0, 600_000])
 
 
+def test_new_speech_never_overtakes_speech_that_is_held(javascript: JavaScript) -> None:
+    recovered = message("reconnected", generation=2, sessionId="s")
+    run = javascript.client(
+        ["start"], *speak(0, 3), ["opened"], message("reconnecting", reason="x"), *speak(3, 5), recovered, *speak(5, 6)
+    )
+    assert run.speech() == [0, 1, 2, 3, 4, 5]
+    spoken = [message("input_audio_buffer.speech_started"), *speak(0, 3), message("session_initializing"), *speak(3, 4)]
+    run = javascript.client(*CONNECTED, *spoken, ["end", {}], ["advance", 1_000], ["opened"], ready())
+    assert run.speech() == [0, 1, 2, 0, 1, 2, 3]
+
+
+def test_speech_without_an_answer_outlives_being_offline(javascript: JavaScript) -> None:
+    spoken = [message("input_audio_buffer.speech_started"), *speak(0, 3)]
+    back: list[Step] = [["lifecycle", "offline"], *speak(3, 5), ["lifecycle", "online"], ["opened"], ready()]
+    assert javascript.client(*CONNECTED, *spoken, *back).speech() == [0, 1, 2, 0, 1, 2, 3, 4]
+
+
+def test_a_token_is_fetched_for_each_connection_and_not_used_once_a_person_has_ended_it(javascript: JavaScript) -> None:
+    run = javascript.client(["start"], ["advance", 100], ["opened"], tokenMs=100)
+    assert [one["token"] for one in run.trace if one["kind"] == "open"] == ["a-ticket"]
+    run = javascript.client(["start"], ["stop"], ["advance", 100], tokenMs=100)
+    assert (run.state, run.times("open")) == ("idle", [])
+
+
+def test_the_late_end_of_an_earlier_connection_changes_nothing(javascript: JavaScript) -> None:
+    renewed: list[Step] = [["lifecycle", "freeze"], ["lifecycle", "resume"], ["opened"], ready(), ["end_of_earlier"]]
+    assert javascript.client(*CONNECTED, *renewed).badge == "Connected"
+
+
 def test_a_frozen_page_closes_its_socket_and_connects_when_it_is_shown_again(javascript: JavaScript) -> None:
     run = javascript.client(*CONNECTED, ["lifecycle", "freeze"], ["lifecycle", "resume"], ["opened"], ready())
     assert (run.badge, len(run.times("open")), len(run.times("close"))) == ("Connected", 2, 1)
@@ -227,6 +321,13 @@ def test_two_websockets_that_do_not_open_lead_to_the_fallback(
     assert run.badge == {"websocket": "Connected", "fallback": "Fallback"}[transport]
 
 
+def test_a_websocket_that_delivers_is_no_reason_to_fall_back(javascript: JavaScript) -> None:
+    died: list[Step] = [["opened"], ["end", {"opened": True, "delivered": False}], ["advance", 16_000]]
+    works: list[Step] = [["opened"], ready(), ["end", {}], ["advance", 16_000]]
+    run = javascript.client(["start"], *died, *died, *works, *died, *died, ["opened"], ready(), fallback=True)
+    assert run.badge == "Connected"
+
+
 def test_three_websockets_that_die_mute_lead_to_the_fallback_and_ten_minutes_later_back(
     javascript: JavaScript,
 ) -> None:
@@ -253,6 +354,15 @@ def test_a_network_that_takes_nothing_any_more_is_given_up_and_its_speech_kept(j
         ["unsent", 0], ["advance", 1_000], ["opened"], ready(),
     )  # fmt: skip
     assert run.speech() == [0, 0, 1, 2]
+
+
+def test_a_network_that_is_stuck_while_held_speech_goes_up_loses_none_of_it(javascript: JavaScript) -> None:
+    run = javascript.client(
+        ["start"], *speak(0, 50), ["text", "x"], *speak(50, 60), ["opened"], ["unsent", 1_440_001], ready(),
+        ["unsent", 0], ["advance", 1_000], ["opened"], ready(),
+    )  # fmt: skip
+    assert run.speech() == [*range(10), *range(60)]
+    assert run.events("held")[-1] == {"ms": 0, "messages": 0}
 
 
 def test_a_connection_that_cannot_be_opened_is_explained(javascript: JavaScript) -> None:
@@ -329,6 +439,7 @@ steps_of_any_kind = st.one_of(
             *[error("UPSTREAM_ERROR"), error("SESSION_INITIALIZATION_FAILED", detail={"attempts": 3})],
             *[error("QUOTA_EXHAUSTED", retryable=False, detail={"attempts": 1}), ["text", "x"]],
             *[message("session_closed", reason=reason) for reason in ("ended", "expired", "draining")],
+            *[["unsent", 2_000_000], ["unsent", 0]],
             *[message("input_audio_buffer.speech_started"), message("input_audio_buffer.committed")],
             *[message("response.output_audio.delta", delta="AAAA"), message("response.done", response={})],
         ]
@@ -351,18 +462,27 @@ def test_whatever_happens_no_speech_is_lost_silently_or_out_of_order(
             spoken += step[1]
         else:
             steps.append(step)
-    working = [["lifecycle", "online"], ["lifecycle", "resume"], ["start"], ["advance", 17_000], ["opened"], ready(9)]
+    working = [
+        ["unsent", 0],
+        ["lifecycle", "online"],
+        ["lifecycle", "resume"],
+        ["start"],
+        ["advance", 17_000],
+        ["opened"],
+        ready(9),
+    ]
     run = javascript.client(*steps, *working, *working, *working, fallback=fallback)
     assert run.badge in ("Connected", "Fallback")
 
-    connections: list[list[int]] = [[]]
+    sessions: list[list[int]] = [[]]
     for one in run.trace:
-        if one["kind"] == "open":
-            connections.append([])
+        if one["kind"] == "send" and one["message"]["type"] == "create_session":
+            sessions.append([])
         elif one["kind"] == "audio":
-            connections[-1] += one["numbers"]
+            sessions[-1] += one["numbers"]
+    assert all(earlier < later for numbers in sessions for earlier, later in pairwise(numbers))
     taken = {one["number"] for one in run.trace if one["kind"] == "posted" and one["state"] not in ("idle", "failed")}
-    sent = {number for numbers in connections for number in numbers}
+    sent = {number for numbers in sessions for number in numbers}
     told = sum(one["ms"] for one in run.events("dropped") if one["by"] == "client")
     assert sent <= taken
     assert len(taken - sent) * 20 <= told

@@ -9,7 +9,7 @@
  * @typedef {"start" | "stop" | "opened" | "lost" | "initializing" | "ready" | "fallback_ready" | "reconnecting"
  *   | "closed" | "no_session" | "failed_later" | "failed" | "late" | "stalled" | "due" | "offline" | "online" | "freeze"
  *   | "resume"} StateEvent
- * @typedef {"open" | "close" | "create" | "watch" | "settle" | "flush" | "keep" | "drop" | "wait" | "wait_second"
+ * @typedef {"open" | "close" | "create" | "watch" | "settle" | "restore" | "flush" | "keep" | "drop" | "wait" | "wait_second"
  *   | "wait_retry"} Action
  * @typedef {"Initializing…" | "Connected" | "Reconnecting" | "Fallback" | "Error"} Badge
  * @typedef {readonly [State, readonly Action[]]} Transition
@@ -22,6 +22,7 @@ export const ACTIONS = Object.freeze({
   create: "send create_session",
   watch: "restart the readiness time-out",
   settle: "cancel every timer and reset the waits",
+  restore: "tell a session that replaces one whose connection broke of the earlier turns",
   flush: "send what was held, in order",
   keep: "hold the speech that had no answer yet, in front of what is held already",
   drop: "give up what is held, and say so",
@@ -49,8 +50,8 @@ const opening = (self) =>
   Object.freeze({
     ...LEAVING,
     initializing: [self, ["watch"]],
-    ready: ["ready", ["settle", "flush"]],
-    fallback_ready: ["fallback", ["settle", "flush"]],
+    ready: ["ready", ["settle", "restore", "flush"]],
+    fallback_ready: ["fallback", ["settle", "restore", "flush"]],
     reconnecting: ["recovering", ["watch"]],
     closed: ["idle", ["close", "settle", "drop"]],
     no_session: ["asking", ["wait_second"]],
@@ -63,8 +64,8 @@ const opening = (self) =>
 const live = (self) =>
   Object.freeze({
     ...LEAVING,
-    ready: [self, ["settle", "flush"]],
-    fallback_ready: [self, ["settle", "flush"]],
+    ready: [self, ["settle", "restore", "flush"]],
+    fallback_ready: [self, ["settle", "restore", "flush"]],
     initializing: ["initializing", ["watch"]],
     reconnecting: ["recovering", ["watch"]],
     closed: ["idle", ["close", "settle", "drop"]],
@@ -106,8 +107,8 @@ export const TRANSITIONS = Object.freeze({
     ...LEAVING,
     due: ["initializing", ["create", "watch"]],
     start: ["initializing", ["settle", "create", "watch"]],
-    ready: ["ready", ["settle", "flush"]],
-    fallback_ready: ["fallback", ["settle", "flush"]],
+    ready: ["ready", ["settle", "restore", "flush"]],
+    fallback_ready: ["fallback", ["settle", "restore", "flush"]],
     initializing: ["initializing", ["watch"]],
   },
   failed: { stop: ["idle", []], start: ["connecting", ["open", "watch"]] },

@@ -1,7 +1,7 @@
-// Speech and other messages that wait for a session, and speech that was sent and has no answer yet. Pure.
+// Speech and other messages that wait for a session. Pure.
 //
-// Both are bounded: 30 s of speech and 100 other messages, as the bridge's own. The oldest goes first, and what goes is
-// counted, so that the client can say so.
+// Bounded: 30 s of speech and 100 other messages, as the bridge's own queue. The oldest goes first, and what goes is counted,
+// so that the client can say so.
 
 /** PCM16, mono, 24 kHz. */
 export const BYTES_PER_MS = 48;
@@ -9,8 +9,6 @@ export const BYTES_PER_MS = 48;
 export const MAX_HELD_MS = 30_000;
 /** Other messages that are held at most. */
 export const MAX_HELD_MESSAGES = 100;
-/** How much is kept while nobody speaks, in ms: what the service hears just before it notices that somebody does. */
-const QUIET_MS = 1_000;
 /** Held speech goes up in pieces of this length, so that a burst is not taken for a flood of frames. */
 const MERGED_MS = 200;
 
@@ -18,7 +16,7 @@ const MERGED_MS = 200;
 /** @typedef {{ms: number, messages: number}} Dropped */
 
 /** @param {Uint8Array} pcm */
-const lengthMs = (pcm) => pcm.byteLength / BYTES_PER_MS;
+export const lengthMs = (pcm) => pcm.byteLength / BYTES_PER_MS;
 
 /** What waits for a session, in the order in which it came. */
 export class HeldQueue {
@@ -48,12 +46,10 @@ export class HeldQueue {
 
   /**
    * Hold these in front of everything else. Returns what had to go for them.
-   * @param {Uint8Array[]} chunks
+   * @param {Held[]} items
    * @returns {Dropped}
    */
-  addInFront(chunks) {
-    /** @type {Held[]} */
-    const items = chunks.map((pcm) => ({ kind: "audio", pcm }));
+  addInFront(items) {
     this.#items.unshift(...items);
     for (const item of items) this.#count(item, 1);
     return this.#trim();
@@ -126,63 +122,4 @@ export function join(chunks) {
     at += chunk.byteLength;
   }
   return all;
-}
-
-/**
- * Speech that was sent and that no answer has begun for. If the transport breaks, exactly this is sent again: the new
- * session has never heard it. While nobody speaks, only the last second is kept.
- */
-export class UnansweredSpeech {
-  /** @type {Uint8Array[]} */
-  #chunks = [];
-  #ms = 0;
-  #speaking = false;
-  /** How many chunks belong to turns that were committed. */
-  #committed = 0;
-
-  /** Whether nobody reports where speech starts, so that everything may be speech. */
-  manual = false;
-
-  /** @param {Uint8Array} pcm */
-  sent(pcm) {
-    this.#chunks.push(pcm);
-    this.#ms += lengthMs(pcm);
-    this.#trim();
-  }
-
-  speechStarted() {
-    this.#speaking = true;
-  }
-
-  /** The turn was committed: what was sent up to now belongs to it. */
-  committed() {
-    this.#committed = this.#chunks.length;
-    this.#speaking = false;
-  }
-
-  /** An answer has begun: what was committed before it needs no second hearing. */
-  answered() {
-    this.#drop(this.#committed);
-    this.#trim();
-  }
-
-  /** Take everything that has no answer. @returns {Uint8Array[]} */
-  take() {
-    const chunks = this.#chunks;
-    this.#chunks = [];
-    this.#ms = this.#committed = 0;
-    this.#speaking = false;
-    return chunks;
-  }
-
-  #trim() {
-    const most = this.manual || this.#speaking || this.#committed ? MAX_HELD_MS : QUIET_MS;
-    while (this.#ms > most) this.#drop(1);
-  }
-
-  /** @param {number} count */
-  #drop(count) {
-    for (const pcm of this.#chunks.splice(0, count)) this.#ms -= lengthMs(pcm);
-    this.#committed = Math.max(0, this.#committed - count);
-  }
 }

@@ -7,9 +7,10 @@
  * @property {"speechStarted" | "committed" | "answered"} [speech] what it means for speech without an answer
  */
 
-/** @param {string} role @param {boolean} final @returns {(event: Record<string, any>) => Reading} */
+/** @param {"user" | "assistant"} role @param {boolean} final @returns {(event: Record<string, any>) => Reading} */
 const transcript = (role, final) => (event) => ({
   name: "transcript",
+  ...(role === "assistant" ? { speech: "answered" } : {}),
   detail: {
     role,
     final,

@@ -4,15 +4,15 @@
 //     client.addEventListener("transcript", ({ detail }) => console.log(detail.role, detail.text));
 //     client.start();
 //
-// It decides nothing by itself: `client-states.js` says what follows what, `held-audio.js` what is kept, and
+// It decides nothing by itself: `client-states.js` says what follows what, `outgoing.js` what is kept, and
 // `error-notices.js` what is shown. This file carries their decisions out. Microphone and loudspeaker are in `audio.js`.
 
 import { BROWSER_CLOCK } from "./client-options.js";
 import { BADGES, SENDING, transition } from "./client-states.js";
 import { Connection } from "./connection.js";
 import { ErrorNotices, endsSession } from "./error-notices.js";
-import { HeldQueue, UnansweredSpeech } from "./held-audio.js";
 import { readNativeEvent } from "./native-events.js";
+import { Outgoing } from "./outgoing.js";
 import { PlaybackReports } from "./playback-reports.js";
 import { Timers } from "./timers.js";
 import { growingWait } from "./waits.js";
@@ -22,7 +22,6 @@ import { growingWait } from "./waits.js";
 /** @typedef {import("./client-states.js").Action} Action */
 /** @typedef {import("./client-options.js").ClientOptions} ClientOptions */
 /** @typedef {import("./error-notices.js").BridgeError} BridgeError */
-/** @typedef {import("./held-audio.js").Dropped} Dropped */
 
 /** Longer than the bridge's own time-out of an attempt (10 s), after which it reports the next attempt. */
 const READINESS_MS = 20_000;
@@ -45,14 +44,19 @@ export class SherpaClient extends EventTarget {
   /** @type {State} */
   #state = "idle";
   #connection;
-  #held = new HeldQueue();
-  #unanswered = new UnansweredSpeech();
+  #outgoing = new Outgoing({
+    send: (message) => this.#send(message),
+    sendAudio: (pcm) => this.#sendAudio(pcm),
+    isOpen: () => this.#connection.isOpen,
+    emit: (name, detail) => this.#emit(name, detail),
+  });
   #notices = new ErrorNotices();
   #timers;
   #reports = new PlaybackReports();
   #attempts = 0;
   #failures = 0;
   #generation = 0;
+  #dialect = "";
   #heardAt = 0;
   /** @type {BridgeError | null} */
   #lastError = null;
@@ -90,7 +94,7 @@ export class SherpaClient extends EventTarget {
   /** Connect, or try again after an error. */
   start() {
     this.#failures = this.#attempts = 0;
-    this.#unanswered.manual = this.session.turnDetection === "none";
+    this.#outgoing.begin({ manual: this.session.turnDetection === "none", fresh: this.#state === "idle" });
     this.#handle("start");
   }
 
@@ -108,29 +112,27 @@ export class SherpaClient extends EventTarget {
 
   /** Speech: PCM16, 24 kHz, mono, whole samples. Held while there is no session. @param {Uint8Array} pcm */
   sendAudio(pcm) {
-    if (this.#state === "idle" || this.#state === "failed") return;
-    if (this.#passes) this.#sendAudio(pcm);
-    else this.#hold({ kind: "audio", pcm });
+    this.#post({ kind: "audio", pcm });
   }
 
   /** A typed turn. @param {string} text */
   sendText(text) {
-    this.#post({ type: "text", text });
+    this.#post({ kind: "message", message: { type: "text", text } });
   }
 
   /** End of speech, where `turnDetection` is `none`. */
   commitAudio() {
-    this.#post({ type: "audio_commit" });
+    this.#post({ kind: "message", message: { type: "audio_commit" } });
   }
 
   /** The result of a tool call. @param {string} callId @param {string} output */
   sendToolResult(callId, output) {
-    this.#post({ type: "tool_result", callId, output });
+    this.#post({ kind: "message", message: { type: "tool_result", callId, output } });
   }
 
   /** Any event of the Realtime API. @param {{type: string, [field: string]: unknown}} event */
   sendEvent(event) {
-    this.#post(event);
+    this.#post({ kind: "message", message: event });
   }
 
   /** Barge-in: what was not heard is cut from the answer. @param {string} [itemId] @param {number} [playedMs] */
@@ -160,10 +162,6 @@ export class SherpaClient extends EventTarget {
 
   // The state machine
 
-  get #passes() {
-    return SENDING.has(this.#state) && this.#held.ms === 0 && this.#held.messages === 0;
-  }
-
   /** @param {StateEvent} event */
   #handle(event) {
     const before = this.#state;
@@ -181,9 +179,10 @@ export class SherpaClient extends EventTarget {
     create: () => this.#send({ type: "create_session", usage: true, ...this.session }),
     watch: () => this.#timers.after("watch", this.options.readinessMs ?? READINESS_MS, () => this.#late()),
     settle: () => this.#settle(),
-    flush: () => this.#flush(),
-    keep: () => this.#dropped(this.#held.addInFront(this.#unanswered.take()), "client"),
-    drop: () => this.#giveUp(),
+    restore: () => this.#outgoing.restore(this.#dialect),
+    flush: () => this.#outgoing.flush(),
+    keep: () => this.#outgoing.keep(),
+    drop: () => this.#outgoing.drop(),
     wait: () => this.#wait(this.#attempts++),
     wait_second: () => this.#timers.after("due", ASK_AGAIN_MS, () => this.#handle("due")),
     wait_retry: () => this.#wait(this.#failures, this.#lastError?.detail?.retryAfterMs),
@@ -203,6 +202,7 @@ export class SherpaClient extends EventTarget {
 
   #open() {
     this.#generation = 0;
+    this.#outgoing.connecting();
     void this.#connection.open();
   }
 
@@ -279,6 +279,7 @@ export class SherpaClient extends EventTarget {
 
   /** @param {Record<string, any>} message */
   #ready(message) {
+    this.#dialect = message.dialect ?? "";
     this.#live();
     this.#emit("ready", message);
   }
@@ -320,9 +321,9 @@ export class SherpaClient extends EventTarget {
 
   /** @param {Record<string, any>} event */
   #native(event) {
-    for (const { name, detail, speech } of readNativeEvent(event)) {
-      if (speech) this.#unanswered[speech]();
-      this.#emit(name, detail);
+    for (const reading of readNativeEvent(event)) {
+      this.#outgoing.heard(reading);
+      this.#emit(reading.name, reading.detail);
     }
   }
 
@@ -337,45 +338,15 @@ export class SherpaClient extends EventTarget {
   /** @param {Uint8Array} pcm */
   #sendAudio(pcm) {
     this.#connection.sendAudio(pcm);
-    this.#unanswered.sent(pcm);
     this.#emit("audio_sent", pcm);
     if (this.#connection.isStuck) this.#handle("stalled");
   }
 
-  /** @param {Record<string, unknown>} message */
-  #post(message) {
-    if (this.#passes) this.#send(message);
-    else if (this.#state === "idle" || this.#state === "failed") this.#dropped({ ms: 0, messages: 1 }, "client");
-    else this.#hold({ kind: "message", message });
-  }
-
   /** @param {import("./held-audio.js").Held} item */
-  #hold(item) {
-    this.#dropped(this.#held.add(item), "client");
-    this.#emit("held", { ms: this.#held.ms, messages: this.#held.messages });
-  }
-
-  #flush() {
-    const held = this.#held.takeAll();
-    if (!held.length) return;
-    for (const item of held) {
-      if (item.kind === "audio") this.#sendAudio(item.pcm);
-      else this.#send(item.message);
-    }
-    this.#emit("held", { ms: 0, messages: 0 });
-  }
-
-  #giveUp() {
-    this.#unanswered.take();
-    const { ms, messages } = this.#held;
-    this.#held.takeAll();
-    this.#dropped({ ms, messages }, "client");
-    if (ms || messages) this.#emit("held", { ms: 0, messages: 0 });
-  }
-
-  /** @param {Dropped} dropped @param {"client" | "bridge"} by */
-  #dropped(dropped, by) {
-    if (dropped.ms || dropped.messages) this.#emit("dropped", { ...dropped, by });
+  #post(item) {
+    if (SENDING.has(this.#state) && this.#outgoing.isEmpty) this.#outgoing.send(item);
+    else if (this.#state === "idle" || this.#state === "failed") this.#outgoing.refuse(item);
+    else this.#outgoing.hold(item);
   }
 
   /** @param {string} name @param {unknown} detail */
