@@ -122,6 +122,7 @@ def _lint_options(paths: tuple[Path, ...], values: dict[str, Any]) -> LintOption
     from pathlib import Path
 
     from probes.lint.options import FixLevel, rule_ids, settings_of, with_command_line
+    from probes.lint.workers import cores
     from probes.runner.usage import UsageError
 
     fix, unsafe, stdin = values.pop("fix"), values.pop("unsafe_fixes"), values.pop("stdin_filename")
@@ -138,6 +139,7 @@ def _lint_options(paths: tuple[Path, ...], values: dict[str, Any]) -> LintOption
         fix=level,
         baseline=Path(baseline) if baseline else None,
         stdin_filename=Path(stdin) if stdin else None,
+        processes=cores(),
     )
 
 

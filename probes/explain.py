@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from bridge.client_protocol.errors import ERRORS, ClientCode
 from bridge.protocol.refusals.lookup import CLOSE_CODES, ERROR_CODES, HTTP_STATUSES, HttpExchange, all_refusals
 from bridge.upstream.client_codes import client_code
+from probes.lint.examples import ExampleKind, read_examples
+from probes.lint.rules.registry import RULES
 from probes.problem_catalogue import PROBLEMS
 from probes.runner.registry import ALL_CHECKS, CHECK_NAMES, PROBES
 from reports.render.json import SCHEMA_VERSION, format_document
@@ -51,6 +53,9 @@ class Meaning:
     fatal: bool | None = None
     client_code: str | None = None
     source: str | None = None
+    bad: str | None = None
+    """Code with the mistake, for rules of lint."""
+    good: str | None = None
 
 
 def explain(code: str) -> list[Meaning]:
@@ -152,13 +157,29 @@ def _refusal_meaning(refusal: Refusal) -> Meaning:
 
 
 def _problem_meaning(problem: Problem) -> Meaning:
+    bad, good = _examples(problem.code)
     return Meaning(
+        bad=bad,
+        good=good,
         seen_as=(f"finding {problem.code}",),
         slug=problem.slug,
         title=problem.title,
         cause=problem.cause,
         fix=problem.fix,
     )
+
+
+def _examples(code: str) -> tuple[str | None, str | None]:
+    """Return code with a mistake that a rule of lint finds, and the same in order."""
+    rule = code.removeprefix("LINT-").lower()
+    if rule == code.lower() or rule not in RULES:
+        return None, None
+    examples = [example for example in read_examples() if example.rule == rule]
+    bad = next(example for example in examples if example.kind is ExampleKind.WRONG)
+    same = [example for example in examples if example.language is bad.language and example is not bad]
+    order = (ExampleKind.FIXED, ExampleKind.RIGHT)
+    good = next((example.code for kind in order for example in same if example.kind is kind), None)
+    return bad.code, good
 
 
 def _derived(code: str) -> Iterator[Meaning]:
@@ -218,6 +239,10 @@ def render_text(code: str, meanings: list[Meaning], width: int = 80) -> str:
         lines = wrap(f"{name}  {meaning.title}", width, "", "  ")
         for label, text in rows:
             lines += wrap(text, width, f"  {label:7}", " " * 9)
+        for label, example in (("bad", meaning.bad), ("good", meaning.good)):
+            lines += (
+                [f"  {label}", *(f"      {line}".rstrip() for line in (example or "").splitlines())] if example else []
+            )
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -15,7 +16,7 @@ from probes.lint.analysis.sessions import RealtimeCode
 from probes.lint.certainty import certain_severity
 from probes.lint.compiler import compile_rule
 from probes.lint.languages import Language
-from probes.lint.rule import Found
+from probes.lint.rule import Found, Scope
 from probes.lint.rules.patterns import SAME
 
 if TYPE_CHECKING:
@@ -56,10 +57,23 @@ def first_syntax_error(root: SgNode, language: Language) -> SgNode | None:
 
     The grammars lag behind their languages. For Python, the interpreter's own parser has the last word.
     """
+    first = _first_error(root)
+    if first is None:
+        return None
+    if language is Language.PYTHON:
+        return None if _is_python(root.text()) else first
+    masked = _ATTRIBUTE.sub(lambda found: found[0].replace("&", "+"), root.text())
+    return first if masked == root.text() or _first_error(parse(masked, language)) is not None else None
+
+
+#: An attribute of an element with an ampersand, which the grammar takes for the start of a character reference.
+_ATTRIBUTE = re.compile(r"""=(?:"[^"\n]*&[^"\n]*"|'[^'\n]*&[^'\n]*')""")
+
+
+def _first_error(root: SgNode) -> SgNode | None:
     errors = root.find_all({"rule": {"any": [{"kind": "ERROR"}, {"regex": "^$"}]}})
     real = (node for node in errors if node.parent() is not None or node.kind() == "ERROR")
-    first = next((node for node in real if not _is_known_gap(node)), None)
-    return None if first is not None and language is Language.PYTHON and _is_python(root.text()) else first
+    return next((node for node in real if not _is_known_gap(node)), None)
 
 
 def _is_known_gap(error: SgNode) -> bool:
@@ -84,6 +98,11 @@ def _is_python(text: str) -> bool:
 
 
 _NO_PATH = PurePath()
+#: A file without any of these words says nothing about the service, so most files are searched for little.
+_ABOUT_SERVICE = re.compile(
+    r"realtime|input_audio_buffer|conversation\.item|session\.(?:update|created)|transcription_session|openai.?ws"
+    r"|response\.(?:create|done|audio|output|function_call|text\.(?:delta|done))|api\.openai\.com|openai.?socket"
+)
 
 
 def find_matches(
@@ -102,8 +121,9 @@ def find_matches(
     code, parsed = RealtimeCode(root, text, language, path), _ParsedFile(root)
     found = []
     context = None
+    about_service = bool(_ABOUT_SERVICE.search(code.lowered))
     for rule in rules:
-        if not rule.keywords or any(word in code.lowered for word in rule.keywords):
+        if (about_service or rule.scope is Scope.LANGUAGE) and any(word in code.lowered for word in rule.keywords):
             for place in _places(rule, code, parsed):
                 context = context or context_of(text, path)
                 severity = certain_severity(rule, place, context)

@@ -52,6 +52,8 @@ class LintOptions:
     baseline: Path | None = None
     """A file of findings that are known and not reported."""
     stdin_filename: Path | None = None
+    processes: int = 1
+    """How many processes share many files. Each of them imports the main module of the program, so 1 is the default."""
 
     def rules(self) -> tuple[Rule, ...]:
         """Return the rules to check. Raises UsageError if none is left."""

@@ -29,8 +29,8 @@ _BATCH = 40
 async def run_in_processes(
     targets: Sequence[LintTarget], options: LintOptions, check: Check
 ) -> AsyncGenerator[Finding, None]:
-    """Yield the findings of all files, in their order; with few files or one core, without other processes."""
-    processes = min(_cores(), len(targets) // _ENOUGH_FILES + 1)
+    """Yield the findings of all files, in their order; few files need no other processes."""
+    processes = min(options.processes, len(targets) // _ENOUGH_FILES + 1)
     if processes == 1:
         for target in targets:
             await trio.lowlevel.checkpoint()
@@ -55,5 +55,6 @@ def _check_batch(targets: Sequence[LintTarget], options: LintOptions, check: Che
     return [finding for target in targets for finding in check(target, options)]
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -191,3 +191,14 @@ def test_json_holds_cause_and_fix() -> None:
     assert result.output.startswith('{\n  "schema_version": 1')
     assert document["meanings"][0]["slug"] == "SHAPE-REFUSED"
     assert document["meanings"][0]["fix"]
+
+
+@pytest.mark.parametrize("code", ["LINT-BETA-HEADER", "beta-header"])
+def test_a_rule_of_lint_is_explained_with_bad_and_good_code(code: str) -> None:
+    [meaning] = explain(code)
+    assert meaning.bad is not None
+    assert meaning.good is not None
+    assert "realtime=v1" in meaning.bad
+    assert "realtime=v1" not in meaning.good
+    lines = render_text(code, [meaning]).splitlines()
+    assert lines.index("  bad") < lines.index("  good")

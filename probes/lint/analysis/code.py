@@ -47,6 +47,8 @@ class Code:
         self.text = text
         self.language = language
         self.path = path
+        self.looked_up: dict[str, bool] = {}
+        """Names of lists in which something is looked up, as far as that was asked."""
 
     @cached_property
     def lowered(self) -> str:
@@ -89,6 +91,17 @@ class Code:
         found: dict[str, list[SgNode]] = defaultdict(list)
         for call in self.of_kind(self.grammar.call):
             found[last_name(call.field(self.grammar.function))].append(call)
+        return found
+
+    @cached_property
+    def updates(self) -> Mapping[str, list[SgNode]]:
+        """The calls of a method `update`, by the text of its object."""
+        found: dict[str, list[SgNode]] = defaultdict(list)
+        for call in self.calls.get("update", ()):
+            function = call.field(self.grammar.function)
+            holder = None if function is None else function.field("object")
+            if holder is not None:
+                found[holder.text()].append(call)
         return found
 
     @cached_property

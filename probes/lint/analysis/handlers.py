@@ -36,6 +36,10 @@ _CONDITIONS = frozenset(
 )
 
 
+#: How many cases without statements are followed to the one that has some.
+_MAX_FALL_THROUGH = 30
+
+
 class Role(Enum):
     """What a file does with the name of an event."""
 
@@ -139,13 +143,22 @@ def _role_in_list(code: Code, listed: SgNode) -> tuple[Role, SgNode | None]:
     name = "" if named is None else named.text()
     if re.search(r"(?i)log|ignore|silent|quiet|noisy|skip", name):
         return Role.LOGGED, None
-    looked_up = rf"\bin\s+{re.escape(name)}\b|\b{re.escape(name)}\.(?:{'|'.join(_MEMBERSHIP)})\("
-    return (Role.HANDLED if re.fullmatch(r"[\w.]+", name) and re.search(looked_up, code.text) else Role.OTHER), None
+    return (Role.HANDLED if re.fullmatch(r"[\w.]+", name) and _is_looked_up(code, name) else Role.OTHER), None
+
+
+def _is_looked_up(code: Code, name: str) -> bool:
+    """Whether the file looks something up in a list, by the name of the list. It is searched once for each name."""
+    if name not in code.looked_up:
+        lookup = rf"\bin\s+{re.escape(name)}\b|\b{re.escape(name)}\.(?:{'|'.join(_MEMBERSHIP)})\("
+        code.looked_up[name] = re.search(lookup, code.text) is not None
+    return code.looked_up[name]
 
 
 def _case_body(case: SgNode) -> SgNode:
     """Return the case whose statements run: the first one below with any."""
-    while len([child for child in case.children() if child.is_named() and child.kind() != "comment"]) == 1:
+    for _ in range(_MAX_FALL_THROUGH):
+        if len([child for child in case.children() if child.is_named() and child.kind() != "comment"]) != 1:
+            break
         below = case.next()
         while below is not None and below.kind() == "comment":
             below = below.next()

@@ -9,6 +9,7 @@ use. That errs towards seeing too many entries rather than too few, so what must
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from probes.lint.analysis.code import is_function, last_name, string_value
@@ -21,8 +22,12 @@ if TYPE_CHECKING:
 
     from probes.lint.analysis.code import Code
 
-#: Expressions followed per file. The largest files of hand-written code that were tried take 2,000.
-_MAX_STEPS = 20_000
+#: Expressions followed per file, which take half a second at most. Hand-written files take a few hundred.
+_MAX_STEPS = 6_000
+#: How many values of one name are followed. A name that a function gives more values is a loop's, or generated.
+_MAX_VALUES = 20
+#: How many assignments to fields of one name are followed.
+_MAX_MEMBERS = 60
 #: How far one value is followed.
 _MAX_DEPTH = 12
 #: Calls that return their first argument, or a copy of it.
@@ -121,6 +126,8 @@ class Values:
         sources = self._sources(node)
         if not sources and node.kind() not in {"null", "none", "undefined"}:
             fields.complete = False
+        if len(sources) >= _MAX_VALUES:
+            fields.complete = False
         for source in sources:
             if source not in seen:
                 seen.add(source)
@@ -152,15 +159,13 @@ class Values:
 
     def _follow_members(self, name: SgNode, fields: Fields, seen: set[SgNode], depth: int) -> None:
         around = self._code.functions_around(name)
-        for field_name, assignment, value in self._code.members.get(name.text(), ()):
+        for field_name, assignment, value in self._code.members.get(name.text(), ())[:_MAX_MEMBERS]:
             inside = self._code.function_around(assignment)
             if assignment not in seen and (name.kind() != "identifier" or inside is None or inside in around):
                 seen.add(assignment)
                 fields.entries.append(Entry(field_name, assignment, value))
-        for call in self._code.calls.get("update", ()) if self._code.grammar is PYTHON else ():
-            function = call.field("function")
-            holder = None if function is None else function.field("object")
-            if holder is not None and holder.text() == name.text() and call not in seen:
+        for call in self._code.updates.get(name.text(), ())[:_MAX_VALUES] if self._code.grammar is PYTHON else ():
+            if call not in seen:
                 seen.add(call)
                 for argument in arguments_of(call):
                     self._follow_argument(argument, fields, seen, depth)
@@ -210,14 +215,15 @@ class Values:
         bindings = self._code.bindings.get(name.text(), ())
         around: list[SgNode | None] = [*self._code.functions_around(name), None]
         for scope in around:
-            inside = [binding.value for binding in bindings if binding.scope == scope]
-            if inside:
-                return inside
+            inside = (binding.value for binding in bindings if binding.scope == scope)
+            found = list(islice(inside, _MAX_VALUES))
+            if found:
+                return found
         return []
 
     def _held(self, member: SgNode) -> list[SgNode]:
         """Return the values of `this.x`, or of `config.x` where config is an object of this file."""
-        held = [binding.value for binding in self._code.bindings.get(member.text(), ())]
+        held = [binding.value for binding in self._code.bindings.get(member.text(), ())[:_MAX_VALUES]]
         if held:
             return held
         holder, name = member.field("object"), member.field(self._code.grammar.name)
@@ -232,7 +238,7 @@ class Values:
             if name.text() in parameters:
                 index = parameters.index(name.text())
                 calls = self._code.calls.get(self._code.name_of(function), ())
-                return [found for call in calls for found in _argument(call, index, name.text())]
+                return [found for call in calls[:_MAX_VALUES] for found in _argument(call, index, name.text())]
         return []
 
     def _returned(self, call: SgNode) -> list[SgNode]:
@@ -245,7 +251,8 @@ class Values:
             return arguments[-1:] if arguments else [holder] if holder is not None else []
         if function is None or called not in self._code.functions:
             return []
-        return [value for each in self._code.functions[called] for value in _returns(each)]
+        functions = self._code.functions[called][:_MAX_VALUES]
+        return [value for each in functions for value in islice(_returns(each), _MAX_VALUES)]
 
 
 def arguments_of(call: SgNode) -> list[SgNode]:

@@ -71,12 +71,23 @@ def _is_worse(before: SourceFile, after: SourceFile, checked: CheckedText, again
 
 def _edits(match: RuleMatch, checked: CheckedText, source: SourceFile, options: LintOptions) -> tuple[TextEdit, ...]:
     """Return the edits for a match. What is not certain is not fixed."""
-    allowed = match.rule.is_safe or options.fix is FixLevel.ALL
-    if not allowed or match.severity is Severity.INFO:
+    if match.severity is Severity.INFO or not (options.fix is FixLevel.ALL or _is_safe(match, source)):
         return ()
     if match.rule is BETA_EVENT and not _is_renamed_everywhere(match, checked, source):
         return ()
     return edits_for(match, checked.root, source.parsed)
+
+
+def _is_safe(match: RuleMatch, source: SourceFile) -> bool:
+    """Whether a fix can't break what works: events are renamed only in a file that names the service's address.
+
+    Where the address is Azure's preview, or in another file, the beta's names may be those that arrive.
+    """
+    tolerated = match.rule.severity is Severity.FAIL and match.severity is Severity.WARNING
+    return match.rule.is_safe and not tolerated and (match.rule is not BETA_EVENT or _PUBLIC_ADDRESS in source.text)
+
+
+_PUBLIC_ADDRESS = "api.openai.com"
 
 
 def _is_renamed_everywhere(match: RuleMatch, checked: CheckedText, source: SourceFile) -> bool:

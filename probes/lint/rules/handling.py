@@ -32,8 +32,10 @@ _READS_ERROR = re.compile(r"(?i:event|data|message|msg|response|evt|payload)[?!]
 _SENDS = re.compile(
     r"(?i)^(?:send\w*|post_?message|emit|broadcast|dispatch\w*|put(?:_nowait)?|publish|forward\w*|yield)$"
 )
-#: Callbacks that get every event, too. What they do with a failed response is as open as what they do with an error.
-_HANDS_ON = re.compile(rf"{_SENDS.pattern}|^on[A-Z_]\w*|(?:[cC]allback|[hH]andler|[lL]istener)$")
+#: Any function that gets every event may look at errors, unless it only logs.
+_HANDS_ON = re.compile(
+    r"^(?!(?:\w*log\w*|_?print\w*|debug|info|warn|stringify|dumps|parse|loads|isinstance|str|len)$)\w+$", re.IGNORECASE
+)
 _LOGS = re.compile(
     r"(?i)^(?:\w*log\w*|print|debug|info|warn(?:ing)?|error|trace|stringify|dumps|parse|loads|isinstance|str)$"
 )
@@ -54,8 +56,11 @@ def _ignored_failures(code: RealtimeCode) -> Iterator[Found]:
         if not any(_DELTAS.match(use.name) for use in uses):
             continue
         bodies = {body for use in uses if (body := use.body) is not None}
-        for use in uses:
-            if use.name == _RESPONSE_DONE and use.body is not None and not _forwards_all(code, function, bodies):
+        done = [use for use in uses if use.name == _RESPONSE_DONE]
+        if not done or _forwards_all(code, function, bodies):
+            continue
+        for use in done:
+            if use.body is not None:
                 for body in _code_of(code, use.body):
                     if not _looks_at_failure(code, body, _event_names(code, use, body), frozenset()):
                         yield Found(use.string)
@@ -168,11 +173,14 @@ def _forwards_all(
 
 
 def _is_conditional(call: SgNode, function: SgNode) -> bool:
+    below = set(call.ancestors())
     for around in call.ancestors():
         if around == function:
             return False
         if around.kind() in {"if_statement", "elif_clause", "switch_case", "case_clause"}:
             condition = around.field("condition")
+            if condition is not None and (condition == call or condition in below):
+                continue  # it is what is asked, not what depends on it
             if condition is None or not re.search(r"(?i)open|ready|connected|is_?alive", condition.text()):
                 return True
     return False
@@ -209,16 +217,19 @@ def _unhandled_errors(code: RealtimeCode) -> Iterator[Found]:
         return
     for function, uses in _by_function(code).items():
         names = {use.name for use in uses}
-        if len(names) < _ENOUGH_TO_BE_A_READER or not (any(map(_DELTAS.match, names)) or names & _LIFECYCLE):
+        enough = _ENOUGH_WITH_DELTAS if any(map(_DELTAS.match, names)) else _ENOUGH_WITHOUT
+        if len(names) < enough or (enough == _ENOUGH_WITHOUT and not names & _LIFECYCLE):
             continue
         first = min(uses, key=lambda use: (not _DELTAS.match(use.name), _line_of(use)))
         bodies = {body for use in uses if (body := use.body) is not None}
-        if not any(map(_has_default, uses)) and not _forwards_all(code, function, bodies, _HANDS_ON):
+        if not any(map(_has_default, uses[:_MAX_USES])) and not _forwards_all(code, function, bodies, _HANDS_ON):
             yield Found(first.string)
 
 
-#: A function that handles fewer events than this may be one of several that share the work.
-_ENOUGH_TO_BE_A_READER = 2
+#: A function that handles fewer events may be one of several that share the work.
+_ENOUGH_WITH_DELTAS, _ENOUGH_WITHOUT = 2, 3
+#: Chains are looked at from so many of their events; all events of one chain give the same answer.
+_MAX_USES = 20
 _LIFECYCLE = frozenset({"session.created", "session.updated", "response.created", _RESPONSE_DONE})
 _READER_WORDS = (
     "response.output_",

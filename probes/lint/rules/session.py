@@ -43,12 +43,17 @@ _ALL_OR_NOTHING = "One refused field discards the whole update, and the session 
 _SESSIONS = (Receiver.UPDATE, Receiver.SECRET)
 
 
+_TRANSLATION = ("realtime/translations", "realtime-translate")
+
+
 def _untyped_sessions(code: RealtimeCode) -> Iterator[Found]:
     # A translation session has its type from its URL, and an update of it may name none.
-    if "translat" in code.lowered and "realtime" in code.lowered:
+    if any(name in code.lowered for name in _TRANSLATION):
         return
     for settings in code.settings_of(Receiver.UPDATE):
         fields = code.values.fields_of(settings.value)
+        if code.values.at(settings.value, "audio", "output", "language"):
+            continue
         if fields.complete and fields.entries and fields.objects and not fields.named("type"):
             yield Found(fields.objects[0])
 

@@ -72,3 +72,14 @@ def test_a_diff_shows_the_lines_that_change(tmp_path: Path) -> None:
         "-    'OpenAI-Beta': 'realtime=v1',"
     ]
     assert path.read_text() == text
+
+
+def test_an_event_is_renamed_without_asking_only_beside_the_address_of_the_service(tmp_path: Path) -> None:
+    text = "on('input_audio_buffer.committed', f);\nif (e.type === 'response.audio.delta') play();\n"
+    assert fixed(tmp_path / "a.ts", text).source.text == text
+    assert fixed(tmp_path / "a.ts", text, FixLevel.ALL).source.text == text.replace("audio.delta", "output_audio.delta")
+
+
+def test_what_azure_s_preview_still_takes_is_not_fixed_without_asking(tmp_path: Path) -> None:
+    text = "connect(`wss://${host}/openai/realtime?api-version=${v}`, { 'OpenAI-Beta': 'realtime=v1' });\n"
+    assert fixed(tmp_path / "a.ts", text).source.text == text
