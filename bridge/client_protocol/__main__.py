@@ -1,4 +1,4 @@
-"""`python -m bridge.client_protocol DIRECTORY`: write the JSON Schema and the AsyncAPI document there."""
+"""`python -m bridge.client_protocol DIRECTORY`: write the JSON Schema, the AsyncAPI and the OpenAPI document there."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from bridge.client_protocol.openapi import openapi
 from bridge.client_protocol.schema import asyncapi, json_schema
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 DOCUMENTS: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {
     "client-protocol.schema.json": json_schema,
     "client-protocol.asyncapi.json": asyncapi,
+    "client-protocol.openapi.json": openapi,
 }
 """The documents by file name."""
 

@@ -14,6 +14,8 @@ NATIVE_PATH: Final = "/v1/realtime"
 """The native endpoint: WebSocket, the Realtime API itself, for unmodified SDKs."""
 FALLBACK_PATH: Final = f"{CLIENT_PATH}/sessions"
 """The REST fallback, for clients whose network blocks WebSockets."""
+OPENAPI_PATH: Final = f"{CLIENT_PATH}/openapi.json"
+"""The OpenAPI document of the REST fallback."""
 
 HEALTH_PATH: Final = "/healthz"
 """Liveness: 200 for as long as the process serves."""

@@ -20,6 +20,7 @@ from bridge.client_protocol.endpoints import (
     HEALTH_PATH,
     METRICS_PATH,
     NATIVE_PATH,
+    OPENAPI_PATH,
     READY_PATH,
 )
 from bridge.driver.driver import run_session
@@ -30,7 +31,13 @@ from bridge.server.admission.rates import AddressRates
 from bridge.server.clients.json_client import JsonClient, utc_now
 from bridge.server.clients.native_client import NativeClient, session_options_from_query
 from bridge.server.fallback.service import Fallback, FallbackTelemetry
-from bridge.server.http.responses import metrics_response, native_error_response, problem_response, status_response
+from bridge.server.http.responses import (
+    metrics_response,
+    native_error_response,
+    openapi_response,
+    problem_response,
+    status_response,
+)
 from bridge.server.page.routes import page_route
 from bridge.server.shedding import Shedding
 from bridge.telemetry.metrics import CONTENT_TYPE, render_prometheus
@@ -104,6 +111,8 @@ class Dependencies:
     """The time of day, for the timestamp of every message."""
     public_metrics: bool = True
     """Whether the clients' port serves metrics, too; not if there is a listener for them."""
+    process_name: str = "bridge-0"
+    """The name of this process in the ids of its fallback sessions."""
     others: OtherWorkers | None = None
     """The other workers, which have fallback sessions of their own; None if there are none."""
     page: bool = True
@@ -122,6 +131,7 @@ class Bridge:
         self._draining = trio.Event()
         self._empty = trio.Event()
         self._fallback = Fallback(
+            dependencies.process_name,
             dependencies.others,
             admit=self._admit,
             forget=self._forget,
@@ -244,7 +254,10 @@ class Bridge:
         snapshot.outcomes = self._deps.health.outcomes
         return snapshot
 
-    _routes: Final = {HEALTH_PATH: _healthz, READY_PATH: _readyz, METRICS_PATH: _metrics}
+    def _openapi(self) -> HttpResponse:
+        return openapi_response()
+
+    _routes: Final = {HEALTH_PATH: _healthz, READY_PATH: _readyz, METRICS_PATH: _metrics, OPENAPI_PATH: _openapi}
 
     # WebSocket endpoints
 

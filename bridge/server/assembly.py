@@ -20,6 +20,7 @@ from bridge.server.admission.rates import AddressRates
 from bridge.server.admission.session_counts import ActiveSessions
 from bridge.server.admission.tickets import FolderUsedTickets, InMemoryUsedTickets
 from bridge.server.app import Bridge, Dependencies
+from bridge.server.fallback.sessions import process_name
 from bridge.server.http.health import UpstreamHealth
 from bridge.telemetry.metrics import Metrics
 from bridge.telemetry.observer import TelemetryObserver
@@ -160,6 +161,7 @@ def make_bridge(
         metrics=metrics,
         log=log,
         merge_workers=shared.merge_workers,
+        process_name=process_name(settings.node, 0) if shared.others is None else shared.others.own_name,
         others=shared.others,
         count_prewarmed=lambda: connector.ready_count if isinstance(connector, SessionPool) else 0,
         public_metrics=settings.admin is None,

@@ -1,4 +1,5 @@
-"""Installs what the tests of strangers need, as far as it can, below `.venv-strangers`: LiteLLM's proxy and aimock.
+"""Installs what the tests of strangers need, as far as it can, below `.venv-strangers`: LiteLLM's proxy, aimock and
+Schemathesis.
 
 Run: python -m tests.strangers.install. nginx and HAProxy come with the system. It says what is missing, and how to get
 it; the tests that need it are skipped with the same words. Exit code 3 if nothing at all is there.
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import venv
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 HOME: Final = Path(__file__).parents[2] / ".venv-strangers"
 LITELLM: Final = "litellm[proxy]==1.108.7"
+SCHEMATHESIS: Final = "schemathesis==4.32.5"
 AIMOCK: Final = "@copilotkit/aimock@1.43.0"
 _INSTALL_SECONDS: Final = 900
 _NOTHING: Final = 3
@@ -50,11 +53,11 @@ def _existing(path: Path) -> str | None:
     return str(path) if path.exists() else None
 
 
-def _install_litellm() -> None:
-    folder = HOME / "litellm"
+def _install_from_pypi(name: str, requirement: str) -> None:
+    folder = HOME / name
     venv.create(folder, with_pip=True)
-    pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", LITELLM]
-    subprocess.run(pip, check=True, timeout=_INSTALL_SECONDS)
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    subprocess.run([*pip, requirement], check=True, timeout=_INSTALL_SECONDS)
 
 
 def _install_aimock() -> None:
@@ -76,7 +79,13 @@ STRANGERS: Final = {
             "litellm",
             lambda: _existing(HOME / "litellm" / "bin" / "litellm"),
             "python -m tests.strangers.install",
-            _install_litellm,
+            partial(_install_from_pypi, "litellm", LITELLM),
+        ),
+        Stranger(
+            "schemathesis",
+            lambda: _existing(HOME / "schemathesis" / "bin" / "schemathesis"),
+            "python -m tests.strangers.install",
+            partial(_install_from_pypi, "schemathesis", SCHEMATHESIS),
         ),
         Stranger(
             "aimock",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import h11
 import trio
 
+from bridge.server.fallback.sessions import process_name
 from bridge.transport.http import HttpResponse, StreamingResponse
 from bridge.transport.http_server import serve_connection
 
@@ -37,8 +38,8 @@ class OtherWorkers:
     """The workers of one bridge, as one of them sees them."""
 
     def __init__(self, folder: Path, node: str, slot: int, workers: int) -> None:
-        self._sockets = {f"{node}-{number}": folder / f"worker-{number}.sock" for number in range(workers)}
-        self.own_name = f"{node}-{slot}"
+        self._sockets = {process_name(node, number): folder / f"worker-{number}.sock" for number in range(workers)}
+        self.own_name = process_name(node, slot)
         """The name of this worker, in the ids of its sessions."""
 
     async def serve(self, http: HttpHandler, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:

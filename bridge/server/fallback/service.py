@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from bridge.transport.http import HttpAnswer, HttpRequest
     from bridge.transport.http_server import HttpHandler
 
-#: The name of a process without others, in the ids of its sessions.
-_ONLY_PROCESS: Final = "bridge-0"
 #: How long a session that is over keeps its place, for the client to fetch why.
 _FETCH_SECONDS: Final = 2.0
 
@@ -49,6 +47,7 @@ class Fallback:
 
     def __init__(
         self,
+        process_name: str,
         others: OtherWorkers | None,
         *,
         admit: Callable[[HttpRequest], str | Rejection],
@@ -62,7 +61,7 @@ class Fallback:
         """`admit` counts a client and returns where, `forget` ends that; `serve` runs the session of a client."""
         self._others, self._admit, self._forget, self._serve = others, admit, forget, serve
         self._rules, self._telemetry, self._clock = rules, telemetry, clock
-        self._sessions = FallbackSessions(_ONLY_PROCESS if others is None else others.own_name, self._serve_session)
+        self._sessions = FallbackSessions(process_name, self._serve_session)
         self._routes = FallbackRoutes(
             sessions=self._sessions,
             admit=self._admit_client,

@@ -26,6 +26,11 @@ _ID_BYTES: Final = 12
 _TOKEN_BYTES: Final = 32
 
 
+def process_name(node: str, worker: int) -> str:
+    """Return the name of a process: which worker, of which of several bridges behind one balancer."""
+    return f"{node}-{worker}"
+
+
 @dataclass(frozen=True, slots=True)
 class FallbackSession:
     """One session, and the token that its requests must bring."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bridge.client_protocol.native_errors import mark_message
+from bridge.client_protocol.openapi import openapi
 from bridge.transport.http import HttpResponse, json_response
 
 if TYPE_CHECKING:
@@ -67,6 +68,11 @@ def status_response(status: int, state: str, reason: str | None = None) -> HttpR
 def metrics_response(text: bytes, content_type: str) -> HttpResponse:
     """Return the response to a Prometheus scrape."""
     return HttpResponse(200, (("content-type", content_type), *_SAFE_HEADERS), text)
+
+
+def openapi_response() -> HttpResponse:
+    """Return the OpenAPI document of the REST fallback."""
+    return json_response(200, openapi(), _SAFE_HEADERS)
 
 
 def _extra_headers(rejection: Rejection) -> tuple[tuple[str, str], ...]:
