@@ -13,7 +13,7 @@ from probes.conformance.peers.refused import Refused
 from probes.conformance.verdict import CaseEnded, NonStrict, check, fail, not_applicable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from probes.conformance.peers.client import BridgeClient
     from probes.conformance.peers.connector import SocketOpener
@@ -40,6 +40,8 @@ class CaseContext:
     set_upstream_listening: Callable[[bool], Any]
     """Async: stop listening, so that connections are refused, or listen again."""
     notes: list[NonStrict] = field(default_factory=list)
+    at_end: list[Callable[[], Awaitable[object]]] = field(default_factory=list)
+    """What to do when the case has ended, so that nothing of it reaches the next one."""
 
     @property
     def waiter(self) -> Waiter:

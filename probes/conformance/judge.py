@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 #: Longer than all bounded waits of any case: what takes longer hangs in the suite itself.
 CASE_SECONDS: Final = 120.0
+_CLEAN_UP_SECONDS: Final = 5.0
 _CLEAN_CLOSE: Final = frozenset({1000, 1001})
 
 
@@ -63,6 +65,9 @@ def _leaves(error: Exception) -> Iterator[Exception]:
 
 async def close_clients(context: CaseContext) -> tuple[tuple[str, ...], int]:
     """Close every socket that is still open. Returns how the bridge answered where it was not clean, and how many."""
+    for clean_up in context.at_end:
+        with trio.move_on_after(_CLEAN_UP_SECONDS), suppress(CaseEnded):
+            await clean_up()
     unclean: list[str] = []
     closed = 0
     for client in context.clients:

@@ -179,6 +179,9 @@ class Lane:
         with trio.move_on_after(_SETTLE_SECONDS):
             while self.upstream.open_sessions:  # noqa: ASYNC110 - the log that tells of changes has ended
                 await trio.sleep(_SETTLE_POLL_SECONDS)
+        if self.upstream.open_sessions:
+            # The bridge has left sessions behind, and may replace them: they must not come into the next case.
+            await self.aclose()
         self.upstream.end_case()
 
 

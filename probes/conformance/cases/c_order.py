@@ -95,9 +95,8 @@ def _sent(session: SeenSession) -> list[dict[str, Any]]:
 
 async def same_events(client: BridgeClient, session: SeenSession) -> None:
     """End the case unless all that the upstream sent has reached the client untouched, in order."""
-    await client.ping_pong()
-    got = [dict(said.body) for said in client.received if said.is_native]
-    sent = _sent(session)
+    await client.waiter.holds(lambda: sum(said.is_native for said in client.received) >= len(_sent(session)))
+    got, sent = [dict(said.body) for said in client.received if said.is_native], _sent(session)
     lost = next((number for number, event in enumerate(sent) if number >= len(got) or got[number] != event), None)
     if lost is not None and lost < len(got) and got[lost].get("type") == sent[lost].get("type"):
         names = [key for key in {*got[lost], *sent[lost]} if got[lost].get(key) != sent[lost].get(key)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -106,7 +107,9 @@ async def create(context: CaseContext, **fields: Any) -> RestSession:
     missing = [name for name in names if not isinstance(body.get(name), str)]
     check(not missing, expected=f"{', '.join(names)}", seen=f"without {', '.join(missing)}")
     urls = {name: urlsplit(body[name]).path for name in names if name.endswith("Url")}
-    return RestSession(context, urls, body["token"], f"{path}/{body['sessionId']}")
+    session = RestSession(context, urls, body["token"], f"{path}/{body['sessionId']}")
+    context.at_end.append(partial(session.call, "DELETE", session.path))
+    return session
 
 
 async def _ready(context: CaseContext, **fields: Any) -> RestSession:
