@@ -18,6 +18,7 @@ from probes.runner.findings import CheckRow
 from reports.model import Finding, Severity
 
 if TYPE_CHECKING:
+    from probes.lint.analysis.handlers import EventUse
     from probes.lint.fixing.edits import TextEdit
     from probes.lint.matcher import RuleMatch
     from probes.lint.options import LintOptions
@@ -73,7 +74,7 @@ def _edits(match: RuleMatch, checked: CheckedText, source: SourceFile, options: 
     """Return the edits for a match. What is not certain is not fixed."""
     if match.severity is Severity.INFO or not (options.fix is FixLevel.ALL or _is_safe(match, source)):
         return ()
-    if match.rule is BETA_EVENT and not _is_renamed_everywhere(match, checked, source):
+    if match.rule is BETA_EVENT and not _is_renamed_everywhere(checked, source):
         return ()
     return edits_for(match, checked.root, source.parsed)
 
@@ -90,16 +91,21 @@ def _is_safe(match: RuleMatch, source: SourceFile) -> bool:
 _PUBLIC_ADDRESS = "api.openai.com"
 
 
-def _is_renamed_everywhere(match: RuleMatch, checked: CheckedText, source: SourceFile) -> bool:
-    """Whether a rename would reach every use of an event's name. A file that knows both names halfway is broken.
+def _is_renamed_everywhere(checked: CheckedText, source: SourceFile) -> bool:
+    """Whether renaming the matches would leave no old name of an event: a file that knows half of each is broken.
 
-    A name that the file also sends, or uses in a way that is not understood, may belong to the file's own protocol.
+    A name that the file also sends, or uses in a way that is not understood, may belong to the file's own protocol. A
+    name that is only an argument of a call that logs may stay.
     """
     code = RealtimeCode(checked.root, source.parsed, source.language, source.inner_path)
-    found = {other.node for other in checked.matches if other.rule is BETA_EVENT and other.word == match.word}
-    others = [use for use in code.events if use.name == match.word and use.string not in found]
-    handled = [use for use in code.events if use.string in found]
-    return not others and all(use.role in {Role.HANDLED, Role.TYPE} for use in handled)
+    found = {match.node for match in checked.matches if match.rule is BETA_EVENT}
+    uses = [use for use in code.events if use.name in BETA_EVENT.replacements]
+    return all(use.role in {Role.HANDLED, Role.TYPE} if use.string in found else _is_log_argument(use) for use in uses)
+
+
+def _is_log_argument(use: EventUse) -> bool:
+    parent = use.string.parent()
+    return use.role is Role.LOGGED and parent is not None and parent.kind() in {"arguments", "argument_list"}
 
 
 def _fixed(match: RuleMatch, source: SourceFile, checked: CheckedText) -> Finding:

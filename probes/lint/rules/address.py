@@ -307,11 +307,17 @@ MINT_ADDRESS = Rule(
 _AZURE_GA_PATH = r"/openai/v1/realtime(?:/[\w/]+)?\?"
 AZURE_API_VERSION = Rule(
     id="azure-api-version",
-    severity=Severity.FAIL,
+    severity=Severity.WARNING,
     title="Azure's GA URL has an api-version parameter",
-    cause="/openai/v1/realtime doesn't accept one: the upgrade is refused with 401 or 404.",
+    cause="/openai/v1/realtime takes none with a date: the upgrade is refused with 401 or 404. Public reports "
+    "say that api-version=preview is accepted; it isn't needed.",
     fix="Remove the parameter: wss://RESOURCE.openai.azure.com/openai/v1/realtime?model=DEPLOYMENT",
-    patterns=for_all_languages(lambda g: string_matching(g, rf"{_AZURE_GA_PATH}(?:[^\s'\"`]*&)?api-version=")),
+    patterns=for_all_languages(
+        lambda g: all_of(
+            string_matching(g, rf"{_AZURE_GA_PATH}(?:[^\s'\"`]*&)?api-version="),
+            none_of(matches_regex(r"api-version=preview(?:[&'\"`]|$)")),
+        )
+    ),
     keywords=("api-version=",),
     autofix=(
         RewriteText(r"&api-version=(?:\$?\{[^{}]*\}|[^&\s'\"`{}])*", ""),

@@ -234,7 +234,7 @@ BETA_SDK_IMPORT = Rule(
     keywords=("beta",),
     autofix=(
         RewriteText("openai/beta/realtime", "openai/realtime"),
-        RewriteText(r"^openai\.resources\.beta\.realtime", "openai.resources.realtime"),
+        RewriteText(r"^openai\.resources\.beta\.realtime(?=$|\.realtime$)", "openai.resources.realtime"),
     ),
     is_safe=False,
 )

@@ -34,6 +34,7 @@ def test_a_fix_that_may_change_behaviour_waits_for_its_option(tmp_path: Path) ->
     "more",
     [
         "browser.send({ type: 'response.audio.delta' });",
+        "browser.send({ type: 'response.text.done' });",
         "emitter.emit('response.audio.delta', event);",
         "// sherpa-lint: ignore[beta-event] ours\nif (other.type === 'response.audio.delta') g();",
     ],
@@ -83,3 +84,11 @@ def test_an_event_is_renamed_without_asking_only_beside_the_address_of_the_servi
 def test_what_azure_s_preview_still_takes_is_not_fixed_without_asking(tmp_path: Path) -> None:
     text = "connect(`wss://${host}/openai/realtime?api-version=${v}`, { 'OpenAI-Beta': 'realtime=v1' });\n"
     assert fixed(tmp_path / "a.ts", text).source.text == text
+
+
+def test_a_log_line_may_keep_the_old_name(tmp_path: Path) -> None:
+    text = OURS + "if (e.type === 'response.audio.done') logger.debug('response.audio.done');\n"
+    assert (
+        "=== 'response.output_audio.done') logger.debug('response.audio.done')"
+        in fixed(tmp_path / "a.ts", text).source.text
+    )
