@@ -80,6 +80,8 @@ async def odd_bytes(context: CaseContext) -> None:
     await client.send_bytes(b"\x01" * 961)
     await client.speak(200)
     await context.heard(client, what="the speech behind an odd number of bytes")
+    odd = [size for size in context.upstream.sessions[0].append_sizes() if size % 2]
+    check(not odd, expected="whole samples in every append", seen=f"an append of {odd[0] if odd else 0} bytes")
     count = context.count_in(context.upstream.sessions[0], client.source.caller, client.source.sent_ms)
     check(count.clean, expected="the speech behind it arrives undamaged", seen=f"{count.lost_ms} ms lost")
 

@@ -110,6 +110,10 @@ class SeenSession:
         found = (event for event in self.sent if event.type in types)
         return ExpectedList(found, f"{' or '.join(types)} of the upstream, each an answer to the bridge")
 
+    def append_sizes(self) -> list[int]:
+        """Return how many bytes of audio each append of the bridge had."""
+        return [len(_decoded(event.body.get("audio"))) for event in self.received if event.type in _APPENDS]
+
     def audio_sent(self) -> bytes:
         """Return the audio of the answers that the upstream sent."""
         return b"".join(_decoded(event.body.get("delta")) for event in self.sent_of(*AUDIO_DELTAS))
