@@ -5,7 +5,7 @@ COVERAGE := 90
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help demo test clients strangers coverage test-lowest lock check format pages golden check-js load nightly mutants simulate fuzz autobahn bench bench-parts clean
+.PHONY: help demo test clients strangers coverage test-lowest lock check format pages golden check-js load nightly mutants simulate soak fuzz autobahn bench bench-parts clean
 
 help:
 	@echo "make demo      look at the embedded simulator, then speak a sentence through it"
@@ -23,6 +23,7 @@ help:
 	@echo "make nightly   the long tests too"
 	@echo "make mutants   make mistakes in the bridge's core, one by one: a test must notice each (minutes)"
 	@echo "make simulate  200,000 simulated calls with faults drawn from seeds: hours; SEEDS=N for fewer"
+	@echo "make soak      honest and hostile clients at one bridge, for MINUTES=N, 30 by default: nothing may grow"
 	@echo "make fuzz      search inputs that break the bridge; needs Atheris (pip install atheris); MINUTES=N, 5 by default"
 	@echo "make autobahn  Autobahn's test suite against both ends of our WebSocket; needs a CPython 2.7"
 	@echo "make bench     our bridge and relays of other people side by side, in under 5 minutes; ALL=1 for more of them"
@@ -102,9 +103,11 @@ SEEDS ?= 200000
 simulate: $(VENV)/.dev
 	$(BIN)/python -m bridge.simulation --seeds $(SEEDS) --jobs $$($(BIN)/python -c 'import os; print(os.cpu_count() or 1)')
 
-MINUTES ?= 5
+soak: $(VENV)/.dev
+	$(BIN)/python -m tests.hardening.soak --minutes $(or $(MINUTES),30)
+
 fuzz: $(VENV)/.dev
-	$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
+	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),5)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

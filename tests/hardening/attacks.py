@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from tests.hardening.harness import BridgeProcess
 
-#: How long an attack goes on.
-SECONDS = 3.0
 _TEXT, _BINARY = 1, 2
 _BROKEN = (trio.BrokenResourceError, trio.ClosedResourceError, OSError)
 

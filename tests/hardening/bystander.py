@@ -23,11 +23,14 @@ from bridge.upstream.dial.dial import dial
 from tests.hardening.harness import CLIENT_PATH, WITH_TOKEN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from bridge.transport.websocket import WebSocketLink
     from tests.hardening.harness import BridgeProcess
 
+#: How long an attack goes on.
+ATTACK_SECONDS = 3.0
+_QUIET_SECONDS = 1.0
 _CHUNK_SECONDS = 0.02
 _CALLER = 77
 
@@ -134,6 +137,31 @@ def bystander(bridge: BridgeProcess) -> Iterator[Bystander]:
         process.kill()
         with process:  # closes its pipes
             process.wait(60)
+
+
+@dataclass(frozen=True)
+class AttackResult:
+    """The 99th percentile of the bystander's round trips, in seconds."""
+
+    before: float
+    during: float
+
+
+async def attack_beside_bystander(
+    bridge: BridgeProcess, attack: Callable[[BridgeProcess], Awaitable[None]], seconds: float = ATTACK_SECONDS
+) -> AttackResult:
+    """Attack a bridge for so long, and return what an honest caller noticed. It must lose nothing."""
+    with bystander(bridge) as beside:
+        before = time.monotonic()
+        await trio.sleep(_QUIET_SECONDS)
+        began = time.monotonic()
+        with trio.move_on_after(seconds):
+            await attack(bridge)
+            await trio.sleep_forever()
+        over = time.monotonic()
+        await trio.to_thread.run_sync(beside.finish)
+    beside.assert_unharmed()
+    return AttackResult(beside.p99(before, began), beside.p99(began, over))
 
 
 @contextmanager

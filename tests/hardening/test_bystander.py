@@ -6,23 +6,21 @@ the machine that runs the tests is busy too, so each attack has three tries, and
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 import trio
 
-from tests.hardening.attacks import ATTACKS, SECONDS, held_messages
-from tests.hardening.bystander import bystander, stand_in_upstream
+from tests.hardening.attacks import ATTACKS, held_messages
+from tests.hardening.bystander import attack_beside_bystander, stand_in_upstream
 from tests.hardening.harness import KEY, MIB, TOKEN, BridgeProcess, checked_bridge_process
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.slow
 
 _TRIES = 3
-_QUIET_SECONDS = 1.0
 #: On a quiet machine the 99th percentile stays below 50 ms.
 _ALLOWED_SECONDS = 0.1
 #: On a busy one, it may be so many times what it was before the attack.
@@ -41,29 +39,14 @@ def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BridgeProcess]:
             yield running
 
 
-async def _attack(bridge: BridgeProcess, attack: Callable[[BridgeProcess], Awaitable[None]]) -> tuple[float, float]:
-    """Return the 99th percentile of the bystander's round trips before and during an attack."""
-    with bystander(bridge) as beside:
-        before = time.monotonic()
-        await trio.sleep(_QUIET_SECONDS)
-        began = time.monotonic()
-        with trio.move_on_after(SECONDS):
-            await attack(bridge)
-            await trio.sleep_forever()
-        over = time.monotonic()
-        await trio.to_thread.run_sync(beside.finish)
-    beside.assert_unharmed()
-    return beside.p99(before, began), beside.p99(began, over)
-
-
 @pytest.mark.parametrize("name", ATTACKS)
 async def test_a_bystander_is_not_delayed_and_loses_nothing(victim: BridgeProcess, name: str) -> None:
     seen = []
     for _ in range(_TRIES):
-        before, during = await _attack(victim, ATTACKS[name])
-        seen.append(f"{before * 1000:.1f} ms before, {during * 1000:.1f} ms during")
+        found = await attack_beside_bystander(victim, ATTACKS[name])
+        seen.append(f"{found.before * 1000:.1f} ms before, {found.during * 1000:.1f} ms during")
         print(name, seen[-1])  # noqa: T201 - for whoever asks with -s
-        if during < max(_ALLOWED_SECONDS, _ALLOWED_TIMES * before):
+        if found.during < max(_ALLOWED_SECONDS, _ALLOWED_TIMES * found.before):
             return
     raise AssertionError(seen)
 
