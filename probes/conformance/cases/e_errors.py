@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from probes.conformance.bounds import READY_SECONDS
 from probes.conformance.case import Group
-from probes.conformance.verdict import check
+from probes.conformance.verdict import check, inconclusive
 
 if TYPE_CHECKING:
     from probes.conformance.context import CaseContext
@@ -150,17 +150,25 @@ async def counts_suppressed(context: CaseContext) -> None:
     seconds=4.0,
 )
 async def most_severe(context: CaseContext) -> None:
-    """Provokes NO_SESSION_EXISTS, then INVALID_MESSAGE, then NO_SESSION_EXISTS again, all at once."""
+    """Provokes NO_SESSION_EXISTS twice, INVALID_MESSAGE twice, and NO_SESSION_EXISTS again, all at once."""
     client = await context.connect()
     await client.send("text", text="first")
     first = await client.expect("error")
-    await client.send_text("no JSON")
     await client.send("text", text="second")
+    await client.send_text("no JSON")
+    await client.send("no_such_type_17")
+    await client.send("text", text="third")
     held = await client.expect("error", after=first, within=_WINDOW + 3)
     check(
         held.code == "INVALID_MESSAGE",
         expected="INVALID_MESSAGE, the one that is not retryable",
         seen=held.code,
+    )
+    message = str(held.body.get("message"))
+    check(
+        "no_such_type_17" in message,
+        expected="the later of two that are not retryable: that about the type `no_such_type_17`",
+        seen=message[:120],
     )
 
 
@@ -288,3 +296,28 @@ async def rate_limited(context: CaseContext) -> None:
     check(error.code in ("RATE_LIMITED", "UPSTREAM_ERROR"), expected="`error` RATE_LIMITED", seen=error.code)
     if error.body.get("retryable") is not True:
         context.non_strict("a rate limit is retryable", f"retryable {error.body.get('retryable')!r}")
+
+
+@GROUP.case(
+    16,
+    "Never shows its key",
+    section="Errors",
+    expects="No message holds the key of the bridge, whatever the upstream says.",
+    matters="A key in an error message is in every browser, and in the logs of everybody who helps.",
+    seconds=6.0,
+)
+async def no_key(context: CaseContext) -> None:
+    """Refuses the key, with an upstream that repeats it, and reads all that the client receives."""
+    context.upstream.plan(["refuse:code=invalid_api_key"], [])
+    client = await context.connect()
+    await client.send("create_session")
+    await client.expect("error", within=READY_SECONDS)
+    key = context.upstream.dials[0].headers.get("authorization", "").rpartition(" ")[2]
+    if not key:
+        inconclusive("the bridge sends its key in another way than `Authorization`, so the suite does not know it")
+    await client.send("create_session")
+    await client.expect("session_ready", within=READY_SECONDS)
+    context.upstream.sessions[-1].send_error("some_error", f"Refused: Authorization: Bearer {key}")
+    await client.expect("error", where=lambda said: said.code == "UPSTREAM_ERROR", within=_WINDOW + 3)
+    shown = [said.type for said in client.received if key in str(said.body)]
+    check(not shown, expected="no message with the key", seen=f"it is in {', '.join(sorted(set(shown)))}")

@@ -210,3 +210,37 @@ async def unheard(context: CaseContext) -> None:
         expected="the answer up to the 300 ms that were heard",
         seen="the fresh session is told the end of the answer, which nobody has heard",
     )
+
+
+@GROUP.case(
+    26,
+    "Replaces a session that answers pings and owes an answer",
+    section=_LOST,
+    expects="Pings do not count: an answer is owed and no event came for the stall time (15 s by default).",
+    matters="A service that hangs behind a healthy socket is mute for ever.",
+    seconds=18.0,
+)
+async def mute(context: CaseContext) -> None:
+    """Types; the first session never answers, but its socket is alive."""
+    context.upstream.plan(["reply:how=silence"], [])
+    client = await context.ready()
+    await client.send("text", text="Hello?")
+    back = await client.expect("reconnected", within=_STALL, expected="a fresh session within the stall time")
+    await client.expect("response.done", after=back, within=10.0, expected="the answer, from the fresh session")
+
+
+@GROUP.case(
+    27,
+    "Does not claim to have restored what there was not",
+    section="Bridge -> client: reconnected",
+    expects="`restored` says honestly what came back: without turns and tools, neither.",
+    matters="A client that trusts it tells its user that the assistant remembers.",
+    seconds=3.0,
+)
+async def nothing_to_restore(context: CaseContext) -> None:
+    """Loses a session in which nothing was said, and that has no tools."""
+    client = await context.ready()
+    restored = (await lose(context, client, "drop")).body.get("restored")
+    check(isinstance(restored, dict), expected="`restored` as an object", seen=f"{restored!r}")
+    claimed = {name: value for name, value in (restored or {}).items() if name != "config" and value}
+    check(not claimed, expected="no turns, no tools and no pending tools", seen=f"{claimed}")

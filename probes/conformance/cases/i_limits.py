@@ -84,6 +84,15 @@ async def odd_bytes(context: CaseContext) -> None:
     check(not odd, expected="whole samples in every append", seen=f"an append of {odd[0] if odd else 0} bytes")
     count = context.count_in(context.upstream.sessions[0], client.source.caller, client.source.sent_ms)
     check(count.clean, expected="the speech behind it arrives undamaged", seen=f"{count.lost_ms} ms lost")
+    appends = context.upstream.sessions[0].of_type("input_audio_buffer.append")
+    odd = [size for size in (_decoded_size(event.body.get("audio")) for event in appends) if size % 2]
+    check(not odd, expected="whole samples upstream", seen=f"{odd[:1]} bytes in one append")
+
+
+def _decoded_size(audio: object) -> int:
+    """Return how many bytes this base64 stands for."""
+    text = str(audio or "")
+    return len(text) * 3 // 4 - text.count("=")
 
 
 @GROUP.case(
@@ -124,7 +133,7 @@ async def violates(context: CaseContext, *, opcode: int, payload: bytes, options
     await _alive(context)
 
 
-_TEXT, _BINARY, _CONTINUATION, _PING = 0x1, 0x2, 0x0, 0x9
+_TEXT, _BINARY, _CONTINUATION, _CLOSE, _PING = 0x1, 0x2, 0x0, 0x8, 0x9
 _ILLEGAL: Final[tuple[tuple[str, int, bytes, FrameOptions, int], ...]] = (
     ("text that is not UTF-8", _TEXT, b"\xc3\x28\xff", {}, 1007),
     ("a frame without a mask", _TEXT, b"{}", {"masked": False}, 1002),
@@ -273,3 +282,20 @@ async def too_fast(context: CaseContext) -> None:
         return
     if not any("RATE_EXCEEDED" in text for text in raw.texts) or raw.close_code != 1008:  # noqa: PLR2004 - the code for it
         context.non_strict("`error` RATE_EXCEEDED and close 1008", f"close {raw.close_code}")
+
+
+@GROUP.case(
+    27,
+    "Answers a close frame",
+    section="RFC 6455, 5.5.1",
+    expects="A close frame is answered by a close frame with the same code, and TCP ends.",
+    matters="Clients that get no answer wait for it, and report a broken connection.",
+)
+async def answers_close(context: CaseContext) -> None:
+    """Sends a close frame with code 1000."""
+    raw = await context.connector.raw()
+    await raw.send_frame(_CLOSE, (1000).to_bytes(2, "big"))
+    await raw.until_ended()
+    check(raw.close_code is not None, expected="a close frame", seen="none")
+    if raw.close_code != 1000:  # noqa: PLR2004 - the code that was sent
+        context.non_strict("the same code", f"{raw.close_code}")

@@ -142,7 +142,10 @@ async def transcripts(context: CaseContext) -> None:
     client = await context.ready(kind="transcription")
     await client.speak(500, silence_ms=900)
     await client.expect("conversation.item.input_audio_transcription.completed", within=_ANSWER)
-    asked = context.upstream.sessions[-1].of_type("response.create")
+    session = context.upstream.sessions[-1]
+    kind = session.connection.record.kind
+    check(kind == "transcription", expected="a transcription session upstream", seen=f"a {kind} session")
+    asked = session.of_type("response.create")
     check(not asked, expected="no `response.create` in a transcription", seen=f"{len(asked)} of them")
 
 
@@ -171,5 +174,6 @@ async def beta_upstream(context: CaseContext) -> None:
         expected="a configuration in the shape of the beta dialect",
         seen=f"the upstream refused it: {refused[0].body.get('error', {}).get('message') if refused else ''}",
     )
+    check(said.body.get("dialect") == "beta", expected="`dialect` beta", seen=f"{said.body.get('dialect')!r}")
     config = str(context.upstream.sessions[-1].sent_of("session.updated")[-1].body)
     check("Be the suite." in config, expected="the instructions are in force", seen="they are not")

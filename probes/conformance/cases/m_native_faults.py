@@ -74,6 +74,9 @@ async def refused(context: CaseContext, *, codes: tuple[str, str], close: int) -
     )
     if not told:
         context.non_strict("an `error` event before the end", client.describe())
+    own = [said.body.get("error") for said in told if bridge_code in str(said.body).lower()]
+    wrong = [error for error in own if not isinstance(error, dict) or error.get("type") != "bridge_error"]
+    check(not wrong, expected=f"the bridge's own error {bridge_code} as `bridge_error`", seen=f"{wrong[:1]}")
 
 
 _REFUSALS: Final = (

@@ -6,9 +6,9 @@ belongs to the case.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import trio
@@ -18,10 +18,8 @@ from bridge.protocol.events.groups import AUDIO_DELTAS
 from bridge.protocol.events.peek import peek
 from bridge.simulator.faults.actions import CloseFrame, Drop, Freeze, RawBytes, Reset, TextFrame
 from bridge.simulator.faults.registry import parse_fault
-from bridge.simulator.faults.scenarios import SCENARIOS
 from bridge.simulator.service.connection import Connection
 from bridge.simulator.service.server import Simulator
-from bridge.simulator.service.state import ScenarioChoice
 from bridge.simulator.settings import Settings
 from probes.conformance.peers.expected_list import ExpectedList
 from probes.conformance.peers.wire_log import TO_UPSTREAM, UPSTREAM, WireLog
@@ -241,7 +239,7 @@ class ScriptedUpstream(Simulator):
         """REST requests of the case: `POST /v1/realtime/client_secrets`."""
         self._plan: list[tuple[Fault, ...]] = [()]
         self._log = WireLog()
-        self._dialect: Literal["beta"] | None = None
+        self._scenario = "good"
 
     def start_case(self, log: WireLog) -> None:
         """Forget the last case. What it left open is dropped."""
@@ -249,7 +247,7 @@ class ScriptedUpstream(Simulator):
         self.reset()
         self.dials, self.sessions = ExpectedList((), _DIALS), ExpectedList((), _SESSIONS)
         self.requests, self._plan, self._log = [], [()], log
-        self._dialect = None
+        self._scenario = "good"
 
     def end_case(self) -> None:
         """Drop every session that is still open."""
@@ -266,7 +264,7 @@ class ScriptedUpstream(Simulator):
 
     def speak_beta(self) -> None:
         """Speak the beta dialect in this case, whatever the bridge asks for."""
-        self._dialect = "beta"
+        self._scenario = "beta-server"
 
     @property
     def open_sessions(self) -> list[SeenSession]:
@@ -286,7 +284,7 @@ class ScriptedUpstream(Simulator):
         self.dials.append(Dial(trio.current_time(), request.path, request.query, headers))
         self._log.add(TO_UPSTREAM, "dials", f"{request.path}?model={request.query.get('model', '')}")
         faults = self._plan[min(len(self.dials), len(self._plan)) - 1]
-        self.choices[""] = ScenarioChoice(replace(SCENARIOS["good"], dialect=self._dialect), faults)
+        self.choose(self._scenario, faults)
         await super().websocket(upgrade)
 
     def make_connection(

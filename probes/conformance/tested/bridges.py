@@ -109,8 +109,17 @@ class StartedBridge:
             await self.process.stop()
 
 
+#: Ports that were given away. Two lanes that start at once must not get the same one: the bridge of the first would
+#: answer for the second, whose process ends because the port is in use.
+_given_ports: set[int] = set()
+
+
 def free_port() -> int:
-    """Return a port that is free right now."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that is free right now, and that no other bridge of this run has had."""
+    while True:
+        with closing(socket.socket()) as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        if port not in _given_ports:
+            _given_ports.add(port)
+            return port

@@ -70,7 +70,7 @@ class Bridge {
     const link = new WebSocket(socket, { masks: false, maxMessage, pingMs: settings.pingMs, head, quiet: has('no-pong') });
     const client = new Client(link, this, url);
     this.clients.add(client);
-    if (!has('no-rate-limit')) new RateWatch(socket, () => client.rateExceeded());
+    if (!has('no-rate-limit')) new RateWatch(link, () => client.rateExceeded());
   }
 
   /** @returns {[number, string, string?] | undefined} status and code of a refusal before the upgrade */

@@ -9,7 +9,6 @@ const PCM = { type: 'audio/pcm', rate: 24_000 };
 
 /** @param {object} event `session.created` or `transcription_session.created` @returns {'ga' | 'beta'} */
 export function dialectOf(event) {
-  if (has('dialect-always-ga')) return 'ga';
   if (event.type === 'transcription_session.created') return 'beta';
   const session = event.session ?? {};
   const beta = session.modalities !== undefined || session.input_audio_format !== undefined;

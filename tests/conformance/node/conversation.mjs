@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { has } from './defects.mjs';
-import { HARMLESS } from './errors.mjs';
+import { HARMLESS, classify, isRetried } from './errors.mjs';
 import { merge } from './configuration.mjs';
 import { Speech } from './speech.mjs';
 import { History, ResponseGate } from './turns.mjs';
@@ -127,7 +127,7 @@ export class Conversation {
   /** Barge-in. @param {string} [itemId] @param {number} [playedMs] */
   interrupt(itemId, playedMs) {
     const item = itemId ? this.history.get(itemId) : this.history.lastSpoken;
-    if ((this.gate.busy || has('cancel-while-idle')) && !has('no-cancel')) this.#up('{"type":"response.cancel"}');
+    if (this.gate.busy && !has('no-cancel')) this.#up('{"type":"response.cancel"}');
     if (!item?.audio || has('no-truncate')) return;
     let heard = playedMs ?? item.playedMs;
     if (has('truncates-at-sent')) heard = item.sentMs;
@@ -171,7 +171,7 @@ export class Conversation {
       const error = response.status_details?.error ?? {};
       client.error('UPSTREAM_ERROR', {
         message: error.message ?? 'The response failed.',
-        retryable: !/quota|invalid/.test(`${error.type} ${error.code}`),
+        retryable: isRetried(classify({ error })),
         detail: { upstream: error, responseId: response.id },
         responseFailed: true,
       });

@@ -36,6 +36,7 @@ const LISTED = {
     ['audio-and-events-apart', 'held text and events go up before held audio', 'Session life 3'],
     ['first-chunk-twice', 'the first held chunk goes up twice', 'Session life 3'],
     ['chunk-lost', 'every twentieth chunk is lost', 'Session life 3'],
+    ['binary-out-ignored', '`audioOut: binary` is ignored', 'Client -> bridge'],
     ['native-rewritten', 'native events are written anew, without their `event_id`', 'Client -> bridge'],
   ],
   D: [
@@ -98,7 +99,6 @@ const LISTED = {
   H: [
     ['create-while-active', '`response.create` goes up while a response is active', 'Session life 6'],
     ['no-cancel', '`interrupt` does not cancel the response', 'Client -> bridge'],
-    ['cancel-while-idle', '`interrupt` cancels a response that is not there', 'Session life 6'],
     ['no-truncate', '`interrupt` does not truncate', 'Client -> bridge'],
     ['truncates-at-sent', '`interrupt` truncates at what was sent, not at what was heard', 'Client -> bridge'],
     ['playback-ignored', '`playback` is ignored', 'Client -> bridge'],
@@ -107,7 +107,6 @@ const LISTED = {
     ['tool-result-not-answered', '`tool_result` does not ask for a response', 'Client -> bridge'],
     ['no-usage', 'no `usage` is sent', 'Bridge -> client'],
     ['usage-total-wrong', '`usage.total` holds the last response only', 'Bridge -> client'],
-    ['binary-out-ignored', '`audioOut: binary` is ignored', 'Client -> bridge'],
   ],
   I: [
     ['odd-byte-accepted', 'audio with half a sample is taken', 'The client protocol'],
@@ -141,7 +140,7 @@ const LISTED = {
   ],
   K: [
     ['beta-header', 'the beta header is sent to the service', 'Session life 1'],
-    ['dialect-always-ga', 'a service of the beta dialect gets the GA configuration', 'Session life 1'],
+    ['dialect-misnamed', '`session_ready` says GA whatever the service speaks', 'Bridge -> client'],
     ['transcription-ignored', '`kind: transcription` opens a conversation', 'Client -> bridge'],
     ['events-renamed', 'native events get the names of the beta dialect', 'Bridge -> client'],
     ['fields-dropped', 'native events lose fields that the bridge does not know', 'Bridge -> client'],

@@ -53,6 +53,7 @@ const BY_UPSTREAM_CODE = {
   integer_below_min_value: 'DIALECT_REFUSED',
   string_above_max_length: 'DIALECT_REFUSED',
   rate_limit_exceeded: 'RATE_LIMITED',
+  inference_rate_limit_exceeded: 'RATE_LIMITED',
 };
 const BY_STATUS = {
   400: 'DIALECT_REFUSED',

@@ -22,7 +22,7 @@ const MESSAGES = {
     'model?': TEXT,
     'voice?': TEXT,
     'instructions?': TEXT,
-    'customerId?': TEXT,
+    'customerId?': ANY_ID,
     'customerName?': TEXT,
     'kind?': oneOf('conversation', 'transcription'),
     'turnDetection?': oneOf('server_vad', 'semantic_vad', 'none'),

@@ -6,25 +6,42 @@ import { settings } from './settings.mjs';
 
 const STEP_MS = 100;
 
-export class RateWatch {
-  /** @param {import('node:net').Socket} socket @param {() => void} onExceeded */
-  constructor(socket, onExceeded) {
-    this.socket = socket;
-    this.tokens = settings.rateBurst;
+/** Tokens of one kind: so many a second, and so many at once. */
+class Bucket {
+  constructor(perSecond, burst, used) {
+    this.perSecond = perSecond;
+    this.burst = burst;
+    this.used = used;
+    this.left = burst;
     this.seen = 0;
+  }
+
+  step() {
+    const used = this.used();
+    this.left = Math.min(this.burst, this.left + (this.perSecond * STEP_MS) / 1000 - (used - this.seen));
+    this.seen = used;
+  }
+}
+
+export class RateWatch {
+  /** @param {import('./websocket.mjs').WebSocket} link @param {() => void} onExceeded */
+  constructor(link, onExceeded) {
+    this.socket = link.socket;
+    this.buckets = [
+      new Bucket(settings.bytesPerSecond, settings.bytesBurst, () => link.socket.bytesRead),
+      new Bucket(settings.messagesPerSecond, settings.messagesBurst, () => link.frames),
+    ];
     this.slowSince = undefined;
     this.onExceeded = onExceeded;
     const timer = setInterval(() => this.#step(), STEP_MS);
-    socket.on('close', () => clearInterval(timer));
+    this.socket.on('close', () => clearInterval(timer));
   }
 
   #step() {
-    const read = this.socket.bytesRead;
-    this.tokens = Math.min(settings.rateBurst, this.tokens + (settings.ratePerSecond * STEP_MS) / 1000 - (read - this.seen));
-    this.seen = read;
-    if (this.tokens >= 0) {
+    for (const bucket of this.buckets) bucket.step();
+    if (this.buckets.every((bucket) => bucket.left >= 0)) {
       if (this.socket.isPaused()) this.socket.resume();
-      if (this.tokens > settings.ratePerSecond) this.slowSince = undefined;
+      if (this.buckets.every((bucket) => bucket.left > bucket.perSecond)) this.slowSince = undefined;
       return;
     }
     this.slowSince ??= Date.now();

@@ -298,7 +298,7 @@ export class Session {
       message: 'The session is ready.',
       sessionId: this.sessionId,
       model: this.session?.model ?? this.wish.model ?? settings.model,
-      dialect: this.dialect ?? 'ga',
+      dialect: has('dialect-misnamed') ? 'ga' : (this.dialect ?? 'ga'),
       bufferedChunks: counts[0],
       bufferedMs: counts[1],
     });

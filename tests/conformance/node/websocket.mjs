@@ -52,6 +52,7 @@ export class WebSocket {
     this.parts = [];
     this.partBytes = 0;
     this.opcode = 0;
+    this.frames = 0;
     this.closeSent = false;
     this.ended = false;
     this.received = { code: 1006, reason: '' };
@@ -180,6 +181,7 @@ export class WebSocket {
     const payload = Buffer.from(data.subarray(start, start + size));
     if (masked) for (let i = 0; i < size; i += 1) payload[i] ^= data[at + (i & 3)];
     this.buffered = data.subarray(start + size);
+    this.frames += 1;
     return this.#act(opcode, final, payload);
   }
 
