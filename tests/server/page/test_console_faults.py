@@ -53,6 +53,18 @@ async ({ url, chunks }) => {
 """
 
 
+#: Remembers every track of the microphone.
+WATCH_TRACKS = """() => {
+  const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  globalThis.tracks = [];
+  navigator.mediaDevices.getUserMedia = async (asked) => {
+    const stream = await real(asked);
+    tracks.push(...stream.getTracks());
+    return stream;
+  };
+}"""
+
+
 def speak_tracer(page: Page, bridge: BridgeProcess, source: TracerSource, ms: int) -> None:
     """Let a client in the page speak tracer audio."""
     pieces = [base64.b64encode(source.speech(20)).decode() for _ in range(ms // 20)]
@@ -269,6 +281,17 @@ def test_a_microphone_that_cannot_be_used_is_told_in_clear_words(
         assert console.page.locator("#talk").get_attribute("aria-pressed") == "false"
 
 
+def test_where_sound_never_starts_the_microphone_is_let_go_and_the_reason_told(
+    talking_chromium: Browser, bridge: BridgeProcess
+) -> None:
+    with open_console(talking_chromium, url_of(bridge)) as console:
+        console.page.evaluate(WATCH_TRACKS)
+        console.page.evaluate("() => { AudioContext.prototype.resume = () => new Promise(() => {}); }")
+        console.press("Talk")
+        console.page.get_by_text("This device has no sound").wait_for()
+        console.wait_for("tracks.length === 1 && tracks[0].readyState === 'ended'")
+
+
 def test_on_an_insecure_origin_the_reason_is_told(talking_chromium: Browser, bridge: BridgeProcess) -> None:
     with open_console(talking_chromium, url_of(bridge)) as console:
         console.page.evaluate("Object.defineProperty(navigator, 'mediaDevices', { value: undefined })")
@@ -294,17 +317,8 @@ def test_a_second_tab_is_told_and_can_go_on_anyway(talking_chromium: Browser, br
 def test_the_microphone_is_off_when_the_talk_is_over_and_when_the_page_is_left(
     talking_chromium: Browser, bridge: BridgeProcess
 ) -> None:
-    watch = """() => {
-      const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-      globalThis.tracks = [];
-      navigator.mediaDevices.getUserMedia = async (asked) => {
-        const stream = await real(asked);
-        tracks.push(...stream.getTracks());
-        return stream;
-      };
-    }"""
     with open_console(talking_chromium, url_of(bridge)) as console:
-        console.page.evaluate(watch)
+        console.page.evaluate(WATCH_TRACKS)
         console.press("Talk")
         console.wait_for("tracks.length === 1 && tracks[0].readyState === 'live'")
         console.wait_for("document.querySelector('#talk').textContent.includes('Stop')")

@@ -197,3 +197,14 @@ def test_a_client_has_no_dom_so_that_workers_and_other_frameworks_can_use_it() -
     for path in SCRIPTS:
         if not path.startswith("/page"):
             assert not re.search(r"\bdocument\.|\bwindow\.", page_files()[path].body.decode()), path
+
+
+def test_the_docs_name_every_event_of_the_client_and_no_other() -> None:
+    modules = ("/sherpa-client.js", "/outgoing.js", "/native-events.js")
+    sources = "".join(page_files()[path].body.decode() for path in modules)
+    emitted = set(re.findall(r'(?:emit\(|\bname: )"([a-z_]+)"', sources))
+    table = (
+        (ROOT / "docs" / "browser.md").read_text().partition("| event | detail |\n|---|---|\n")[2].partition("\n\n")[0]
+    )
+    named = {name for row in table.splitlines() for name in re.findall(r"`([a-z_]+)`", row.split("|")[1])}
+    assert named == emitted

@@ -9,6 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bridge.client_protocol.messages import BRIDGE_MESSAGES, decode_client_message
+from bridge.protocol.events.fields import SERVER_EVENTS
+
 if TYPE_CHECKING:
     from tests.server.page.javascript import JavaScript
 
@@ -429,6 +432,23 @@ def test_what_a_stranger_sends_changes_nothing(javascript: JavaScript) -> None:
     assert javascript.client(*CONNECTED, *strange, message("error"), message("session_closed_")).state == "ready"
 
 
+@settings(max_examples=100)
+@given(
+    kind=st.sampled_from([*BRIDGE_MESSAGES, *sorted(frozenset().union(*SERVER_EVENTS.values()))]),
+    fields=st.dictionaries(
+        st.sampled_from(
+            ["generation", "code", "message", "detail", "reason", "delta", "item_id", "response", "transcript", "total"]
+        ),
+        st.one_of(st.none(), st.integers(-1, 5), st.text(max_size=5), st.lists(st.none(), max_size=1), st.just({})),
+    ),
+)
+def test_no_message_of_a_bridge_however_wrong_stops_the_client(
+    javascript: JavaScript, kind: str, fields: dict[str, Any]
+) -> None:
+    run = javascript.client(*CONNECTED, message(kind, **fields), ["stop"], ["start"], ["opened"], ready())
+    assert run.badge == "Connected"
+
+
 steps_of_any_kind = st.one_of(
     st.sampled_from(
         [
@@ -494,6 +514,9 @@ def test_whatever_happens_no_speech_is_lost_silently_or_out_of_order(
         if one["kind"] == "event" and one["name"] == "notice" and "attempts" in one["detail"].get("detail", {})
     }
     assert all(later - earlier >= 2_000 or later in ending for earlier, later in pairwise(shown))
+    for one in run.sent():
+        if "." not in one["type"]:
+            decode_client_message(one)
     opens = [one["kind"] for one in run.trace if one["kind"] in ("open", "close")]
     assert len(run.sent("create_session")) >= 1
     assert opens[0] == "open"

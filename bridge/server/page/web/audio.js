@@ -10,8 +10,12 @@ export const MICROPHONE_PROBLEMS = Object.freeze({
   NotFoundError: ["No microphone was found", "Connect one, or type instead."],
   NotReadableError: ["The microphone is in use", "Another program or tab holds it. Close that, then press Talk again."],
   OverconstrainedError: ["This microphone can't be used", "Choose another one."],
+  silent: ["This device has no sound", "Connect a loudspeaker or headphones, or type instead."],
   unplugged: ["The microphone was disconnected", "Connect it again, then press Talk."],
 });
+
+/** How long the device's sound may take to start; without an output some browsers wait for ever. */
+const UNLOCK_MS = 5_000;
 
 /** What callers want from a microphone: the browser removes the echo of the answer. */
 const SPEECH = { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 };
@@ -65,13 +69,14 @@ export class VoiceAudio extends EventTarget {
   }
 
   /** Let sound begin. Call it in a click or key handler; again whenever the system has interrupted the sound. */
+  /** Raises MicrophoneError where the device has no sound at all. */
   async unlock() {
     this.#context ??= new AudioContext({ latencyHint: "interactive" }); // at the device's rate, see resampler.js
     const session = /** @type {any} */ (navigator).audioSession; // Safari: else the ringer's switch mutes the answers
     if (session) session.type = "play-and-record";
-    const resumed = this.#context.resume();
     this.#player ??= this.#openPlayer(this.#context);
-    await Promise.all([resumed, this.#player]);
+    const late = new Promise((_, reject) => setTimeout(() => reject(new MicrophoneError("silent")), UNLOCK_MS));
+    await Promise.race([Promise.all([this.#context.resume(), this.#player]), late]);
   }
 
   /** Start the microphone. Raises MicrophoneError. */
@@ -81,9 +86,16 @@ export class VoiceAudio extends EventTarget {
     if (!navigator.mediaDevices) throw new MicrophoneError("insecure");
     this.#starting = true;
     try {
-      const asked = navigator.mediaDevices.getUserMedia({ audio: { ...SPEECH, ...constraints } });
-      const [stream] = await Promise.all([asked, this.unlock()]);
-      await this.#connect(stream);
+      const unlocked = this.unlock(); // before anything is awaited: still within the click
+      unlocked.catch(() => {});
+      const stream = await navigator.mediaDevices.getUserMedia({ audio: { ...SPEECH, ...constraints } });
+      try {
+        await unlocked;
+        this.#connect(stream);
+      } catch (error) {
+        for (const track of stream.getTracks()) track.stop(); // its light goes off
+        throw error;
+      }
     } catch (error) {
       throw error instanceof Error ? new MicrophoneError(error.name) : error;
     } finally {
@@ -173,7 +185,7 @@ export class VoiceAudio extends EventTarget {
   }
 
   /** @param {MediaStream} stream */
-  async #connect(stream) {
+  #connect(stream) {
     const context = /** @type {AudioContext} */ (this.#context);
     const source = context.createMediaStreamSource(stream);
     const worklet = new AudioWorkletNode(context, "sherpa-mic", { numberOfOutputs: 0 });
