@@ -124,10 +124,18 @@ def unreadable(file: UnreadableFile, *, named: bool) -> Finding:
     """Return the finding of a file that could not be read."""
     by_reason: dict[UnreadableReason, Problem] = {
         UnreadableReason.MISSING: problems.UNREADABLE,
+        UnreadableReason.DANGLING: problems.UNREADABLE,
         UnreadableReason.NOT_TEXT: problems.NOT_TEXT,
         UnreadableReason.TOO_LARGE: problems.TOO_LARGE if named else problems.SKIPPED_FILE,
     }
-    return at_start(FILE_ROW.problem(by_reason[file.reason], evidence_of("reason", file.detail)), file.path)
+    # A link to nothing that lies in a folder hides no code; one that the user names does.
+    harmless = file.reason is UnreadableReason.DANGLING and not named
+    finding = FILE_ROW.problem(
+        by_reason[file.reason],
+        evidence_of("reason", file.detail),
+        severity=Severity.WARNING if harmless else None,
+    )
+    return at_start(finding, file.path)
 
 
 def at_start(finding: Finding, path: Path) -> Finding:

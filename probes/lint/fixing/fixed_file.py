@@ -63,11 +63,7 @@ def fix_file(source: SourceFile, checked: CheckedText, rules: tuple[Rule, ...], 
 
 def _is_worse(before: SourceFile, after: SourceFile, checked: CheckedText, again: CheckedText) -> bool:
     """Whether a change breaks the syntax or a name, or leaves as many matches: then it is no fix."""
-    return (
-        again.syntax_error is not None
-        or len(again.matches) >= len(checked.matches)
-        or bool(why_unsound(before.parsed, after.parsed, after.language))
-    )
+    return len(again.matches) >= len(checked.matches) or bool(why_unsound(before.parsed, after.parsed, after.language))
 
 
 def _edits(match: RuleMatch, checked: CheckedText, source: SourceFile, options: LintOptions) -> tuple[TextEdit, ...]:

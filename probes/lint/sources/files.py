@@ -30,6 +30,8 @@ class UnreadableReason(Enum):
     """Why a file could not be read."""
 
     MISSING = auto()
+    DANGLING = auto()
+    """It is a symbolic link to nothing."""
     TOO_LARGE = auto()
     NOT_TEXT = auto()
 
@@ -92,6 +94,9 @@ def read_source(file: LintTarget) -> SourceFile | UnreadableFile:
             return UnreadableFile(file.path, UnreadableReason.TOO_LARGE, f"{found.st_size} bytes")
         with file.path.open("rb") as opened:
             data = opened.read(MAX_SOURCE_BYTES)
+    except FileNotFoundError:
+        reason = UnreadableReason.DANGLING if file.path.is_symlink() else UnreadableReason.MISSING
+        return UnreadableFile(file.path, reason, "no such file")
     except OSError as error:
         return UnreadableFile(file.path, UnreadableReason.MISSING, error.strerror or type(error).__name__)
     return _decoded(file, data)

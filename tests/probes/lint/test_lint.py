@@ -159,7 +159,9 @@ async def test_files_that_cannot_be_checked_are_errors(tmp_path: Path) -> None:
     large = write(tmp_path / "c.py", "x = 1\n" * 400_000)
     found = await findings_in(tmp_path, large)
     assert codes(found) == ["LINT-UNREADABLE", "LINT-NOT-TEXT", "LINT-TOO-LARGE"]
-    assert {one.severity for one in found} == {Severity.ERROR}
+    assert [one.severity for one in found] == [Severity.WARNING, Severity.ERROR, Severity.ERROR]
+    [named] = await findings_in(tmp_path / "a.py")
+    assert named.severity is Severity.ERROR
 
 
 async def test_a_large_file_in_a_folder_is_skipped_and_reported(tmp_path: Path) -> None:

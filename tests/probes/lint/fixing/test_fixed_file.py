@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from probes.lint.checking import check_text
+from probes.lint.fixing import fixed_file
 from probes.lint.fixing.fixed_file import FixedFile, fix_file
 from probes.lint.options import FixLevel, LintOptions
 from probes.lint.sources.discovery import LintTarget
@@ -92,3 +93,11 @@ def test_a_log_line_may_keep_the_old_name(tmp_path: Path) -> None:
         "=== 'response.output_audio.done') logger.debug('response.audio.done')"
         in fixed(tmp_path / "a.ts", text).source.text
     )
+
+
+def test_a_change_that_is_not_sound_is_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fixed_file, "why_unsound", lambda *_: "x would not be defined")
+    text = "h = {'OpenAI-Beta': 'realtime=v1'}\n"
+    after = fixed(tmp_path / "a.py", text)
+    assert after.source.text == text
+    assert after.done == ()

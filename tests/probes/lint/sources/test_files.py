@@ -132,7 +132,7 @@ def test_unreadable_files_are_reported_and_a_pipe_is_not_waited_for(tmp_path: Pa
     os.mkfifo(tmp_path / "pipe.py")
     (tmp_path / "gone.py").symlink_to(tmp_path / "nowhere.py")
     assert [unreadable_reason(file.path) for file in find_targets([tmp_path]).targets] == [
-        UnreadableReason.MISSING,
+        UnreadableReason.DANGLING,
         UnreadableReason.MISSING,
     ]
     assert [file.named for file in find_targets([tmp_path / "gone.py"]).targets] == [True]
