@@ -8,14 +8,15 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from binascii import Error as Base64Error
+from contextlib import suppress
 from typing import Final
 
 import h11
 import trio
-from trio.testing import MockClock
+import trio.testing
 
 from bridge.transport.http_server import HttpLimits
-from tests.transport.http_harness import HttpHarness
+from tests.transport.http_harness import HttpHarness, read_all
 
 _REQUEST_LINE: Final = re.compile(rb"GET [\x21-\xff]+ HTTP/1\.1\r?")
 _HEADER: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*(.*?)[ \t]*\r?")
@@ -29,7 +30,7 @@ def check_handshake(data: bytes) -> None:
     at = data[0] if data else 0
     sent = data[1:]
     harness = HttpHarness(limits=_LIMITS)
-    answer = trio.run(_exchange, harness, sent[:at], sent[at:], clock=MockClock(autojump_threshold=0))
+    answer = trio.run(_exchange, harness, sent[:at], sent[at:], clock=trio.testing.MockClock(autojump_threshold=0))
     assert not harness.errors, f"an exception in the server: {harness.errors[0]!r}"
     if answer:
         _check_is_http(answer)
@@ -39,7 +40,14 @@ def check_handshake(data: bytes) -> None:
 
 async def _exchange(harness: HttpHarness, *pieces: bytes) -> bytes:
     with trio.fail_after(_SECONDS):
-        return await harness.exchange(*(piece for piece in pieces if piece))
+        async with trio.open_nursery() as nursery:
+            peer = harness.connect(nursery)
+            with suppress(trio.BrokenResourceError):  # the server has heard enough
+                for piece in filter(None, pieces):
+                    await peer.send_all(piece)
+                    await trio.testing.wait_all_tasks_blocked()
+            await peer.send_stream.aclose()
+            return await read_all(peer)
 
 
 def _check_is_http(answer: bytes) -> None:
