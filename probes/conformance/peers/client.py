@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
+from wsproto.connection import ConnectionState
 
 from bridge.protocol.audio.pcm import chunks
 from probes.conformance.bounds import SOON
@@ -108,6 +109,8 @@ class BridgeClient:
                 await self._may_read.wait()
                 self._take(await self.socket.get_message())
         except ConnectionClosed as error:
+            if self.closed_by_us:
+                return  # `close` says how the bridge took it: the library's own reason is only what was sent
             reason = error.reason
             code = None if reason is None or reason.code == _ABNORMAL else reason.code
             self.end = SocketEnd(code, (reason.reason or "") if reason else "")
@@ -268,6 +271,11 @@ class BridgeClient:
         self.waiter.log.add(CLIENT, "closes the socket", f"{self.name}: {code}")
         with trio.move_on_after(_CLOSE_SECONDS), suppress(ConnectionClosed):
             await self.socket.aclose(code)
+        if self.end is None:
+            # trio-websocket reports a close of ours as done, whether or not the peer has answered it.
+            answered = self.socket._wsproto.state is ConnectionState.CLOSED  # noqa: SLF001 - nothing else tells
+            self.end = SocketEnd(code if answered else None, "" if answered else "the close frame was not answered")
+            self.waiter.log.add(TO_CLIENT, "ends the socket", f"{self.name}: {self.end}")
 
     async def drop(self, *, reset: bool = False) -> None:
         """End TCP without a close frame, with `reset` by RST."""
