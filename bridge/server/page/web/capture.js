@@ -3,7 +3,7 @@
 // It holds the structure of every message and none of its content: texts become as many x, audio its length. Keys never
 // reach a page.
 
-/** Strings of these fields are structure, not what somebody said. */
+/** Strings of these fields are structure, not content. */
 const STRUCTURAL = new Set(
   ("type object role status reason code param message name model voice phase modalities output_modalities include format " +
     "input_audio_format output_audio_format tool_choice truncation eagerness effort dialect kind timestamp cause refusal " +

@@ -1,13 +1,13 @@
 // What was sent and has no answer yet: speech and typed turns. Pure.
 //
 // If the connection breaks, exactly this is sent again, in order: the new session has never heard it. Speech counts as
-// answered once its turn was committed and an answer has begun. While nobody speaks, only the last second is kept.
+// answered once its turn was committed and an answer has begun. Without speech, only the last second is kept.
 
 import { MAX_HELD_MS, lengthMs } from "./held-audio.js";
 
 /** @typedef {import("./held-audio.js").Held} Held */
 
-/** How much is kept while nobody speaks, in ms: what the service hears just before it notices that somebody does. */
+/** How much is kept without speech, in ms: what the service hears just before it reports that speech started. */
 const QUIET_MS = 1_000;
 /** Typed turns that are kept at most. */
 const MAX_MESSAGES = 100;
@@ -22,7 +22,7 @@ export class Unanswered {
   /** How many items belong to turns that are complete. */
   #committed = 0;
 
-  /** Whether nobody reports where speech starts, so that everything may be speech. */
+  /** Whether the service reports no start of speech (manual turns), so that everything may be speech. */
   manual = false;
 
   /** @param {Uint8Array} pcm */
