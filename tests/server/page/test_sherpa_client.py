@@ -425,6 +425,13 @@ def test_of_the_errors_held_back_the_most_severe_one_is_told(javascript: JavaScr
     assert shown == [("A", 1), None, None, None, ("B", 2)]
 
 
+@pytest.mark.parametrize("detail", [0, "x", [], None, {"retryAfterMs": "soon"}, {"attempts": None}])
+def test_an_error_with_wrong_fields_is_told_all_the_same(javascript: JavaScript, detail: Any) -> None:
+    wrong = message("error", code=None, message=None, retryable="yes", suppressed=-3, detail=detail)
+    run = javascript.client(*CONNECTED, wrong)
+    assert [(one["code"], one["count"], one["retryable"]) for one in run.events("notice")] == [("UNKNOWN", 1, False)]
+
+
 def test_what_a_stranger_sends_changes_nothing(javascript: JavaScript) -> None:
     strange = [
         message(kind) for kind in ("constructor", "__proto__", "toString", "hasOwnProperty.x", "response.created")

@@ -18,6 +18,23 @@ export const WINDOW_MS = 2_000;
  * in plain words.
  */
 
+/**
+ * Read an `error` as it came: fields that are missing or of a wrong type do no harm.
+ * @param {Record<string, any>} message
+ * @returns {BridgeError}
+ */
+export function readError({ code, message, retryable, suppressed, detail }) {
+  const known = detail && typeof detail === "object" && !Array.isArray(detail) ? detail : {};
+  const wait = Number.isFinite(known.retryAfterMs) ? { retryAfterMs: known.retryAfterMs } : {};
+  return {
+    code: String(code ?? "UNKNOWN"),
+    message: String(message ?? ""),
+    retryable: retryable === true,
+    suppressed: Number.isInteger(suppressed) && suppressed > 0 ? suppressed : 0,
+    detail: { ...known, retryAfterMs: undefined, ...wait },
+  };
+}
+
 /** Errors that end the session while the socket stays open. */
 const ENDING = new Set(["SESSION_INITIALIZATION_FAILED", "SESSION_EXPIRED", "CONNECTION_LOST", "BUDGET_EXHAUSTED"]);
 

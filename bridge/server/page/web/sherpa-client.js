@@ -10,7 +10,7 @@
 import { BROWSER_CLOCK } from "./client-options.js";
 import { BADGES, SENDING, transition } from "./client-states.js";
 import { Connection } from "./connection.js";
-import { ErrorNotices, endsSession } from "./error-notices.js";
+import { ErrorNotices, endsSession, readError } from "./error-notices.js";
 import { readNativeEvent } from "./native-events.js";
 import { Outgoing } from "./outgoing.js";
 import { PlaybackReports } from "./playback-reports.js";
@@ -274,7 +274,7 @@ export class SherpaClient extends EventTarget {
     },
     audio_dropped: ({ ms, messages }) => this.#emit("dropped", { ms, messages, by: "bridge" }),
     usage: (message) => this.#emit("usage", message),
-    error: (message) => this.#error(/** @type {any} */ (message)),
+    error: (message) => this.#error(readError(message)),
   });
 
   /** @param {Record<string, any>} message */
