@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from array import array
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from bridge.core.commands import (
@@ -205,7 +207,7 @@ class Ledger:
         if again:
             old, self.lost_up = self.lost_up, None
             assert old is not None
-            sent = self._check_recovery(old, sent, again[0])
+            sent = self._check_recovery(old, [part for command in sent for part in _parts(command)], again[0])
         for command in sent:
             self.up.receive(command, self.now)
             self._first_time(command)
@@ -274,6 +276,14 @@ class Ledger:
         sent_ms = self.sent_bytes / BYTES_PER_MS - self.dropped_after_sending_ms
         assert self.accepted_bytes / BYTES_PER_MS == sent_ms + self.dropped_ms + waiting_ms
         assert self.accepted_others == self.sent_others + self.dropped_others + waiting_others
+
+
+def _parts(command: Sent) -> list[Sent]:
+    """What is sent again may be several chunks in one: take them apart."""
+    if not isinstance(command, SendAudio):
+        return [command]
+    samples = memoryview(command.pcm).cast("H")
+    return [SendAudio(command.generation, array("H", run).tobytes()) for _, run in groupby(samples)]
 
 
 def _is_request(command: Sent) -> bool:

@@ -87,6 +87,7 @@ class Machine(SessionMachine):
     @precondition(lambda self: live(self) and self.up.speech_start is None and not self.up.unconfirmed_commits)
     @rule(ms=st.sampled_from([200, 900]), far=st.integers(-1, 3))
     def speech_is_answered(self, ms: int, far: int) -> None:
+        self.everything_is_sent()
         self.speaks(ms)
         turn = [self.hears_speech_begin, self.hears_speech_end, self.takes_a_turn]
         for step in [self.commits, self.answers_a_commit] if self.manual else turn:
