@@ -20,6 +20,8 @@ from bridge.transport.short_frames import LEGAL_FIRST_BYTES, SHORT_BYTES, TEXT_F
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+#: How many frames to cut in one go before others get their turn: a read may hold a frame in every six bytes.
+FRAMES_PER_SLICE: Final = 32
 #: RFC 6455 5.2: the bytes of the shortest header, and how longer ones say where the length is.
 _SHORTEST_HEADER, _IN_TWO_BYTES, _IN_EIGHT_BYTES = 2, 126, 127
 _LENGTH_BYTES: Final = {_IN_TWO_BYTES: 2, _IN_EIGHT_BYTES: 8}

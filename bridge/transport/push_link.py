@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from bridge.transport.frame_cutter import FRAMES_PER_SLICE
 from bridge.transport.frame_parser import ABNORMAL_CLOSURE
 from bridge.transport.link import LinkClosed
 from bridge.transport.send_buffer import SendBuffer
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from bridge.transport.link import Carrier, MessageHandler
     from bridge.transport.websocket import WebSocketLink
 
-#: How many frames are handled in one go before others get their turn: a read may hold a frame in every six bytes.
-FRAMES_PER_SLICE: Final = 32
 #: How many bytes of pongs may wait for a peer that pings and does not read.
 MAX_PENDING_PONG_BYTES: Final = 64 * 1024
 #: How many pings may have no pong. A peer that sends messages is alive without pongs, so nothing else bounds them.

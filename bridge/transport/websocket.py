@@ -18,6 +18,7 @@ from websockets.protocol import Side
 from bridge.protocol.events.limits import MAX_MESSAGE_BYTES
 from bridge.transport.codec import Codec, is_sendable_close_code
 from bridge.transport.fragments import MAX_FRAGMENTS
+from bridge.transport.frame_cutter import FRAMES_PER_SLICE
 from bridge.transport.frame_parser import NO_STATUS_RCVD
 from bridge.transport.link import LinkClosed, MessageTooLarge
 from bridge.transport.sockets import peer_name, reset_stream
@@ -36,7 +37,7 @@ PONG_SECONDS: Final = 2.0
 MAX_PENDING_PONG_BYTES: Final = 64 * 1024
 #: How many frames are decoded after our Close, until the peer's comes. What follows is read and not decoded.
 MAX_CROSSING_FRAMES: Final = 8192
-#: Bytes per read: less from clients, since a read is decoded at once and may hold a frame in every six bytes.
+#: Bytes per read: less from clients, since a read may hold a frame in every six bytes.
 _READ_BYTES: Final = {Side.CLIENT: 64 * 1024, Side.SERVER: 16 * 1024}
 
 
@@ -72,9 +73,10 @@ class WebSocketLink(WebSocketSender):
         self._read_bytes = _READ_BYTES[side]
         self._messages = self._codec.messages
         self._reading = trio.Lock()
-        self._has_trailing_data = bool(trailing_data)
+        self._has_frames_left = bool(trailing_data)
+        """Whether to look for frames in what was read before, instead of reading."""
         if trailing_data:
-            self._codec.receive_data(trailing_data)
+            self._codec.receive_data(trailing_data, FRAMES_PER_SLICE)
 
     @property
     def close_code(self) -> int | None:
@@ -116,7 +118,7 @@ class WebSocketLink(WebSocketSender):
 
     def reread(self) -> None:
         """Look for frames in what was received before, instead of reading the next time."""
-        self._has_trailing_data = True
+        self._has_frames_left = True
 
     async def finish(self) -> LinkClosed:
         """Close the stream, as nothing more will be read: the codec has finished, or the peer takes nothing more.
@@ -154,9 +156,9 @@ class WebSocketLink(WebSocketSender):
         try:
             if self._stream_closed:
                 return
-            if self._has_trailing_data:
-                self._has_trailing_data = False
-                self._codec.cut()
+            if self._has_frames_left:
+                await trio.lowlevel.checkpoint()  # a read may hold thousands of frames: others have their turn
+                self._cut()
             elif self._codec.too_large_reason is None or self._codec.is_open:  # else both sides are done
                 await self._read()
             if self._codec.is_finished:
@@ -174,8 +176,15 @@ class WebSocketLink(WebSocketSender):
         except trio.ClosedResourceError:  # our side closed it in the meantime
             self._stream_closed = True
             return
+        self._cut(data)
+
+    def _cut(self, data: bytes | bytearray | None = None) -> None:
+        """Cut a slice of frames off what was read now, or off what was read before."""
         pongs, others = self._codec.pongs_received, self._codec.control_frames_received
-        self._codec.receive_data(data)
+        if data is None:
+            self._has_frames_left = self._codec.cut(FRAMES_PER_SLICE)
+        else:
+            self._has_frames_left = self._codec.receive_data(data, FRAMES_PER_SLICE)
         if self._codec.pongs_received != pongs:
             self.record_pong()
         if self._codec.control_frames_received != others and self.on_control_frames is not None:

@@ -15,7 +15,7 @@ from websockets.protocol import Side
 
 from bridge.transport import carriers
 from bridge.transport.carriers import SocketCarrier, StreamCarrier, TlsCarrier, carrier_for
-from bridge.transport.push_link import FRAMES_PER_SLICE
+from bridge.transport.frame_cutter import FRAMES_PER_SLICE
 from bridge.transport.reactor import Reactor, current_reactor
 from bridge.transport.sockets import find_socket
 from bridge.transport.websocket import WebSocketLink

@@ -8,8 +8,9 @@ import trio.testing
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Side
 
+from bridge.transport.frame_cutter import FRAMES_PER_SLICE
 from bridge.transport.link import LinkClosed
-from bridge.transport.push_link import FRAMES_PER_SLICE, PushLink
+from bridge.transport.push_link import PushLink
 from bridge.transport.short_frames import SHORT_BYTES
 from bridge.transport.stream_carrier import StreamCarrier
 from bridge.transport.websocket import WebSocketLink

@@ -11,7 +11,7 @@ from websockets.frames import Opcode
 from websockets.protocol import Side
 
 from bridge.transport.codec import Codec
-from bridge.transport.push_link import FRAMES_PER_SLICE
+from bridge.transport.frame_cutter import FRAMES_PER_SLICE
 from bridge.transport.websocket import CLOSE_SECONDS
 from tests.transport.push_harness import KINDS, Recorder, connect
 from tests.transport.raw_peer import CloggedStream, peer_frame

@@ -10,13 +10,14 @@ import pytest
 import trio
 import trio.lowlevel
 import trio.testing
-from websockets.frames import Opcode
+from websockets.frames import Frame, Opcode
 from websockets.protocol import Side
 
 from bridge.transport.codec import Codec
+from bridge.transport.frame_cutter import FRAMES_PER_SLICE
 from bridge.transport.link import LinkClosed
 from bridge.transport.memory import memory_link_pair
-from bridge.transport.websocket import CLOSE_SECONDS, WebSocketLink
+from bridge.transport.websocket import CLOSE_SECONDS, MAX_CROSSING_FRAMES, WebSocketLink
 from tests.transport.raw_peer import SIDES, CloggedStream, closed_with, link_and_peer, peer_frame, read_to_end
 
 
@@ -201,15 +202,16 @@ async def test_little_is_decoded_of_a_peer_that_keeps_sending_after_our_close(
     opcode: Opcode, autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     link, raw = link_and_peer(Side.SERVER)
-    decoded, taken = 0, 0
-    receive_data = Codec.receive_data
+    decoded, taken, at_once, longest = 0, 0, 0, 0
+    handle = Codec._handle
 
-    def counting(codec: Codec, data: bytes) -> None:
-        nonlocal decoded
-        decoded += len(data)
-        receive_data(codec, data)
+    def counting(codec: Codec, frame: Frame) -> None:
+        nonlocal decoded, at_once
+        decoded += 1
+        at_once += 1
+        handle(codec, frame)
 
-    monkeypatch.setattr(Codec, "receive_data", counting)
+    monkeypatch.setattr(Codec, "_handle", counting)
     pieces = peer_frame(Side.SERVER, opcode) * 1000
 
     async def peer() -> None:
@@ -221,10 +223,18 @@ async def test_little_is_decoded_of_a_peer_that_keeps_sending_after_our_close(
                 taken += len(pieces)
                 await trio.lowlevel.checkpoint()
 
+    async def bystander() -> None:
+        nonlocal at_once, longest
+        while taken < 40 * len(pieces):  # then it must not keep the clock from jumping
+            longest, at_once = max(longest, at_once), 0
+            await trio.lowlevel.checkpoint()
+
     async with trio.open_nursery() as nursery:
         nursery.start_soon(peer)
+        nursery.start_soon(bystander)
         await link.close(1008)
-    assert 8 * len(pieces) < decoded < 12 * len(pieces)
+    assert MAX_CROSSING_FRAMES < decoded <= MAX_CROSSING_FRAMES + FRAMES_PER_SLICE
+    assert longest <= 2 * FRAMES_PER_SLICE, "others have their turn after each slice"
     assert taken == 50 * len(pieces), "all of it was read, so that no reset discards our Close frame"
     assert autojump_clock.current_time() == CLOSE_SECONDS
 
