@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tests.hardening.harness import BridgeProcess
 
-_TEXT, _BINARY = 1, 2
+_TEXT, _BINARY, _PING = 1, 2, 9
 _BROKEN = (trio.BrokenResourceError, trio.ClosedResourceError, OSError)
 
 
@@ -94,6 +94,39 @@ async def empty_lists(bridge: BridgeProcess) -> None:
     await _large(bridge, b'{"type":"a.b","x":[' + b"[]," * (2**22 // 3 - 100) + b"[]]}")
 
 
+async def costly_numbers(bridge: BridgeProcess) -> None:
+    """Ten clients send messages of numbers that take long to read, as fast as they may."""
+    numbers = b'{"type":"a.b","x":[' + b"1.5e300," * 19_000 + b"1]}"
+    async with trio.open_nursery() as nursery:
+        for _ in range(10):
+            stream = await connect(bridge, nursery)
+            nursery.start_soon(_send, stream, frame(_TEXT, numbers), 50)
+
+
+async def pings_without_end(bridge: BridgeProcess) -> None:
+    """Ten clients send pings until they are closed for it, and go on."""
+    async with trio.open_nursery() as nursery:
+        for _ in range(10):
+            stream = await connect(bridge, nursery)
+            nursery.start_soon(_send, stream, frame(_PING, b"x") * 2000, 1000)
+
+
+async def openapi_documents(bridge: BridgeProcess) -> None:
+    """Twenty clients without a token ask for the OpenAPI document without end."""
+    request = b"GET /api/openai/realtime/openapi.json HTTP/1.1\r\nHost: bridge\r\n\r\n"
+
+    async def ask() -> None:
+        async with await bridge.open_tcp() as stream:
+            with suppress(*_BROKEN):
+                while True:
+                    await stream.send_all(request)
+                    await stream.receive_some(2**20)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(20):
+            nursery.start_soon(ask)
+
+
 async def nested_objects(bridge: BridgeProcess) -> None:
     """Messages of 4 MiB of objects in objects, each as deep as a parser may take."""
     one = b'{"a":' * 900 + b"1" + b"}" * 900
@@ -158,6 +191,9 @@ ATTACKS: dict[str, Callable[[BridgeProcess], Awaitable[None]]] = {
     "invalid messages": invalid_messages,
     "empty lists": empty_lists,
     "nested objects": nested_objects,
+    "costly numbers": costly_numbers,
+    "pings without end": pings_without_end,
+    "OpenAPI documents": openapi_documents,
     "flood of events": _flood_of("events"),
     "flood of pings": _flood_of("pings"),
     "flood of errors": _flood_of("errors"),

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from bridge.core.events import BadMessage, ClientAudio
-from bridge.server.clients.frame_limits import TOO_MUCH_HELD, FrameLimits, too_large
+from bridge.server.clients.frame_limits import LARGE_BYTES, TOO_MUCH_HELD, FrameLimits, too_large
 
 if TYPE_CHECKING:
     from bridge.core.events import Event
@@ -80,6 +80,8 @@ class ClientSocket(ABC):
             self._handler.handle(event)
             if isinstance(event, BadMessage):
                 self._limits.charge_invalid(self._link, self._handler)
+            elif len(data) > LARGE_BYTES:
+                self._limits.charge_large(self._link, self._handler, data)
         elif event.pcm:
             self._handler.audio(event.pcm, self._link.now)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from bridge.core.events import ClientLimitExceeded
+from bridge.server.clients.json_bounds import extra_frames
 from bridge.server.clients.rate_limit import ClientRateLimiter
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def too_large(max_bytes: int, reason: str) -> ClientLimitExceeded:
 
 #: For how many frames an invalid message counts: it is judged, reported and counted, where most are only passed on.
 INVALID_FRAMES: Final = 10
+#: From how many bytes on a message that is no speech has a slice for itself.
+LARGE_BYTES: Final = 1024
 
 
 class FrameLimits:
@@ -61,6 +64,12 @@ class FrameLimits:
             link.pause()
             handler.resume_at(self._limiter.until)
         return True
+
+    def charge_large(self, link: PushLink, handler: ClientHandler, data: bytes) -> None:
+        """Count an admitted message that is large and no speech by its values, and let others have their turn."""
+        link.end_slice()
+        if frames := extra_frames(data):
+            self.admit(link, handler, 0, frames)
 
     def charge_invalid(self, link: PushLink, handler: ClientHandler) -> None:
         """Count an admitted message as invalid, and let others have their turn before the next one."""

@@ -1,8 +1,9 @@
-"""How large a client's JSON may be in other ways than bytes: how deep, of how many values, and how long without media.
+"""How large a client's JSON may be in other ways than bytes: how deep, of how many values, how long without media.
 
 Pure. A parser takes a hundred times as long for a megabyte of `[],[],[]` as for a megabyte of base64, and what walks
 the tree afterwards takes longer still. So a message is judged before it is parsed, by counting in its bytes: nothing
-here loops over more than the brackets that are allowed. For text that isn't JSON the counts are at least what a parser
+here loops over more than the brackets that are allowed. Numbers are judged too: one like `1e308`, or of thousands of
+digits, takes a parser as long as two hundred others. For text that isn't JSON the counts are at least what a parser
 would read before it fails.
 """
 
@@ -17,6 +18,15 @@ MAX_VALUES: Final = 20_000
 MAX_DEPTH: Final = 64
 #: Bytes of a message without images and audio: far more text than a model's context holds.
 MAX_TEXT_BYTES: Final = 2**20
+#: Digits in a row. The longest of a double has 17, and what is longer than 20 is no 64-bit integer.
+MAX_DIGITS: Final = 40
+#: Where every digit is `0`, `E` is `e` and `+` is `-`, what takes long to read: many digits, or a long exponent.
+_TOO_MANY_DIGITS: Final = b"0" * (MAX_DIGITS + 1)
+_AS_DIGITS: Final = bytes.maketrans(b"123456789E+", b"000000000e-")
+#: Up to this length, looking for costly numbers in strings too is faster than leaving the strings out.
+_SHORT_BYTES: Final = 256
+#: For how many values a message counts as one more frame.
+VALUES_PER_FRAME: Final = 100
 #: In a message with images or audio, one of these names its parts.
 _MEDIA: Final = (b'"input_image"', b'"input_audio"', b'"image_url"', b'"audio"')
 #: Every byte but brackets.
@@ -29,13 +39,14 @@ def exceeded_bound(frame: bytes) -> str | None:
     if len(frame) > MAX_TEXT_BYTES and not any(name in frame for name in _MEDIA):
         return f"The message has {len(frame)} bytes; without images and audio it must have at most {MAX_TEXT_BYTES}."
     openings = frame.count(b"[") + frame.count(b"{")
-    if openings <= MAX_DEPTH and openings + frame.count(b",") <= MAX_VALUES:  # nearly every message
+    few_values = openings <= MAX_DEPTH and openings + frame.count(b",") <= MAX_VALUES
+    if few_values and len(frame) <= _SHORT_BYTES and not _has_costly_number(frame):  # nearly every message
         return None
     return _exceeded_outside_strings(frame)
 
 
 def _exceeded_outside_strings(frame: bytes) -> str | None:
-    """Do the same without what is in strings, where brackets and commas mean nothing."""
+    """Do the same without what is in strings, where brackets, commas and digits mean nothing."""
     plain = frame.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in frame else frame
     too_many = f"The message has too many values: at most {MAX_VALUES} are allowed."
     if plain.count(b'"') > 4 * MAX_VALUES:  # two for each string, and each value may have a name
@@ -43,9 +54,21 @@ def _exceeded_outside_strings(frame: bytes) -> str | None:
     outside = b"".join(plain.split(b'"')[::2])
     if outside.count(b",") + outside.count(b"[") + outside.count(b"{") > MAX_VALUES:
         return too_many
+    if _has_costly_number(outside):
+        return f"The message has a number of more than {MAX_DIGITS} digits, or with an exponent of more than two."
     if _depth(outside) > MAX_DEPTH:
         return f"The message's JSON is nested too deeply: at most {MAX_DEPTH} levels are allowed."
     return None
+
+
+def _has_costly_number(text: bytes) -> bool:
+    alike = text.translate(_AS_DIGITS)
+    return b"0e000" in alike or b"0e-000" in alike or _TOO_MANY_DIGITS in alike
+
+
+def extra_frames(frame: bytes) -> int:
+    """Return for how many frames more than one a text frame counts, by its values: each takes time, bytes don't."""
+    return (frame.count(b",") + frame.count(b"[") + frame.count(b"{")) // VALUES_PER_FRAME
 
 
 def _depth(outside: bytes) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -70,8 +71,9 @@ def metrics_response(text: bytes, content_type: str) -> HttpResponse:
     return HttpResponse(200, (("content-type", content_type), *_SAFE_HEADERS), text)
 
 
+@cache
 def openapi_response() -> HttpResponse:
-    """Return the OpenAPI document of the REST fallback."""
+    """Return the OpenAPI document of the REST fallback. It takes milliseconds to make, and anyone may ask for it."""
     return json_response(200, openapi(), _SAFE_HEADERS)
 
 

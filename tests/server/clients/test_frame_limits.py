@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 import trio
 import trio.testing
 
-from bridge.core.events import BadMessage, ClientLimitExceeded, Ping
+from bridge.core.events import BadMessage, ClientLimitExceeded, ClientNative, ClientText, Ping
 from bridge.server.clients.frame_limits import INVALID_FRAMES
+from bridge.server.clients.json_bounds import VALUES_PER_FRAME
 from bridge.server.clients.json_client import JsonClient
 from bridge.server.clients.rate_limit import RateLimits
 from bridge.transport.memory import memory_link_pair
@@ -135,3 +137,26 @@ async def test_a_flood_of_invalid_messages_is_refused_after_few_of_them(autojump
     assert isinstance(found, ClientLimitExceeded)
     assert found.code == "RATE_EXCEEDED"
     assert 5 <= judged <= 8
+
+
+async def test_a_large_message_counts_by_its_values(autojump_clock: trio.testing.MockClock) -> None:
+    link, client = pair(max_bytes=100_000)
+    values = 40 * VALUES_PER_FRAME
+    large = {"type": "response.create", "response": {"metadata": list(range(values))}}
+    await link.send_text(json.dumps(large))
+    await ping(link, 1)
+    started = trio.current_time()
+    async with served(client) as handler:
+        assert [type(await handler.receive()) for _ in range(2)] == [ClientNative, Ping]
+    charged = 1 + values / VALUES_PER_FRAME
+    assert trio.current_time() - started == pytest.approx(
+        (charged - LIMITS.burst_frames) / LIMITS.frames_per_second, abs=0.3
+    )
+
+
+async def test_a_message_of_text_is_one_frame_however_long_it_is() -> None:
+    link, client = pair(max_bytes=100_000)
+    async with served(client) as handler:
+        for _ in range(9):
+            await link.send_text(json.dumps({"type": "text", "text": "word " * 2000}))
+            assert isinstance(await handler.receive(), ClientText)

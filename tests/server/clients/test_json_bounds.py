@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bridge.core.events import BadMessage, ClientNative
 from bridge.server.clients import native_messages
-from bridge.server.clients.json_bounds import MAX_DEPTH, MAX_TEXT_BYTES, MAX_VALUES, exceeded_bound
+from bridge.server.clients.json_bounds import MAX_DEPTH, MAX_DIGITS, MAX_TEXT_BYTES, MAX_VALUES, exceeded_bound
 from bridge.server.clients.json_messages import parse_client_frame
 from bridge.server.clients.native_messages import parse_native_frame
 
@@ -34,6 +34,10 @@ def event(value: bytes) -> bytes:
         (event(b"[" + b"[]," * MAX_VALUES + b"1]"), "too many values: at most 20000"),
         (event(b"[" + b"1," * MAX_VALUES + b"1]"), "too many values: at most 20000"),
         (event(b"[" + b'"",' * 50_000 + b"1]"), "too many values: at most 20000"),
+        (event(b"9" * (MAX_DIGITS + 1)), "a number of more than 40 digits"),
+        (event(b"[" + b"1.5e300," * 1000 + b"1]"), "an exponent of more than two"),
+        (event(b'{"e":[1E+100]}'), "an exponent of more than two"),
+        (event(b'["\\"",1e-308]'), "an exponent of more than two"),
         (event(b'"' + b"x" * MAX_TEXT_BYTES + b'"'), "without images and audio it must have at most 1048576"),
     ],
 )
@@ -57,12 +61,14 @@ def test_what_exceeds_a_bound_is_refused_with_the_bound_and_never_parsed(
         event(nested(MAX_DEPTH - 1)),
         event(b"[" + b"1," * (MAX_VALUES - 10) + b"1]"),
         event(json.dumps("[{," * 30_000).encode()),
+        event(b"[" + b"9" * MAX_DIGITS + b",-1.5e-99,1E99,2e+05,1e1]"),
+        event(json.dumps(["1e308", "7" * 500, '\\"1e-308']).encode()),
         event(json.dumps('\\"[{,\\\\' * 10_000).encode()),
         b'{"type":"conversation.item.create","item":{"content":[{"type":"input_image","image_url":"data:image/png;base64,'
         + b"A" * 2 * MAX_TEXT_BYTES
         + b'"}]}}',
     ],
-    ids=["depth", "values", "brackets in a string", "escapes in a string", "an image"],
+    ids=["depth", "values", "numbers", "numbers in strings", "brackets in a string", "escapes in a string", "an image"],
 )
 def test_what_is_within_the_bounds_passes(frame: bytes) -> None:
     assert isinstance(parse_native_frame(frame, frozenset()), ClientNative)

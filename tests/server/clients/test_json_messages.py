@@ -121,7 +121,7 @@ def test_null_counts_as_absent() -> None:
         ('{"type": "create_session", "customerId": {}}', ["'customerId' is invalid (expected a string or a number)"]),
         ('{"type": "create_session", "customerId": true}', ["'customerId' is invalid (expected a string or a number)"]),
         ('{"type": "interrupt", "playedMs": -1}', ["'playedMs'", "milliseconds"]),
-        ('{"type": "interrupt", "playedMs": 1e300}', ["'playedMs'"]),
+        ('{"type": "interrupt", "playedMs": 1e99}', ["'playedMs'"]),
         ('{"type": "interrupt", "playedMs": "12"}', ["'playedMs'"]),
         ('{"type": "tool_result", "callId": "c"}', ["'output' is missing"]),
         ('{"type": "tool_result", "callId": "c", "output": {}}', ["'output' is invalid (expected a string)"]),
