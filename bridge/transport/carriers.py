@@ -110,6 +110,11 @@ class SocketCarrier:
         if not self._blocked:
             self._reactor.flush_soon(self)
 
+    @property
+    def is_heavy(self) -> bool:
+        """Whether a large message is on its way; see Pollable."""
+        return self._link.is_in_large_message
+
     def serve(self, now: float, *, readable: bool, writable: bool) -> bool:
         """Write and read what is possible; see Pollable."""
         link = self._link

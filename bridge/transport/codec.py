@@ -127,6 +127,11 @@ class Codec(FrameCutter):
         return self._reads_no_more or self._core.reader.eof
 
     @property
+    def is_in_large_message(self) -> bool:
+        """Whether a part was read of a message that does not come in one short frame."""
+        return not self._takes_short_way and self.is_open
+
+    @property
     def _reads_no_more(self) -> bool:
         """Whether what still comes is ignored."""
         core = self._core

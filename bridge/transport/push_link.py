@@ -181,6 +181,11 @@ class PushLink(SendBuffer):
 
     # For the carrier
 
+    @property
+    def is_in_large_message(self) -> bool:
+        """Whether a message is on its way that does not come in one short frame."""
+        return self._codec.is_in_large_message
+
     def receive(self, data: bytes, now: float) -> bool:
         """Take what was read at this time; empty at the end of the stream. Returns whether frames are left to `cut`.
 

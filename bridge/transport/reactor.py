@@ -5,8 +5,8 @@ ready, each once and in a bounded slice, gathers what is sent to one socket duri
 a checkpoint. So a frame costs neither a task nor a wake-up, and nothing else in the process waits for long.
 
 Sockets that had more to do than fits in a slice stand *behind* all others from then on: they have what the others leave
-of each round, and one turn at least. So a flood, however many sockets it comes from, delays only itself: whoever sends
-a message now and then is served before it.
+of each round, and one turn at least. So do those in the middle of a large message, whose end takes long to handle. So a
+flood, however many sockets it comes from, delays only itself: whoever sends a message now and then is served before it.
 
 It knows sockets and fairness, no frames: a `SocketCarrier` does the reading and writing. Where the system has no
 selector that can itself be waited for, there is no reactor, and `carriers.py` gives each socket a task of its own.
@@ -38,6 +38,11 @@ class Pollable(Protocol):
     """What the reactor serves: one socket. Its methods never block; what they raise ends this one only."""
 
     fd: int
+
+    @property
+    def is_heavy(self) -> bool:
+        """Whether what comes next may take long, though little was read: the end of a large message."""
+        ...
 
     def serve(self, now: float, *, readable: bool, writable: bool) -> bool:
         """Read and write what is possible, in a bounded slice. Returns whether something is left to do at once."""
@@ -178,15 +183,15 @@ class Reactor:
                 break
 
     def _find_ready(self) -> None:
-        """Fill the round: each socket once, whatever the reasons."""
+        """Fill the round: each socket once, whatever the reasons. Heavy ones stand behind."""
         asked, self._asked = self._asked, {}
         served, todo, behind = self._served, self._todo, self._behind
         for fd, events in self._poll.poll(0):
             if fd == self._wake:
                 os.eventfd_read(fd)
             elif (one := served.get(fd)) is not None:
-                if one in behind:
-                    behind[one] |= events
+                if one in behind or one.is_heavy:
+                    behind[one] = behind.get(one, 0) | events | asked.pop(one, 0)
                 else:
                     todo.append((one, events | asked.pop(one, 0)))
         todo.extend(asked.items())

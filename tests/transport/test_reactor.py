@@ -42,6 +42,7 @@ class FakeSession:
         self.reactor, self.name = reactor, name
         self.turns: list[tuple[bool, bool]] = []
         self.flushed = 0
+        self.is_heavy = False
         self.errors: list[Exception] = []
         self.on_turn: Callable[[], object] = self.read
         """Whether it returns something true, something is left to do."""
@@ -246,6 +247,32 @@ async def test_one_that_stands_behind_has_its_turn_however_many_others_are_ready
         assert max(len(one.turns) for one in busy) <= 20
         for one in (greedy, *busy):
             one.on_turn = one.read
+
+
+async def test_heavy_ones_stand_behind_and_only_the_first_of_them_has_a_turn_in_each_round() -> None:
+    clock = FakeClock()
+    async with sessions(6, clock) as (light, *heavy):
+        order: list[str] = []
+
+        def work(one: FakeSession) -> bool:
+            order.append("light" if one is light else "heavy")
+            clock.now += ROUND_SECONDS * (one is not light)
+            return one.read()
+
+        for one in (*heavy, light):
+            one.is_heavy = one is not light
+            one.on_turn = partial(work, one)
+            one.theirs.send(b"x")
+        await settle()
+        assert order[0] == "light"
+        for _ in range(3):
+            for one in heavy:
+                one.theirs.send(b"x")
+            light.theirs.send(b"x")
+            before = len(order)
+            await settle()
+            assert order[before:].index("light") <= 1
+        assert order.count("heavy") == 4 * len(heavy)
 
 
 async def test_what_is_sent_during_a_round_is_flushed_once_at_its_end() -> None:
