@@ -60,6 +60,7 @@ class CreateSessionMessage(ClientMessage, frozen=True, kw_only=True, tag="create
         Literal["base64", "binary"] | None,
         Meta(description="How answers arrive: as native audio deltas (default), or as binary frames."),
     ] = None
+    usage: Annotated[Flag | None, Meta(description="Whether to send `usage` behind each `response.done`.")] = None
 
 
 class AudioMessage(ClientMessage, frozen=True, kw_only=True, tag="audio"):
@@ -83,6 +84,13 @@ class InterruptMessage(ClientMessage, frozen=True, kw_only=True, tag="interrupt"
 
     item_id: Annotated[NonEmptyText | None, Meta(description="The item; by default the one being spoken.")] = None
     played_ms: Annotated[PlayedMs | None, Meta(description="How much of it was played.")] = None
+
+
+class PlaybackMessage(ClientMessage, frozen=True, kw_only=True, tag="playback"):
+    """How much of an answer was played by now. Send it at most every 250 ms, and when playing ends or stops."""
+
+    item_id: Annotated[NonEmptyText, Meta(description="The item that plays.")]
+    played_ms: Annotated[PlayedMs, Meta(description="How much of it was played.")]
 
 
 class ToolResultMessage(ClientMessage, frozen=True, kw_only=True, tag="tool_result"):
@@ -180,6 +188,18 @@ class AudioDroppedMessage(SessionMessage, frozen=True, kw_only=True, tag="audio_
     reason: Annotated[NonEmptyText, Meta(description="`buffer_full`, `too_old` or `session_failed`.")]
 
 
+class UsageMessage(SessionMessage, frozen=True, kw_only=True, tag="usage"):
+    """What a response took, behind its `response.done`, if `create_session` had `usage: true`."""
+
+    input_tokens: Annotated[Count, Meta(description="All input, cached or not.")]
+    output_tokens: Annotated[Count, Meta(description="All output.")]
+    cached_tokens: Annotated[Count, Meta(description="The part of the input that was cached.")]
+    audio_input_tokens: Annotated[Count, Meta(description="The part of the input that is audio.")]
+    audio_output_tokens: Annotated[Count, Meta(description="The part of the output that is audio.")]
+    cost_usd: Annotated[Amount | None, Meta(description="What it cost; null if no price is known.")] = None
+    total: Annotated[Object, Meta(description="The same fields for all responses of this connection.")]
+
+
 class SessionClosedMessage(SessionMessage, frozen=True, kw_only=True, tag="session_closed"):
     """The session ended on purpose."""
 
@@ -213,6 +233,7 @@ CLIENT_MESSAGES: Final[Mapping[str, MessageType]] = _table(
     AudioCommitMessage,
     TextMessage,
     InterruptMessage,
+    PlaybackMessage,
     ToolResultMessage,
     RestartSessionMessage,
     EndSessionMessage,
@@ -228,6 +249,7 @@ BRIDGE_MESSAGES: Final[Mapping[str, MessageType]] = _table(
     ReconnectedMessage,
     SessionExpiringMessage,
     AudioDroppedMessage,
+    UsageMessage,
     SessionClosedMessage,
     BridgeErrorMessage,
     PongMessage,

@@ -76,6 +76,14 @@ class Interrupt:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaybackProgress:
+    """How much of an item the client has played by now. The bridge keeps it; nothing goes upstream."""
+
+    item_id: str
+    played_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class RestartSession:
     """Replace the upstream session by a fresh one and keep the conversation."""
 
@@ -223,6 +231,7 @@ Event = (
     CreateSession
     | ClientInput
     | Interrupt
+    | PlaybackProgress
     | RestartSession
     | EndSession
     | Ping

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bridge.core.json_access import as_object, as_text, read_object
+from bridge.core.speech.heard import heard_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,6 +32,17 @@ class _Turn:
     """None: speech without a transcript (so far)."""
     seen: frozenset[str] = frozenset()
     """The announcements of the item that the client has seen."""
+    spoken_ms: float = 0.0
+    """How much audio of it the client was sent."""
+    played_ms: float | None = None
+    """How much of that it has played; None if it didn't say."""
+
+    @property
+    def heard(self) -> str | None:
+        """What was heard of its text, as far as the client said."""
+        if self.text is None or self.played_ms is None:
+            return self.text
+        return heard_text(self.text, self.played_ms, self.spoken_ms)
 
     @property
     def size(self) -> int:
@@ -109,7 +121,9 @@ class ConversationHistory:
         text = _text(item) or (known.text if known else None)
         if item_id == self._silent:
             self._silent, text = None, ""
-        self._turns[item_id] = _Turn(_facts(item), text, (known.seen if known else frozenset()).union(seen))
+        turn = known or _Turn(_facts(item), text)
+        turn.item, turn.text, turn.seen = _facts(item), text, turn.seen.union(seen)
+        self._turns[item_id] = turn
         self._trim()
 
     def _confirm(self, item: Mapping[str, Any]) -> None:
@@ -130,6 +144,16 @@ class ConversationHistory:
         if turn is not None and isinstance(text, str):
             turn.text = text
             self._trim()
+
+    def record_spoken(self, item_id: str, ms: float) -> None:
+        """Record how much audio of an answer the client was sent."""
+        if (turn := self._turns.get(item_id)) is not None:
+            turn.spoken_ms = max(turn.spoken_ms, ms)
+
+    def record_played(self, item_id: str, ms: float) -> None:
+        """Record how much of an answer the client has played."""
+        if (turn := self._turns.get(item_id)) is not None:
+            turn.played_ms = ms
 
     def delete_item(self, item_id: object) -> bool:
         """Remove an item, because the client deleted it or because it will be replayed. False if it was not known."""
@@ -166,7 +190,13 @@ class ConversationHistory:
         if self._unwritten:
             lost.append(f"{self._unwritten} spoken turns without a transcript")
             self._unwritten = 0
-        items = [_item_to_create(item_id, turn, dialect) for item_id, turn in self._turns.items()]
+        if any(turn.heard != turn.text for turn in self._turns.values()):
+            lost.append("the part of an answer that was not heard")
+        items = [
+            _item_to_create(item_id, turn, dialect)
+            for item_id, turn in self._turns.items()
+            if turn.heard or not turn.text
+        ]
         items.extend(one.item for one in self._sent)
         answered = [item.get("call_id") for item in items if item["type"] == "function_call_output"]
         return RestoredHistory(
@@ -199,7 +229,7 @@ def _item_to_create(item_id: str, turn: _Turn, dialect: str) -> Mapping[str, Any
     if kind == "message":
         assistant_part = "text" if dialect == "beta" else "output_text"
         part = _PART_TYPES.get(str(turn.item.get("role")), assistant_part)
-        item["content"] = [{"type": part, "text": turn.text}]
+        item["content"] = [{"type": part, "text": turn.heard}]
     return item
 
 

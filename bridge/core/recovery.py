@@ -13,7 +13,7 @@ from bridge.core.commands import EndResponse, SendNative
 from bridge.core.generation import Recovery
 from bridge.core.input_buffer import BYTES_PER_MS, DroppedInput
 from bridge.core.states import CONFIGURING
-from bridge.core.to_upstream import RESPONSE_CREATE
+from bridge.core.to_upstream import RESPONSE_CREATE, note_spoken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,6 +41,7 @@ def plan_recovery(data: SessionData) -> Recovery:
 
     Items whose speech is replayed, and items that are not complete, leave the history: they would come back twice.
     """
+    note_spoken(data)
     replay, responses = data.generation.replay, data.generation.responses
     active = responses.active
     half_spoken = active is not None and active.reached_client

@@ -23,14 +23,14 @@ MAX_QUEUED = 20
 #: The same in bytes of frames that clients wrote. One request is queued whatever its size, which the endpoint bounds.
 MAX_QUEUED_BYTES = 2**20
 
+#: Events that carry audio.
+AUDIO_EVENTS = frozenset({"response.output_audio.delta", "response.audio.delta"})
 #: Events that carry a piece of a response to the caller. Of a function call that is only the whole: nobody uses a part.
-OUTPUT_EVENTS = frozenset(
+OUTPUT_EVENTS = AUDIO_EVENTS | frozenset(
     {
         "response.output_text.delta",
-        "response.output_audio.delta",
         "response.output_audio_transcript.delta",
         "response.text.delta",
-        "response.audio.delta",
         "response.audio_transcript.delta",
         "response.function_call_arguments.done",
     }
@@ -68,6 +68,8 @@ class ResponseTracker:
     """The client interrupted the pending request or the active response: it is not requested again."""
     spoken_item: str | None = None
     """The item being spoken, or spoken last: an interruption truncates it, also while it is only being played."""
+    spoken_bytes: int = 0
+    """How much audio of it was sent to the client, in bytes of base64."""
     outstanding_since: float = float("-inf")
     """When something was last requested, committed or created."""
 

@@ -34,6 +34,7 @@ from bridge.core.events import (
     Failure,
     Interrupt,
     Ping,
+    PlaybackProgress,
     RestartSession,
     SessionConfigured,
     SessionCreated,
@@ -199,6 +200,8 @@ class Session:
                     self._handle_upstream(event)
             case CreateSession() | Interrupt() | RestartSession() | EndSession() | Ping():
                 self._handle_request(event)
+            case PlaybackProgress():
+                to_upstream.note_playback(self._data, event)
             case BadMessage() | ClientLimitExceeded() | ClientGone():
                 self._handle_misuse(event)
             case Drain(grace_seconds):

@@ -18,11 +18,13 @@ from bridge.core.opening_rate import OpeningRate
 from bridge.core.responses import ResponseTracker
 from bridge.core.session_updates import SessionUpdates
 from bridge.core.speech.replay_buffer import ReplayBuffer
+from bridge.core.spending.spend import Spend
 from bridge.core.states import IN_SESSION, NOT_READY_CODES, PHASES, Phase, State, Trigger, next_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from bridge.core.events import PlaybackProgress
     from bridge.core.settings import CoreSettings
 
 
@@ -46,12 +48,14 @@ class SessionData:
         "native",
         "now",
         "openings",
+        "playback",
         "reconnects",
         "recovery",
         "retry_at",
         "rng",
         "session_options",
         "settings",
+        "spend",
         "state",
         "throttle",
         "unused_since",
@@ -68,6 +72,8 @@ class SessionData:
         self.updates = SessionUpdates()
         self.input_buffer = InputBuffer(settings.buffer_limits)
         self.history = ConversationHistory()
+        self.playback: PlaybackProgress | None = None
+        """What the client last said that it has played."""
         self.gone_items: dict[str, None] = {}
         """Items of lost sessions that an SDK knows and that were not restored, oldest first."""
         # The upstream session
@@ -80,6 +86,8 @@ class SessionData:
         """When the next attempt starts, in the waiting states."""
         self.reconnects = 0
         """Losses so far on this client connection."""
+        self.spend = Spend()
+        """What the responses of this client connection took."""
         # To the client
         self.native = False
         """Whether the client is an SDK at the native endpoint."""
@@ -128,6 +136,7 @@ class SessionData:
         """Keep nothing for the next session: this one failed or was ended by intent."""
         self.history.clear()
         self.gone_items.clear()
+        self.playback = None
         self.recovery = Recovery()
         self.generation = Generation(number=self.generation.number, replay=ReplayBuffer(self.settings.replay_ms))
 

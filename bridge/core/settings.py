@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import inf
+from typing import TYPE_CHECKING
 
 from bridge.core.error_throttle import WINDOW_SECONDS
 from bridge.core.input_buffer import InputBufferLimits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bridge.core.spending.usage import Prices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +47,8 @@ class CoreSettings:
     drop_notice_seconds: float = 1.0
     """Between two `audio_dropped` messages."""
     error_window_seconds: float = WINDOW_SECONDS
+    prices: Mapping[str, Prices] = field(default_factory=dict)
+    """What tokens cost, by model, as far as it is known."""
     rollover: bool = True
     """Open a fresh session before the current one reaches its maximum age."""
     rollover_before_seconds: float = 120.0

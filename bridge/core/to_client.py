@@ -10,8 +10,16 @@ from typing import TYPE_CHECKING, Any
 from bridge.core.commands import Forward
 from bridge.core.json_access import as_number, as_object, as_text
 from bridge.core.open_responses import KEPT_EVENTS
-from bridge.core.responses import OUTPUT_EVENTS
-from bridge.core.to_upstream import OWN_EVENT_ID, RESPONSE_CREATE, request_next_response, request_response
+from bridge.core.responses import AUDIO_EVENTS, OUTPUT_EVENTS
+from bridge.core.speech.heard import FRAME_BYTES
+from bridge.core.spending.usage import read_usage
+from bridge.core.to_upstream import (
+    OWN_EVENT_ID,
+    RESPONSE_CREATE,
+    note_spoken,
+    request_next_response,
+    request_response,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,6 +48,8 @@ def record(data: SessionData, event_type: str, frame: bytes, body: Mapping[str, 
     if event_type in KEPT_EVENTS:
         generation.open_responses.record(event_type, frame)
     if event_type in OUTPUT_EVENTS:
+        if event_type in AUDIO_EVENTS:
+            generation.responses.spoken_bytes += len(frame) - FRAME_BYTES
         _output(generation)
         return
     if body is not None and (handler := _HANDLERS.get(event_type)) is not None:
@@ -69,9 +79,17 @@ def _response_done(data: SessionData, body: Mapping[str, Any]) -> None:
     done = data.generation.responses.response_done(str(response.get("id")))
     if done is not None:
         data.generation.replay.answered(done.answers_up_to)
+    _count_usage(data, as_object(response.get("usage")))
     if response.get("status") == "failed":
         _response_failed(data, response)
     request_next_response(data)
+
+
+def _count_usage(data: SessionData, usage: Mapping[str, Any]) -> None:
+    """Add up what a response took, and tell the client if it wants to know."""
+    fields = data.spend.add(read_usage(usage), data.settings.prices, data.generation.model)
+    if data.session_options.get("usage") is True:
+        data.send_message("usage", **fields)
 
 
 def _response_failed(data: SessionData, response: Mapping[str, Any]) -> None:
@@ -91,7 +109,8 @@ def _output_item_added(data: SessionData, body: Mapping[str, Any]) -> None:
         return
     active.unfinished_items.add(item_id)
     if item.get("type") == "message":
-        data.generation.responses.spoken_item = item_id
+        note_spoken(data)
+        data.generation.responses.spoken_item, data.generation.responses.spoken_bytes = item_id, 0
 
 
 def _output_item_done(data: SessionData, body: Mapping[str, Any]) -> None:

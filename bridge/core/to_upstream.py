@@ -16,9 +16,11 @@ from bridge.core.events import (
     ClientText,
     ClientToolResult,
     Interrupt,
+    PlaybackProgress,
 )
 from bridge.core.json_access import as_object, loggable_id, read_object
 from bridge.core.responses import event_id_of
+from bridge.core.speech.heard import audio_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -198,7 +200,30 @@ def interrupt(data: SessionData, event: Interrupt) -> None:
         responses.cancelled = True
         _send_event(data, {"type": "response.cancel"})
     item_id = event.item_id or responses.spoken_item
-    if item_id is not None and event.played_ms is not None:
-        position = {"item_id": item_id, "content_index": 0, "audio_end_ms": event.played_ms}
+    played_ms = _played_ms(data, item_id) if event.played_ms is None else event.played_ms
+    if item_id is not None and played_ms is not None:
+        note_spoken(data)
+        data.history.record_played(item_id, played_ms)
+        position = {"item_id": item_id, "content_index": 0, "audio_end_ms": played_ms}
         _send_event(data, {"type": "conversation.item.truncate", **position})
     data.log("client.interrupted", item=None if item_id is None else loggable_id(item_id))
+
+
+def _played_ms(data: SessionData, item_id: str | None) -> int | None:
+    """Return how much of an item the client said that it has played; None if it said nothing."""
+    playback = data.playback
+    return playback.played_ms if playback is not None and playback.item_id == item_id else None
+
+
+def note_playback(data: SessionData, playback: PlaybackProgress) -> None:
+    """Keep how much of an item the client has played."""
+    data.playback = playback
+    note_spoken(data)
+    data.history.record_played(playback.item_id, playback.played_ms)
+
+
+def note_spoken(data: SessionData) -> None:
+    """Keep how much audio the client was sent of the item being spoken."""
+    responses = data.generation.responses
+    if responses.spoken_item is not None:
+        data.history.record_spoken(responses.spoken_item, audio_ms(responses.spoken_bytes))

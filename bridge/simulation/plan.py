@@ -166,6 +166,8 @@ def _session_options(rng: random.Random) -> dict[str, Any]:
         options["audioOut"] = "binary"
     if "kind" not in options and _likely(rng, 0.15):
         options["tools"] = [_TOOL]
+    if _likely(rng, 0.15):
+        options["usage"] = True
     return options
 
 

@@ -80,6 +80,8 @@ class HttpConnection:
         self.peer = peer_name(stream)
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head_bytes)
         self._first = True
+        self._head_only = False
+        """Whether the request is HEAD, whose response has no body (RFC 9110 9.3.2)."""
         self._trailing_data: bytes | None = None
 
     @property
@@ -106,6 +108,7 @@ class HttpConnection:
             event = await self._next_event()
             if not isinstance(event, h11.Request):
                 raise Disconnected
+            self._head_only = event.method == b"HEAD"
             self._check_head(event)
             return event
         raise Disconnected
@@ -197,7 +200,7 @@ class HttpConnection:
         if close:
             headers.append(("connection", "close"))
         head = h11.Response(status_code=response.status, headers=headers, reason=_reason(response.status))
-        body = () if without_body or not response.body else (h11.Data(data=response.body),)
+        body = () if without_body or self._head_only or not response.body else (h11.Data(data=response.body),)
         await self._write_in_time(head, *body, h11.EndOfMessage())
 
     async def respond_in_chunks(self, response: StreamingResponse, *, without_body: bool = False) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.core.mutant import Mutant
 from tests.core.mutant_list_client_items import CLIENT_ITEM_MUTANTS
+from tests.core.mutant_list_heard import HEARD_MUTANTS
 from tests.core.mutant_list_lifecycle import LIFECYCLE_MUTANTS
 from tests.core.mutant_list_open_responses import OPEN_RESPONSE_MUTANTS
 from tests.core.mutant_list_relay import RELAY_MUTANTS
@@ -255,7 +256,9 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("history", "self._sent_bytes > MAX_SENT_BYTES and len", "False and len", "refused items take any memory"),
     Mutant("history", " and len(self._sent) > 1)", ")", "an item that is large by itself is not restored"),
     Mutant("history", "self._sent_bytes -= len(", "len(", "confirmed items take the room of others"),
-    Mutant("history", "_Turn(_facts(item), text,", "_Turn(item, text,", "the content of every item is kept"),
+    Mutant(
+        "history", "turn.seen = _facts(item), text,", "turn.seen = item, text,", "the content of every item is kept"
+    ),
     Mutant("session_updates", " > MAX_UNCONFIRMED_BYTES", " < 0", "unanswered updates take any memory"),
     Mutant("responses", " or (self.queued and size > MAX_QUEUED_BYTES)", "", "queued requests take any memory"),
     Mutant("responses", "self.queued and size >", "size >", "a request that is large by itself is refused"),
@@ -289,6 +292,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant("lifecycle", "    data.updates.confirm_all()\n", "", "what a session confirmed stays in doubt"),
     *RESPONSE_MUTANTS,
+    *HEARD_MUTANTS,
     *SHARE_MUTANTS,
     *CLIENT_ITEM_MUTANTS,
     *OPEN_RESPONSE_MUTANTS,

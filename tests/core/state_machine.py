@@ -28,6 +28,7 @@ from bridge.core.events import (
     Failure,
     Interrupt,
     Ping,
+    PlaybackProgress,
     RestartSession,
     Tick,
 )
@@ -203,6 +204,11 @@ class SessionMachine(RuleBasedStateMachine):
     @rule(played_ms=st.sampled_from([None, 100]))
     def interrupts(self, played_ms: int | None) -> None:
         self.feed(Interrupt(None, played_ms))
+
+    @rule(item=st.integers(0, 9), played_ms=st.sampled_from([0, 100]))
+    def plays_an_answer(self, item: int, played_ms: int) -> None:
+        """Nothing goes upstream for it, and an answer without audio counts as heard."""
+        self.feed(PlaybackProgress(f"i{item}", played_ms))
 
     @rule(event=st.sampled_from([RestartSession(), EndSession(), Ping(1), BadMessage("INVALID_MESSAGE", "x")]))
     def does_something_else(self, event: Event) -> None:

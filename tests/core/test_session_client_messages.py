@@ -25,6 +25,7 @@ from bridge.core.events import (
     Event,
     Interrupt,
     Ping,
+    PlaybackProgress,
     RestartSession,
     Tick,
 )
@@ -168,6 +169,22 @@ def test_interrupt_names_its_item_or_means_the_one_that_is_still_played() -> Non
     assert Playbook(session) >> Interrupt(None, 900) << SendEvent(1, {**cut, "item_id": "i1", "audio_end_ms": 900})
     assert Playbook(session) >> Interrupt("i0", 100) << SendEvent(1, {**cut, "item_id": "i0", "audio_end_ms": 100})
     assert Playbook(session) >> Interrupt("i0", None)
+
+
+def test_an_interruption_that_does_not_say_where_cuts_at_what_playback_reported() -> None:
+    session = ready_session()
+    item = {"id": "i1", "type": "message"}
+    play(session, response_created(), native("response.output_item.added", response_id="resp_1", item=item))
+    cut = {"type": "conversation.item.truncate", "item_id": "i1", "content_index": 0}
+    assert Playbook(session) >> PlaybackProgress("i1", 80)
+    assert Playbook(session) >> Interrupt() << SendEvent(1, CANCEL) << SendEvent(1, {**cut, "audio_end_ms": 80})
+    assert Playbook(session) >> Interrupt(None, 90) << SendEvent(1, CANCEL) << SendEvent(1, {**cut, "audio_end_ms": 90})
+    assert Playbook(session) >> PlaybackProgress("i0", 70)
+    assert Playbook(session) >> Interrupt() << SendEvent(1, CANCEL)
+
+
+def test_playback_needs_no_session() -> None:
+    assert Playbook(new_session()) >> PlaybackProgress("i1", 80)
 
 
 def test_an_interruption_cuts_the_message_that_began_last_even_if_a_call_follows_it() -> None:

@@ -17,6 +17,7 @@ from bridge.client_protocol.messages import (
     EndSessionMessage,
     InterruptMessage,
     PingMessage,
+    PlaybackMessage,
     RestartSessionMessage,
     TextMessage,
     ToolResultMessage,
@@ -31,6 +32,7 @@ from bridge.core.events import (
     EndSession,
     Interrupt,
     Ping,
+    PlaybackProgress,
     RestartSession,
 )
 from bridge.server.clients.native_messages import (
@@ -46,7 +48,7 @@ from bridge.server.clients.native_messages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from bridge.client_protocol.messages import ClientMessage
     from bridge.core.events import Event
@@ -78,27 +80,25 @@ def _check_fields(kind: str, body: Mapping[str, Any]) -> None:
 
 
 def _to_event(message: ClientMessage, body: Mapping[str, Any], locked: LockedFields) -> Event:
-    match message:
-        case CreateSessionMessage():
-            return CreateSession(_session_options(body, locked))
-        case AudioMessage():
-            return audio_event(decode_audio(message.audio))
-        case AudioCommitMessage():
-            return ClientCommit()
-        case TextMessage():
-            return ClientText(message.text)
-        case InterruptMessage():
-            played_ms = None if message.played_ms is None else round(message.played_ms)
-            return Interrupt(message.item_id, played_ms)
-        case ToolResultMessage():
-            return ClientToolResult(message.call_id, message.output)
-        case RestartSessionMessage():
-            return RestartSession()
-        case EndSessionMessage():
-            return EndSession()
-        case PingMessage():
-            return Ping(message.id)
-    raise AssertionError(f"no event for {type(message).__name__}")
+    if isinstance(message, CreateSessionMessage):
+        return CreateSession(_session_options(body, locked))
+    return _EVENTS[type(message)](message)
+
+
+#: The event of each other message.
+_EVENTS: Mapping[type[ClientMessage], Callable[[Any], Event]] = {
+    AudioMessage: lambda message: audio_event(decode_audio(message.audio)),
+    AudioCommitMessage: lambda _: ClientCommit(),
+    TextMessage: lambda message: ClientText(message.text),
+    InterruptMessage: lambda message: Interrupt(
+        message.item_id, None if message.played_ms is None else round(message.played_ms)
+    ),
+    PlaybackMessage: lambda message: PlaybackProgress(message.item_id, round(message.played_ms)),
+    ToolResultMessage: lambda message: ClientToolResult(message.call_id, message.output),
+    RestartSessionMessage: lambda _: RestartSession(),
+    EndSessionMessage: lambda _: EndSession(),
+    PingMessage: lambda message: Ping(message.id),
+}
 
 
 def _session_options(body: Mapping[str, Any], locked: LockedFields) -> dict[str, Any]:

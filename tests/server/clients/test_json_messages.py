@@ -21,6 +21,7 @@ from bridge.core.events import (
     EndSession,
     Interrupt,
     Ping,
+    PlaybackProgress,
     RestartSession,
 )
 from bridge.server.clients.json_messages import parse_client_frame
@@ -51,6 +52,7 @@ def refusal(frame: str, locked: frozenset[str] = FREE) -> str:
         ({"type": "interrupt"}, Interrupt()),
         ({"type": "interrupt", "itemId": "i", "playedMs": 12.6}, Interrupt("i", 13)),
         ({"type": "interrupt", "itemId": None, "playedMs": 0}, Interrupt(None, 0)),
+        ({"type": "playback", "itemId": "i", "playedMs": 12.6}, PlaybackProgress("i", 13)),
         ({"type": "tool_result", "callId": "c", "output": ""}, ClientToolResult("c", "")),
         ({"type": "restart_session"}, RestartSession()),
         ({"type": "end_session"}, EndSession()),
@@ -65,7 +67,7 @@ def test_each_message_becomes_its_event(message: dict[str, Any], event: Event) -
 
 
 def test_every_message_of_the_table_is_accepted() -> None:
-    values = {"audio": "AAA=", "text": "t", "callId": "c", "output": "o"}
+    values = {"audio": "AAA=", "text": "t", "callId": "c", "output": "o", "itemId": "i", "playedMs": 1}
     for kind, known in CLIENT_MESSAGES.items():
         needed = {name: values[name] for name, field in known.fields.items() if field.required}
         assert not isinstance(read({"type": kind, **needed}), BadMessage), kind
