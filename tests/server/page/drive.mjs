@@ -2,13 +2,17 @@
 
 import { createInterface } from "node:readline";
 
+import { FakeFallback } from "./fake_fallback.mjs";
+
 const web = process.argv[2];
 const load = (name) => import(`${web}/${name}.js`);
 
 const states = await load("client-states");
 const { SherpaClient } = await load("sherpa-client");
 const { ErrorNotices } = await load("error-notices");
-const { FallbackRule, growingWait } = await load("waits");
+const { FallbackRule } = await load("fallback-rule");
+const { fallbackOpener } = await load("fallback-transport");
+const { growingWait } = await load("waits");
 const { Resampler } = await load("resampler");
 const { BlockMaker, mixDown } = await load("mic-worklet");
 const { PlaybackQueue } = await load("player-worklet");
@@ -79,7 +83,10 @@ async function client({ steps, options = {}, fallback = false, explained = null,
     openFallback: fallback ? opener("fallback") : null,
     fallbackRule: rule,
     token: tokenMs ? () => new Promise((resolve) => clock.setTimeout(() => resolve("a-ticket"), tokenMs)) : undefined,
-    explainFailure: async () => explained,
+    explainFailure: async () => {
+      if (explained === "unreachable") throw new TypeError("Failed to fetch");
+      return explained;
+    },
     clock,
     ...options,
   });
@@ -137,7 +144,41 @@ function player({ rate, steps }) {
   return { events, output, position: queue.position, playing: queue.playing };
 }
 
+/** One transport of the REST fallback, and the bridge that `plan` scripts. */
+async function fallback({ steps, plan = {}, url = "wss://bridge.test/voice/api/openai/realtime?x=1" }) {
+  const clock = new Clock();
+  const bridge = new FakeFallback(plan, clock, (pcm) => numbers(pcm));
+  const got = { opened: 0, messages: [], ends: [], unsent: [] };
+  const transport = fallbackOpener({ send: bridge.fetch, clock })(url, "a-ticket", {
+    onOpen: () => (got.opened += 1),
+    onMessage: (message) => got.messages.push(message),
+    onEnd: (end) => got.ends.push(end),
+  });
+  const does = {
+    send: (message) => transport.send(message),
+    audio: (number) => transport.sendAudio(chunk(number)),
+    close: () => transport.close(),
+    say: (...messages) => bridge.say(...messages),
+    answer: () => bridge.answer(),
+    hold: () => bridge.hold(),
+    end_stream: () => bridge.endStream(),
+    cut_stream: () => bridge.cutStream(),
+    advance: (ms) => clock.advance(ms),
+    unsent: () => got.unsent.push(transport.unsentBytes),
+  };
+  for (const [step, ...words] of steps) {
+    does[step](...words);
+    for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  }
+  return { ...got, requests: bridge.requests, taken: bridge.taken, timers: clock.timers.length };
+}
+
 const tasks = {
+  fallback,
+  rule: ({ steps, until = 0 }) => {
+    const rule = new FallbackRule({ until });
+    return steps.map(([name, ...words]) => rule[name](...words) ?? null);
+  },
   table: () => ({
     transitions: states.TRANSITIONS,
     actions: Object.keys(states.ACTIONS),

@@ -35,9 +35,9 @@ SOCKET_ERROR = "WebSocket connection to"
 
 #: Speaks tracer audio through a client of its own, in real time, and tells how the session went.
 TRACER_CLIENT = """
-async ({ url, chunks }) => {
+async ({ url, chunks, options }) => {
   const { SherpaClient } = await import("/sherpa-client.js");
-  const client = new SherpaClient({ url, session: { turnDetection: "none" } });
+  const client = new SherpaClient({ url, session: { turnDetection: "none" }, ...options });
   globalThis.tracer = { client, sent: 0, badges: [], dropped: 0 };
   client.addEventListener("state", ({ detail }) => tracer.badges.push(detail.badge));
   client.addEventListener("dropped", ({ detail }) => { tracer.dropped += detail.ms; });
@@ -65,10 +65,11 @@ WATCH_TRACKS = """() => {
 }"""
 
 
-def speak_tracer(page: Page, bridge: BridgeProcess, source: TracerSource, ms: int) -> None:
+def speak_tracer(page: Page, address: str, source: TracerSource, ms: int, **options: Any) -> None:
     """Let a client in the page speak tracer audio."""
     pieces = [base64.b64encode(source.speech(20)).decode() for _ in range(ms // 20)]
-    page.evaluate(TRACER_CLIENT, {"url": f"ws://{bridge.address}/api/openai/realtime", "chunks": pieces})
+    given = {"url": f"ws://{address}/api/openai/realtime", "chunks": pieces, "options": options}
+    page.evaluate(TRACER_CLIENT, given)
 
 
 def url_of(bridge: BridgeProcess) -> str:
@@ -88,7 +89,7 @@ def test_of_what_is_spoken_before_the_session_is_ready_nothing_is_lost(
 ) -> None:
     source = TracerSource(caller=7_001)
     with open_console(talking_chromium, url_of(bridge)) as console:
-        speak_tracer(console.page, bridge, source, 2_000)
+        speak_tracer(console.page, bridge.address, source, 2_000)
         console.wait_for("tracer.sent === 100")
         wait_for_loss(console, simulator, source)
         assert simulator.lost_ms(source) == 0
@@ -100,7 +101,7 @@ def test_an_upstream_that_is_cut_in_mid_sentence_loses_nothing(
 ) -> None:
     source = TracerSource(caller=7_002)
     with open_console(talking_chromium, url_of(bridge)) as console:
-        speak_tracer(console.page, bridge, source, 4_000)
+        speak_tracer(console.page, bridge.address, source, 4_000)
         console.wait_for("tracer.client.badge === 'Connected' && tracer.sent > 60")
         for session in list(simulator.simulator.connections):
             simulator.inject(Drop(), session)
@@ -119,7 +120,7 @@ def test_a_bridge_that_is_restarted_in_mid_sentence_loses_nothing(
         port = first.address.rpartition(":")[2]
         opened = open_console(talking_chromium, url_of(first), expected=(SOCKET_ERROR,))
         console = opened.__enter__()
-        speak_tracer(console.page, first, source, 6_000)
+        speak_tracer(console.page, first.address, source, 6_000, openFallback=None)  # the WebSocket's own recovery
         console.wait_for("tracer.client.badge === 'Connected' && tracer.sent > 60")
     console.wait_for("tracer.client.badge === 'Reconnecting'")
     with bridge_process(tmp_path, *words, "--port", port, BRIDGE_KEY=KEY):

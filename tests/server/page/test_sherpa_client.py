@@ -342,6 +342,57 @@ def test_three_websockets_that_die_mute_lead_to_the_fallback_and_ten_minutes_lat
     assert opened == ["websocket", "websocket", "websocket", "fallback", "websocket"]
 
 
+def test_a_bridge_that_is_down_or_refuses_is_no_network_that_blocks_websockets(javascript: JavaScript) -> None:
+    never: list[Step] = [["end", {"opened": False, "delivered": False}], ["advance", 16_000]]
+    busy = {"code": "SERVER_BUSY", "message": "The bridge is full.", "retryable": True}
+    for explained in ("unreachable", busy):
+        run = javascript.client(["start"], *(never * 4), explained=explained, fallback=True)
+        assert [one["transport"] for one in run.trace if one["kind"] == "open"] == ["websocket"] * 5
+
+
+def test_a_fallback_that_cannot_be_opened_either_gives_way_to_the_websocket(javascript: JavaScript) -> None:
+    never: list[Step] = [["end", {"opened": False, "delivered": False}], ["advance", 16_000]]
+    down = {"code": "bridge_unreachable", "message": "x", "retryable": True}
+    neither: list[Step] = [["opened"], ["end", {"opened": False, "delivered": False, "error": down}]]
+    run = javascript.client(["start"], *(never * 2), *neither, ["advance", 16_000], fallback=True)
+    opened = [one["transport"] for one in run.trace if one["kind"] == "open"]
+    assert opened == ["websocket", "websocket", "fallback", "websocket"]
+
+
+def test_a_fallback_that_dies_mute_does_not_lengthen_its_time(javascript: JavaScript) -> None:
+    never: list[Step] = [["end", {"opened": False, "delivered": False}], ["advance", 16_000]]
+    died: list[Step] = [["opened"], ["end", {"opened": True, "delivered": False}], ["advance", 16_000]]
+    run = javascript.client(["start"], *(never * 2), *(died * 38), fallback=True)
+    opened = [(one["at"], one["transport"]) for one in run.trace if one["kind"] == "open"][2:]
+    assert {transport for at, transport in opened if at < 600_000} == {"fallback"}
+    assert opened[-1][1] == "websocket"
+
+
+def test_the_fallback_stays_for_the_next_session_and_loses_no_speech_with_one_that_is_gone(
+    javascript: JavaScript,
+) -> None:
+    never: list[Step] = [["end", {"opened": False, "delivered": False}], ["advance", 16_000]]
+    gone = {"code": "SESSION_GONE", "message": "It is over.", "retryable": True}
+    spoken: list[Step] = [message("input_audio_buffer.speech_started", item_id="a", audio_start_ms=0), *speak(0, 5)]
+    lost: list[Step] = [["end", {"error": gone}], *speak(5, 8), ["advance", 1_000], ["opened"], ready()]
+    run = javascript.client(["start"], *(never * 2), ["opened"], ready(), *spoken, *lost, fallback=True)
+    assert [one["transport"] for one in run.trace if one["kind"] == "open"][2:] == ["fallback", "fallback"]
+    assert run.badges() == ["Initializing…", "Reconnecting", "Fallback", "Reconnecting", "Fallback"]
+    assert run.speech() == [*range(5), *range(8)]
+
+
+def test_a_connection_that_says_why_it_ended_is_believed(javascript: JavaScript) -> None:
+    wrong = {"code": "UNAUTHORIZED", "message": "The token is wrong.", "retryable": False}
+    run = javascript.client(["start"], ["opened"], ["end", {"opened": False, "error": wrong}], ["advance", 60_000])
+    assert (run.state, len(run.times("open"))) == ("failed", 1)
+    assert [one["title"] for one in run.events("notice")] == ["The bridge needs a token"]
+    busy = {"code": "SERVER_BUSY", "message": "Full.", "retryable": True, "detail": {"retryAfterMs": 30_000}}
+    ended: list[Step] = [["opened"], ["end", {"opened": False, "error": busy}]]
+    run = javascript.client(["start"], *ended, ["advance", 29_999], ["advance", 1])
+    assert run.times("open") == [0, 30_000]
+    assert [one["code"] for one in run.events("notice")] == ["SERVER_BUSY"]
+
+
 def test_a_connection_that_is_dead_although_nothing_closed_it_is_opened_again(javascript: JavaScript) -> None:
     run = javascript.client(*CONNECTED, ["advance", 15_000])
     assert run.trace[-1] == {"at": 15_000, "kind": "send", "message": {"type": "ping"}}

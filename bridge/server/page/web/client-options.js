@@ -1,6 +1,6 @@
 // What a SherpaClient is made with, and the clock that it uses unless it is given another one.
 
-/** @typedef {import("./waits.js").FallbackRule} FallbackRule */
+/** @typedef {import("./fallback-rule.js").FallbackRule} FallbackRule */
 /** @typedef {import("./websocket-transport.js").TransportFactory} TransportFactory */
 
 /**
@@ -26,11 +26,13 @@
  * @property {SessionOptions} [session]
  * @property {() => string | Promise<string>} [token] gives a token or a fresh ticket for each connection
  * @property {number} [readinessMs] how long a session may take to show a sign of life while it opens
- * @property {() => Promise<import("./error-notices.js").BridgeError | null>} [explainFailure] says why a connection could
- *   not be opened, null where that is unknown
+ * @property {() => Promise<import("./error-notices.js").BridgeError | null>} [explainFailure] says why a
+ *   WebSocket could not be opened, null where that is unknown; rejects where the bridge can't be asked. Only what it
+ *   can't explain counts as a network that blocks WebSockets
  * @property {TransportFactory} [openTransport]
- * @property {TransportFactory | null} [openFallback] for networks that block WebSockets
- * @property {FallbackRule} [fallbackRule]
+ * @property {TransportFactory | null} [openFallback] for networks that block WebSockets: by
+ *   default the REST fallback, null for none
+ * @property {FallbackRule} [fallbackRule] when the fallback is used; by default the tab remembers it
  * @property {Clock} [clock]
  */
 

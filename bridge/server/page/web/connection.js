@@ -1,7 +1,8 @@
 // One connection at a time to the bridge: it fetches a token, chooses the transport, and ignores what an earlier one still
 // says. It decides nothing about sessions.
 
-import { FallbackRule } from "./waits.js";
+import { FallbackRule, tabMemory } from "./fallback-rule.js";
+import { fallbackOpener } from "./fallback-transport.js";
 import { openWebSocket } from "./websocket-transport.js";
 
 /** @typedef {import("./client-options.js").ClientOptions} ClientOptions */
@@ -10,6 +11,15 @@ import { openWebSocket } from "./websocket-transport.js";
 
 /** A network that takes nothing any more: this much waits in the browser (30 s of speech, as much as is kept here). */
 const MAX_UNSENT_BYTES = 1_440_000;
+/** Closes that say why, for bridges that send no error before them. */
+const CLOSE_CODES = new Map([[1008, "RATE_EXCEEDED"], [1009, "MESSAGE_TOO_LARGE"]]);
+
+/** Why a connection ended, null where that is unknown. */
+/** @param {TransportEnd} end @returns {import("./error-notices.js").BridgeError | null} */
+export function whyEnded({ code, reason, error }) {
+  const named = CLOSE_CODES.get(code);
+  return error ?? (named ? { code: named, message: reason || named, retryable: true } : null);
+}
 
 /**
  * @typedef {Object} ConnectionHandlers
@@ -30,7 +40,8 @@ export class Connection {
     this.options = options;
     this.now = now;
     this.handlers = handlers;
-    this.fallbackRule = options.fallbackRule ?? new FallbackRule();
+    this.fallbackRule = options.fallbackRule ?? new FallbackRule(tabMemory());
+    this.openFallback = options.openFallback === undefined ? fallbackOpener({ clock: options.clock }) : options.openFallback;
   }
 
   get isOpen() {
@@ -52,8 +63,8 @@ export class Connection {
     const token = await this.#token();
     const mine = () => this.#attempt === attempt;
     if (!mine()) return; // closed while the token was fetched
-    const { openFallback, openTransport = openWebSocket, url } = this.options;
-    const open = openFallback && this.fallbackRule.applies(this.now()) ? openFallback : openTransport;
+    const { openTransport = openWebSocket, url } = this.options;
+    const open = this.openFallback && this.fallbackRule.applies(this.now()) ? this.openFallback : openTransport;
     try {
       this.#transport = open(url, token, {
         onOpen: () => void (mine() && this.handlers.onOpen()),
@@ -62,6 +73,20 @@ export class Connection {
       });
     } catch (error) {
       this.handlers.onImpossible(error);
+    }
+  }
+
+  /**
+   * Ask why a WebSocket could not be opened: a browser's does not say. Only what nothing explains speaks against
+   * WebSockets: not a bridge that is down, nor one that refuses this page.
+   */
+  async explain() {
+    try {
+      const error = (await this.options.explainFailure?.()) ?? null;
+      if (!error) this.fallbackRule.failed(false, this.now());
+      return error;
+    } catch {
+      return null;
     }
   }
 
@@ -91,14 +116,16 @@ export class Connection {
 
   /** @param {Record<string, any>} message */
   #received(message) {
-    this.fallbackRule.delivered();
+    if (!this.isFallback) this.fallbackRule.delivered();
     this.handlers.onMessage(message);
   }
 
   /** @param {TransportEnd} end */
   #ended(end) {
+    const { isFallback } = this;
     this.#attempt = this.#transport = null;
-    if (!end.delivered) this.fallbackRule.failed(end.opened, this.now());
+    if (isFallback && !end.opened) this.fallbackRule.forget();
+    if (!isFallback && end.opened && !end.delivered) this.fallbackRule.failed(true, this.now());
     this.handlers.onEnd(end);
   }
 }

@@ -35,6 +35,9 @@ export function readError({ code, message, retryable, suppressed, detail }) {
   };
 }
 
+/** The client's own error for a bridge that gives no answer. @param {string} message @returns {BridgeError} */
+export const unreachable = (message) => ({ code: "bridge_unreachable", message, retryable: true });
+
 /** Errors that end the session while the socket stays open. */
 const ENDING = new Set(["SESSION_INITIALIZATION_FAILED", "SESSION_EXPIRED", "CONNECTION_LOST", "BUDGET_EXHAUSTED"]);
 

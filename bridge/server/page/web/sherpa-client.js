@@ -9,8 +9,8 @@
 
 import { BROWSER_CLOCK } from "./client-options.js";
 import { BADGES, SENDING, transition } from "./client-states.js";
-import { Connection } from "./connection.js";
-import { ErrorNotices, endsSession, readError } from "./error-notices.js";
+import { Connection, whyEnded } from "./connection.js";
+import { ErrorNotices, endsSession, readError, unreachable } from "./error-notices.js";
 import { readNativeEvent } from "./native-events.js";
 import { Outgoing } from "./outgoing.js";
 import { PlaybackReports } from "./playback-reports.js";
@@ -29,8 +29,6 @@ const READINESS_MS = 20_000;
 const ASK_AGAIN_MS = 1_000;
 /** How often sessions may fail in a row before a person has to say "try again". */
 const MAX_FAILURES = 4;
-/** Closes that say why, for bridges that send no error before them. */
-const CLOSE_CODES = new Map([[1008, "RATE_EXCEEDED"], [1009, "MESSAGE_TOO_LARGE"]]);
 /** After this long without a message the bridge is asked for one; after twice as long the connection is given up. */
 const SILENCE_MS = 15_000;
 
@@ -60,6 +58,8 @@ export class SherpaClient extends EventTarget {
   #heardAt = 0;
   /** @type {BridgeError | null} */
   #lastError = null;
+  /** Why the last connection ended, where that is known. @type {BridgeError | null} */
+  #lostFor = null;
 
   /** @param {ClientOptions} options */
   constructor(options) {
@@ -183,7 +183,7 @@ export class SherpaClient extends EventTarget {
     flush: () => this.#outgoing.flush(),
     keep: () => this.#outgoing.keep(),
     drop: () => this.#outgoing.drop(),
-    wait: () => this.#wait(this.#attempts++),
+    wait: () => this.#wait(this.#attempts++, this.#lostFor?.detail?.retryAfterMs),
     wait_second: () => this.#timers.after("due", ASK_AGAIN_MS, () => this.#handle("due")),
     wait_retry: () => this.#wait(this.#failures, this.#lastError?.detail?.retryAfterMs),
   });
@@ -202,30 +202,33 @@ export class SherpaClient extends EventTarget {
 
   #open() {
     this.#generation = 0;
+    this.#lostFor = null;
     this.#outgoing.connecting();
     void this.#connection.open();
   }
 
   /** @param {import("./websocket-transport.js").TransportEnd} end */
   #ended(end) {
-    const code = CLOSE_CODES.get(end.code);
-    if (code && this.#lastError?.code !== code) this.#report({ code, message: end.reason || code, retryable: true });
-    if (!end.opened && this.#attempts > 0) {
-      this.#report({ code: "bridge_unreachable", message: "The connection could not be opened", retryable: true });
-    }
+    const error = whyEnded(end);
+    this.#lostFor = error;
     this.#emit("closed", end);
+    if (error && !error.retryable) {
+      this.fail(error);
+      return;
+    }
+    if (error && error.code !== this.#lastError?.code) this.#report(error);
+    else if (!error && !end.opened && this.#attempts > 0) this.#report(unreachable("The connection could not be opened"));
     this.#handle("lost");
-    if (!end.opened) void this.#explain();
+    if (!error && !end.opened) void this.#explain();
   }
 
   /** @param {unknown} error */
   #impossible(error) {
-    this.fail({ code: "bridge_unreachable", message: String(error), retryable: false });
+    this.fail({ ...unreachable(String(error)), retryable: false });
   }
 
-  /** Ask why a connection could not be opened: a browser's WebSocket does not say. */
   async #explain() {
-    const error = await this.options.explainFailure?.().catch(() => null);
+    const error = await this.#connection.explain();
     if (!error || this.#connection.isOpen) return;
     if (error.retryable) this.#report(error);
     else this.fail(error);

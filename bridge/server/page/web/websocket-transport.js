@@ -1,8 +1,9 @@
-// A WebSocket behind the few verbs that SherpaClient needs. The REST fallback is a second implementation of the same.
+// A WebSocket behind the few verbs that SherpaClient needs. `fallback-transport.js` implements the same.
 
 /**
- * @typedef {{code: number, reason: string, opened: boolean, delivered: boolean}} TransportEnd How it ended: whether it was
- *   open at all, and whether any message came.
+ * @typedef {{code: number, reason: string, opened: boolean, delivered: boolean,
+ *   error?: import("./error-notices.js").BridgeError}} TransportEnd How it ended: whether it was open at all, whether any
+ *   message came, and why, where that is known.
  *
  * @typedef {Object} TransportHandlers
  * @property {() => void} onOpen
