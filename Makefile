@@ -11,7 +11,7 @@ help:
 	@echo "make demo      look at the embedded simulator, then speak a sentence through it"
 	@echo "make test      run all tests, in an order of their own each time; SEED=N for the order of a seed"
 	@echo "make clients   real client libraries against simulator and bridge; CLIENTS=newest for the newest versions"
-	@echo "make strangers the probes through nginx, HAProxy, LiteLLM, aimock and Schemathesis, as far as they are installed"
+	@echo "make strangers the probes through nginx, HAProxy, LiteLLM, Portkey, aimock, fakeai and Schemathesis, as far as they are installed"
 	@echo "make coverage  branch coverage of the fast tests, with its gates"
 	@echo "make test-lowest  the fast tests with the oldest dependencies that are allowed; needs uv"
 	@echo "make lock      pin the development environment in requirements-dev.lock; needs uv"
@@ -59,8 +59,8 @@ test: $(VENV)/.dev
 clients: $(VENV)/.dev
 	@$(BIN)/python -m tests.clients.run $(if $(filter newest,$(CLIENTS)),--newest) $(if $(ONLY),--only $(ONLY))
 
-# Installs LiteLLM's proxy and aimock below .venv-strangers; nginx and HAProxy come with the system. What is missing is
-# said at the start, and again for each test that is skipped.
+# Installs LiteLLM's proxy, Portkey's gateway, aimock and fakeai below .venv-strangers; nginx and HAProxy come with the
+# system. What is missing is said at the start, and again for each test that is skipped.
 strangers: $(VENV)/.dev
 	@$(BIN)/python -m tests.strangers.install
 	@$(BIN)/python -m pytest -q -rs -p no:randomly -m strangers tests/strangers

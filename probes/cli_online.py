@@ -40,7 +40,7 @@ _SCRIPT = click.option(
     "--script",
     metavar="NAME",
     shell_complete=complete_from(_scripts),
-    help="Conversation to play: text, audio, manual, transcription, function, interrupt or long.",
+    help="Conversation to play: text, audio, manual, transcription, function, interrupt, long or errors.",
 )
 _REQUIRE = click.option(
     "--require",

@@ -95,6 +95,12 @@ def _with_query(credentials: AuthCredentials, name: str, value: str) -> AuthRequ
     return AuthRequest(f"{credentials.url}{'&' if '?' in credentials.url else '?'}{name}={quote(value, safe='')}")
 
 
+def _without_model(url: str) -> str:
+    path, _, query = url.partition("?")
+    others = "&".join(pair for pair in query.split("&") if not pair.startswith("model="))
+    return f"{path}?{others}" if others else path
+
+
 def _by_session_path(credentials: AuthCredentials) -> AuthRequest | None:
     path, _, query = credentials.url.partition("?")
     return _bearer(f"{path}/{credentials.session_id}?{query}", credentials.secret) if credentials.session_id else None
@@ -139,6 +145,12 @@ FORMS: tuple[AuthForm, ...] = (
         "a session id isn't a secret",
     ),
     AuthForm("session-path", "/v1/realtime/SESSION-ID", _by_session_path, "this URL is undocumented"),
+    AuthForm(
+        "no-model",
+        "a URL without ?model=",
+        lambda m: _bearer(_without_model(m.url), m.key),
+        "the public API refuses it, so clients must name the model",
+    ),
     AuthForm("nothing", "no credential", lambda m: AuthRequest(m.url), "anyone can use this server"),
 )
 

@@ -53,7 +53,8 @@ def check_events(result: ConversationResult) -> SessionCheckResult:
     facts = result.facts
     errors = [error for error in session_errors(result) if error.fields.get("code") not in HARMLESS_ERRORS]
     crossed = [error for error in facts.errors if error.fields.get("code") in HARMLESS_ERRORS]
-    notes = (_harmless(crossed),) if crossed else ()
+    harmless = (_harmless(crossed),) if crossed and not result.script.sends_invalid_events else ()
+    notes = (*harmless, *_unlimited(result))
     wrong = [*_unreadable(result), *_repeated(result), *_errors(result, errors), *_missing(result)]
     if wrong:
         first = min(wrong, key=lambda each: each.index or 0)
@@ -64,12 +65,13 @@ def check_events(result: ConversationResult) -> SessionCheckResult:
 
 
 def session_errors(result: ConversationResult) -> list[ReceivedError]:
-    """Return the errors after the session was ready, except a bridge's errors about failed responses."""
+    """Return the errors after the session was ready, except a bridge's about failed responses, and provoked ones."""
     facts = result.facts
     if facts.ready_at is None and result.script.configures:
         return []
     failed = {response.id for response in facts.finished_responses if response.status != COMPLETED}
-    return [e for e in facts.errors if e.index > facts.ready_index and not _is_reported_by_response(e, failed)]
+    end = facts.invalid_sent[0][0] if facts.invalid_sent else math.inf
+    return [e for e in facts.errors if facts.ready_index < e.index < end and not _is_reported_by_response(e, failed)]
 
 
 def _is_reported_by_response(error: ReceivedError, failed: set[str]) -> bool:
@@ -141,6 +143,16 @@ def _harmless(crossed: list[ReceivedError]) -> Finding:
     codes = Counter(str(error.fields.get("code")) for error in crossed)
     listed = ", ".join(f"{code} x{count}" for code, count in codes.items())
     return EVENTS.noted(problems.HARMLESS.slug, f"harmless: {listed}", evidence_of("errors", listed))
+
+
+def _unlimited(result: ConversationResult) -> tuple[Finding, ...]:
+    """Note that a service said nothing about rate limits, although a response completed."""
+    facts = result.facts
+    completed = any(response.status == COMPLETED for response in facts.finished_responses)
+    ended = isinstance(result.ending, FinishedEnding) and not result.script.is_recorded
+    if result.header.via != "service" or not completed or not ended or facts.event_counts["rate_limits.updated"]:
+        return ()
+    return (EVENTS.problem(problems.NO_RATE_LIMITS, headline("no rate_limits.updated")),)
 
 
 def _missing(result: ConversationResult) -> list[SessionCheckResult]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from bridge.protocol.audio.pcm import chunks, silence
-from probes.conversation.facts import COMPLETED, TURN_ENDED
+from probes.conversation.facts import COMPLETED, INVALID_SENT, TURN_ENDED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 CHUNK_MS = 20
 #: PCM16 at 24 kHz.
 _BYTES_PER_MS = 48
+_ITEM_ADDED = "conversation.item.added"
+_ITEM = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "This event is valid."}]}
 #: Silence after a sentence, so that turn detection recognizes its end.
 TRAILING_SILENCE_MS = 700
 
@@ -71,6 +73,14 @@ class ScriptedConversation:
     async def send_event(self, event: Mapping[str, Any]) -> None:
         """Send a native client event, written in its GA shape."""
         await self.client.send_event(event)
+
+    async def send_invalid(self, name: str, event: Mapping[str, Any]) -> None:
+        """Send an event that must be refused, and a valid one; return when that one is confirmed."""
+        confirmed = self.facts.event_counts[_ITEM_ADDED]
+        self._recorder.record_marker(INVALID_SENT + name)
+        await self.send_event(event)
+        await self.send_event({"type": "conversation.item.create", "item": _ITEM})
+        await self.wait_until(lambda: self.facts.event_counts[_ITEM_ADDED] > confirmed, Awaited.EVENT)
 
     async def mark_turn_ended(self) -> None:
         """Mark the end of the user's turn: from here on a response is due."""

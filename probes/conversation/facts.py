@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Marker entry of the script: the user's turn has ended, and a response is due. The value is part of capture files.
 TURN_ENDED = "turn over"
+#: Marker entry of the script, followed by a name: the next sent event is invalid. The value is part of capture files.
+INVALID_SENT = "invalid: "
 #: Errors that only mean that two messages crossed on the way.
 HARMLESS_ERRORS = frozenset({"response_cancel_not_active"})
 COMPLETED = "completed"
@@ -109,6 +111,8 @@ class SessionFacts:
     """Index of the entry that confirmed the configuration."""
     turns_ended_at: list[float] = field(default_factory=list)
     """When each turn of the user ended."""
+    invalid_sent: list[tuple[int, str]] = field(default_factory=list)
+    """Invalid events that the script sent: index of the marker before each, and its name."""
     responses: dict[str, ResponseFacts] = field(default_factory=dict)
     finished_responses: list[ResponseFacts] = field(default_factory=list)
     committed_items: list[str] = field(default_factory=list)
@@ -169,6 +173,8 @@ class SessionFacts:
                 return self._take_bridge_message(entry, index)
             case "probe" if entry.type == TURN_ENDED:
                 self.turns_ended_at.append(entry.at)
+            case "probe" if entry.type.startswith(INVALID_SENT):
+                self.invalid_sent.append((index, entry.type.removeprefix(INVALID_SENT)))
         return False
 
     def _take_error(self, index: int, error: Mapping[str, Any]) -> None:

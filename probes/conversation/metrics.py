@@ -181,15 +181,17 @@ def _has_text(entry: CaptureEntry, key: str) -> bool:
 
 def _summary(event: dict[str, object]) -> str:
     match event:
-        case {"type": "error", "error": {"code": code, "message": message}}:
-            return f"{code}: {message}"
+        case {"type": "error", "error": {"code": str(name), "message": message}}:
+            return f"{name}: {message}"
+        case {"type": "error", "error": {"type": name, "message": message}}:
+            return f"{name}: {message}"
         case {"type": "error", "code": code}:
             return str(code)
         case {"session": {"id": str(name)}}:
             return name
         case {"response": {"status": str(status)}}:
             return status
-        case {"audio_start_ms": ms} | {"audio_end_ms": ms}:
+        case {"audio_start_ms": int(ms)} | {"audio_end_ms": int(ms)}:
             return f"at {ms} ms of audio"
         case {"item": {"type": str(kind)} as item}:
             role = item.get("role") if isinstance(item, dict) else None

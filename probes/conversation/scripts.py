@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bridge.protocol.audio.wav import read_wav
 from bridge.protocol.dialects.detection import SessionKind
 from bridge.protocol.events.groups import ARGUMENTS_DELTAS
+from probes.conversation.invalid_events import INVALID_EVENTS
 from probes.voice.voice_client import VoiceOptions
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ class ConversationScript:
     """Whether the script cancels the first response."""
     is_recorded: bool = False
     """Whether somebody else's client played it, so that no event in particular is expected."""
+    sends_invalid_events: bool = False
+    """Whether it sends events that must be answered with an error."""
     configures: bool = True
     """Whether the client sends a configuration, which must be confirmed."""
 
@@ -145,6 +148,11 @@ async def _long(conversation: ScriptedConversation) -> None:
     await conversation.wait_for_response()
 
 
+async def _errors(conversation: ScriptedConversation) -> None:
+    for invalid in INVALID_EVENTS:
+        await conversation.send_invalid(invalid.name, invalid.event)
+
+
 _SPOKEN = VoiceOptions(instructions=_INSTRUCTIONS)
 _SPEECH_EVENTS = (*_DETECTION_EVENTS, *_COMMITTED_EVENTS, *ITEM_EVENTS)
 
@@ -217,6 +225,17 @@ _ALL = (
         timeouts_allowed=8,
         responses=3,
         expected_events=(*_SPEECH_EVENTS, "conversation.item.retrieved", "conversation.item.deleted"),
+    ),
+    ConversationScript(
+        name="errors",
+        summary="invalid events, each of which must be answered with an error; the session continues",
+        options=VoiceOptions(audio_output=False, transcribe=False, turn_detection=None, instructions=_INSTRUCTIONS),
+        play=_errors,
+        time_limit=30,
+        timeouts_allowed=5,
+        responses=0,
+        expected_events=ITEM_EVENTS,
+        sends_invalid_events=True,
     ),
 )  # fmt: skip
 SCRIPTS: Mapping[str, ConversationScript] = MappingProxyType({script.name: script for script in _ALL})

@@ -21,6 +21,7 @@ from probes.conversation.checks import (
     check_transcript,
     error_finding,
 )
+from probes.conversation.invalid_events import check_refusals
 from probes.conversation.result import SessionCheckResult
 from probes.problems import events as problems
 from probes.problems import service
@@ -185,6 +186,9 @@ def check_ready(result: ConversationResult) -> SessionCheckResult:
     """Judge the configuration: passed once `session.updated` came; otherwise refused, closed, or never confirmed."""
     facts = result.facts
     if facts.ready_at is not None:
+        if _is_text_only(result):
+            said = evidence_of("session.updated", f"responses are {result.shown(_modalities(result), 80)}")
+            return SessionCheckResult(READY.problem(problems.TEXT_ONLY, headline("session.updated: text only"), said))
         took = facts.ready_at - (facts.opened_at or facts.ready_at)
         return SessionCheckResult(replace(READY.passed("session.updated"), seconds=max(0.0, took)))
     if facts.opened_at is None:
@@ -199,6 +203,18 @@ def check_ready(result: ConversationResult) -> SessionCheckResult:
         )
     summary = headline(f"no session.updated within {result.header.timeout:g} s")
     return SessionCheckResult(READY.problem(service.NOT_CONFIRMED, summary), result.end_index)
+
+
+def _is_text_only(result: ConversationResult) -> bool:
+    """Whether a service answers with text although the script asked for speech. A bridge's operator may want that."""
+    script = result.script
+    spoken = script.options.audio_output and script.responses and not script.is_recorded
+    return bool(spoken) and result.header.via == "service" and result.facts.speaks is False
+
+
+def _modalities(result: ConversationResult) -> object:
+    session = result.facts.session
+    return session.get("output_modalities") or session.get("modalities")
 
 
 def _reason_of(errors: list[ReceivedError]) -> ReceivedError:
@@ -277,6 +293,7 @@ CHECKS: Mapping[str, Callable[[ConversationResult], SessionCheckResult | None]] 
     "answer": check_answer,
     "transcript": check_transcript,
     "audio": check_audio,
+    "refusals": check_refusals,
     "end": check_end,
 }
 #: Why rows after a failed one are skipped.
@@ -289,5 +306,6 @@ _SKIP_REASONS: Mapping[str, str] = {
     "answer": "no complete response",
     "transcript": "no transcript",
     "audio": "no complete audio",
+    "refusals": "an event was never confirmed",
     "end": "the session was cut off",
 }

@@ -107,6 +107,27 @@ AUDIO_STALLS = Problem(
     "It arrived later than it had to be played, so the listener hears a gap. The service or the network was slow.",
     "Run it again, and from another network; the series of arrival times shows where the gap is",
 )
+NOT_REFUSED = Problem(
+    "EVENTS-NOT-REFUSED",
+    "The server accepts events that the API refuses",
+    "It ignores mistakes that the API reports with an error event, so tests against this server don't find them.",
+    "Test your error handling against the API itself, or: sherpa-sim serve",
+    Severity.WARNING,
+)
+TEXT_ONLY = Problem(
+    "EVENTS-TEXT-ONLY",
+    "The session responds with text, although audio is the default",
+    "The client left output_modalities out, which means audio. The server has another default, or can't speak.",
+    'Send output_modalities ["audio"]; if the session still says text, this server has no speech',
+    Severity.WARNING,
+)
+NO_RATE_LIMITS = Problem(
+    "EVENTS-NO-RATE-LIMITS",
+    "No rate_limits.updated came with a response",
+    "The API sends it with every response. This server doesn't, or something on the way drops it.",
+    "Nothing to do, unless your code waits for it or reads its limits from it",
+    Severity.INFO,
+)
 TOO_MUCH = Problem(
     "EVENTS-TOO-MUCH",
     "The session exceeded the limits of this script",

@@ -106,7 +106,13 @@ def haproxy(folder: Path) -> Callable[[int, str, str], AbstractContextManager[in
 
 
 @pytest.fixture(scope="session")
-def litellm(folder: Path, simulator: int) -> Iterator[int]:
+def suite_port() -> int:
+    """The port where the conformance suite listens as the upstream of `litellm` and `portkey`."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+def litellm(folder: Path, simulator: int, suite_port: int) -> Iterator[int]:
     """The port of LiteLLM's proxy, in front of the simulator. It takes half a minute to start."""
     command, port, file = need("litellm"), free_port(), folder / "litellm.yaml"
     entries = [
@@ -115,6 +121,11 @@ def litellm(folder: Path, simulator: int) -> Iterator[int]:
         "    model_info:\n      mode: realtime\n"
         for name, scenario in LITELLM_MODELS.items()
     ]
+    entries.append(
+        f"  - model_name: suite\n    litellm_params:\n      model: openai/gpt-realtime-2.1\n"
+        f"      api_base: http://127.0.0.1:{suite_port}/v1\n      api_key: sk-of-litellm-0123456789abcdef\n"
+        "    model_info:\n      mode: realtime\n"
+    )
     file.write_text(f"model_list:\n{''.join(entries)}general_settings:\n  master_key: {LITELLM_KEY}\n")
     words = [command, "--config", str(file), "--host", "127.0.0.1", "--port", str(port)]
     environment = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False"}
@@ -133,3 +144,27 @@ def aimock(folder: Path) -> Iterator[int]:
     )
     with running(["node", str(file)], port, folder / "aimock.log"):
         yield port
+
+
+@pytest.fixture(scope="session")
+def fakeai(folder: Path) -> Iterator[int]:
+    """The port of fakeai, which speaks the beta dialect."""
+    command, port = need("fakeai"), free_port()
+    words = [command, "server", "--host", "127.0.0.1", "--port", str(port)]
+    with running(words, port, folder / "fakeai.log"):
+        yield port
+
+
+@pytest.fixture(scope="session")
+def portkey(folder: Path, nginx: Callable[[int, str], int], suite_port: int) -> Iterator[int]:
+    """The port of Portkey's gateway. An nginx before it adds the headers that say which service is behind it."""
+    program, port = need("portkey"), free_port()
+    headers = {
+        "Upgrade": "$http_upgrade",
+        "Connection": "upgrade",
+        "x-portkey-provider": "azure-ai",
+        "x-portkey-azure-foundry-url": f"http://127.0.0.1:{suite_port}/v1",
+    }
+    lines = "".join(f"proxy_set_header {name} {value}; " for name, value in headers.items())
+    with running(["node", program, f"--port={port}", "--headless"], port, folder / "portkey.log"):
+        yield nginx(port, f"proxy_http_version 1.1; {lines}")

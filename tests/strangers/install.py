@@ -1,5 +1,5 @@
-"""Installs what the tests of strangers need, as far as it can, below `.venv-strangers`: LiteLLM's proxy, aimock and
-Schemathesis.
+"""Installs what the tests of strangers need, as far as it can, below `.venv-strangers`: LiteLLM's proxy, Portkey's
+gateway, aimock, fakeai and Schemathesis.
 
 Run: python -m tests.strangers.install. nginx and HAProxy come with the system. It says what is missing, and how to get
 it; the tests that need it are skipped with the same words. Exit code 3 if nothing at all is there.
@@ -23,6 +23,8 @@ HOME: Final = Path(__file__).parents[2] / ".venv-strangers"
 LITELLM: Final = "litellm[proxy]==1.108.7"
 SCHEMATHESIS: Final = "schemathesis==4.32.5"
 AIMOCK: Final = "@copilotkit/aimock@1.43.0"
+PORTKEY: Final = "@portkey-ai/gateway@1.15.2"
+FAKEAI: Final = ("fakeai==0.3.2", "pillow")
 _INSTALL_SECONDS: Final = 900
 _NOTHING: Final = 3
 
@@ -53,20 +55,20 @@ def _existing(path: Path) -> str | None:
     return str(path) if path.exists() else None
 
 
-def _install_from_pypi(name: str, requirement: str) -> None:
+def _install_from_pypi(name: str, *requirements: str) -> None:
     folder = HOME / name
     venv.create(folder, with_pip=True)
     pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-    subprocess.run([*pip, requirement], check=True, timeout=_INSTALL_SECONDS)
+    subprocess.run([*pip, *requirements], check=True, timeout=_INSTALL_SECONDS)
 
 
-def _install_aimock() -> None:
+def _install_from_npm(name: str, package: str) -> None:
     npm = shutil.which("npm")
     if npm is None:
         raise OSError("npm is not installed")
-    folder = HOME / "aimock"
+    folder = HOME / name
     folder.mkdir(parents=True, exist_ok=True)
-    command = [npm, "install", "--prefix", str(folder), "--no-audit", "--no-fund", "--silent", AIMOCK]
+    command = [npm, "install", "--prefix", str(folder), "--no-audit", "--no-fund", "--silent", package]
     subprocess.run(command, check=True, timeout=_INSTALL_SECONDS)
 
 
@@ -91,7 +93,19 @@ STRANGERS: Final = {
             "aimock",
             lambda: _existing(HOME / "aimock" / "node_modules" / "@copilotkit" / "aimock" / "dist" / "index.js"),
             "python -m tests.strangers.install",
-            _install_aimock,
+            partial(_install_from_npm, "aimock", AIMOCK),
+        ),
+        Stranger(
+            "portkey",
+            lambda: _existing(HOME / "portkey/node_modules/@portkey-ai/gateway/build/start-server.js"),
+            "python -m tests.strangers.install",
+            partial(_install_from_npm, "portkey", PORTKEY),
+        ),
+        Stranger(
+            "fakeai",
+            lambda: _existing(HOME / "fakeai" / "bin" / "fakeai"),
+            "python -m tests.strangers.install",
+            partial(_install_from_pypi, "fakeai", *FAKEAI),
         ),
     )
 }

@@ -254,11 +254,12 @@ async def subprotocol(context: CaseContext) -> None:
 )
 async def own_key(context: CaseContext) -> None:
     """Connects with a key of the client, and looks at the key that the upstream was shown."""
-    headers = [] if context.connector.token else [("Authorization", "Bearer sk-of-the-client-0000000000")]
+    own = context.connector.token or "sk-of-the-client-0000000000"
+    headers = [] if context.connector.token else [("Authorization", f"Bearer {own}")]
     client = await context.native(headers=headers)
     await client.expect("session.created", within=READY_SECONDS)
     shown = context.upstream.dials[-1].headers.get("authorization", "")
-    check("sk-of-the-client" not in shown, expected="the bridge's own key upstream", seen="the client's key")
+    check(own not in shown, expected="the bridge's own key upstream", seen="the client's key")
     check(shown.lower().startswith("bearer "), expected="an `Authorization: Bearer` header upstream", seen="none")
     key = shown.partition(" ")[2]
     leaked = [said.type for said in client.received if key and key in str(said.raw)]

@@ -56,6 +56,7 @@ def test_outdated_forms_are_reported_with_the_reason(tmp_path: Path) -> None:
     assert "(HTTP 404)" in found["session-path"].title
     assert "(no-key)" in found["authorization-query"].title
     assert "(no-key)" in found["nothing"].title
+    assert "(missing-model)" in found["no-model"].title
     assert {found[name].severity for name in ("beta-header", "nothing")} == {Severity.INFO}
 
 
@@ -109,5 +110,5 @@ async def test_a_form_is_not_mixed_with_headers_of_the_settings_that_are_forms_t
     service = fake_service(answer=lambda _: HttpResponse(403))
     await check_access(at(await service.serve(nursery), timeout=60, config=settings), every_form=True)
     tries = [request for request in service.requests if request.header("upgrade")]
-    assert [request.header("x-team") for request in tries] == ["blue"] * 9
+    assert [request.header("x-team") for request in tries] == ["blue"] * 10
     assert len([request for request in tries if request.header("openai-beta")]) == 1

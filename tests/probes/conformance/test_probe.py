@@ -93,6 +93,15 @@ def test_a_bridge_that_floods_its_log_and_dies_is_named_with_its_last_lines() ->
     assert seen.endswith("fatal: out of patience")
 
 
+def test_a_proxy_that_asks_the_upstream_with_the_clients_key_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN_OF_A_CLIENT", "sk-of-a-user-0123456789abcdef")
+    words = ["--start", f"{sys.executable} {TINY} forwards", "--profile", "native", "--case", "M-24", "--jobs", "1"]
+    code, report = run(*words, "--client-token-env", "TOKEN_OF_A_CLIENT")
+    finding = next(one for one in report["findings"] if one["check"] == "M-24")
+    assert (code, finding["severity"]) == (1, "fail")
+    assert "the client's key" in [item["value"] for item in finding["evidence"]]
+
+
 def test_an_upstream_port_that_is_taken_is_no_fault_of_the_bridge() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

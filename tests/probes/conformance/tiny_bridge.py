@@ -1,7 +1,7 @@
 """A bridge that does next to nothing, in ways that a suite must name: `python tiny_bridge.py WAY`.
 
 `ignores` never looks at its upstream; `dies` writes a flood of lines and ends at the first `ping`; `hangs` accepts
-connections and says nothing.
+connections and says nothing; `forwards` passes everything on, also the client's key.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import sys
 import urllib.request
 
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 
 WAY = sys.argv[1]
@@ -46,12 +47,28 @@ async def hang(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
     await reader.read()
 
 
+async def forward(socket: ServerConnection) -> None:
+    assert socket.request is not None
+    upstream = "ws" + os.environ["OPENAI_BASE_URL"].removeprefix("http").removesuffix("/v1") + socket.request.path
+    key = {"Authorization": socket.request.headers.get("Authorization", "")}
+
+    async def down(events: ClientConnection) -> None:
+        async for frame in events:
+            await socket.send(frame)
+
+    async with connect(upstream, additional_headers=key, proxy=None) as service, asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(down(service))
+        async for frame in socket:
+            await service.send(frame)
+        task.cancel()
+
+
 async def main() -> None:
     port = int(os.environ["PORT"])
     if WAY == "hangs":
         async with await asyncio.start_server(hang, "127.0.0.1", port) as server:
             await server.serve_forever()
-    async with serve(answer, "127.0.0.1", port) as running:
+    async with serve(forward if WAY == "forwards" else answer, "127.0.0.1", port) as running:
         await running.serve_forever()
 
 

@@ -200,7 +200,8 @@ class SessionBuilder:
         self.server("response.content_part.done", **at, part=part)
         self.server("conversation.item.done", item={**item, "status": status}, previous_item_id=None)
         self.server("response.output_item.done", response_id=name, output_index=0, item={**item, "status": status})
-        return self.server("response.done", response={"id": name, "status": status, **done})
+        self.server("response.done", response={"id": name, "status": status, **done})
+        return self.server("rate_limits.updated", rate_limits=[])
 
     def judge(self, script: str = "text", ending: CaptureEnding | None = None, **changes: Any) -> ReportItems:
         """Judge the session and return what the probe yields."""

@@ -65,6 +65,7 @@ def test_a_failure_without_an_error_event_says_that_there_was_none() -> None:
 def test_a_response_without_content_is_empty() -> None:
     session = text_session().server("response.created", response={"id": "resp_1", "status": "in_progress"})
     session.server("response.done", response={"id": "resp_1", "status": "completed"})
+    session.server("rate_limits.updated", rate_limits=[])
     assert session.judge().bad_outcomes() == [("answer", "EVENTS-ANSWER-EMPTY", "fail")]
 
 
@@ -81,9 +82,9 @@ def test_audio_that_arrives_too_slowly_has_gaps(ms: float, severity: Severity | 
     """Deltas come every 100 ms: with 40 ms in each there are many short gaps, and no long one."""
     session = audio_session(audio_deltas(10, ms=ms))
     if severity:
-        last = session.entries.pop(-7)
+        last = session.entries.pop(-8)
         assert last.type == "response.output_audio.delta"
-        session.entries.insert(-6, CaptureEntry(at=last.at + 0.45, who="server", event=last.event, audio_ms=ms))
+        session.entries.insert(-7, CaptureEntry(at=last.at + 0.45, who="server", event=last.event, audio_ms=ms))
     assert [f.severity for f in session.judge().findings if f.code == "EVENTS-AUDIO-STALLS"] == (
         [severity] if severity else []
     )
@@ -216,5 +217,5 @@ def test_events_that_a_server_never_sends_are_named_with_the_item_that_they_were
 
 
 def test_an_unconfirmed_event_is_reported() -> None:
-    items = text_session().response().judge("long", ending=SilentEnding(at=30, owed="event", seconds=10))
+    items = text_session().response().judge("long", via="native", ending=SilentEnding(at=30, owed="event", seconds=10))
     assert items.bad_outcomes() == [("answer", "EVENTS-UNANSWERED", "fail")]

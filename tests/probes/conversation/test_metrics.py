@@ -96,7 +96,7 @@ def test_streams_are_one_line_each_and_end_with_the_next_event() -> None:
     assert audio.until == pytest.approx(audio.at + 0.9)
     transcript = next(m for m in moments if m.what == "response.output_audio_transcript.delta")
     assert (transcript.count, transcript.detail) == (1, "4 characters")
-    assert sum(m.count for m in moments) == 26
+    assert sum(m.count for m in moments) == 27
 
 
 def test_content_is_shown_only_on_request() -> None:
@@ -112,6 +112,8 @@ def test_content_is_shown_only_on_request() -> None:
     ("event", "detail"),
     [
         ({"type": "error", "error": {"code": "c", "message": "m"}}, "c: m"),
+        ({"type": "error", "error": {"type": "t", "code": None, "message": "m"}}, "t: m"),
+        ({"type": "input_audio_buffer.committed", "audio_end_ms": None}, ""),
         ({"type": "error", "code": "QUOTA_EXHAUSTED"}, "QUOTA_EXHAUSTED"),
         ({"type": "session.created", "session": {"id": "sess_1"}}, "sess_1"),
         ({"type": "response.done", "response": {"status": "failed"}}, "failed"),

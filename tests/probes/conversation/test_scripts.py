@@ -18,7 +18,7 @@ BY_NAME = pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
 
 
 def test_there_is_a_script_for_each_feature_of_a_session() -> None:
-    assert list(SCRIPTS) == ["text", "audio", "manual", "transcription", "function", "interrupt", "long"]
+    assert list(SCRIPTS) == ["text", "audio", "manual", "transcription", "function", "interrupt", "long", "errors"]
 
 
 @BY_NAME

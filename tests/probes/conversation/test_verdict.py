@@ -138,7 +138,9 @@ async def test_a_scenario_leads_to_its_one_finding(scenario: str, autojump_clock
     assert {f.evidence[0].value for f in skipped} <= {expected.check}
 
 
-@pytest.mark.parametrize("script", ["text", "audio", "manual", "transcription", "function", "interrupt", "long"])
+@pytest.mark.parametrize(
+    "script", ["text", "audio", "manual", "transcription", "function", "interrupt", "long", "errors"]
+)
 @pytest.mark.parametrize("dialect", ["ga", "beta"])
 async def test_every_script_passes_on_a_healthy_service_of_either_dialect(
     script: str, dialect: str, autojump_clock: MockClock
@@ -201,7 +203,7 @@ def complete_session(**session: object) -> SessionBuilder:
 def test_a_complete_session_passes_every_row() -> None:
     items = complete_session().judge()
     assert [(f.check, f.severity) for f in items.findings] == [
-        (name, Severity.PASS) for name in CHECKS if name not in ("transcript", "audio")
+        (name, Severity.PASS) for name in CHECKS if name not in ("transcript", "audio", "refusals")
     ]
 
 
@@ -377,3 +379,18 @@ def test_explain_knows_every_problem_of_events() -> None:
     assert len(own) >= 20
     for code in own:
         assert explain(code)[0].cause
+
+
+def test_a_service_that_answers_with_text_where_audio_is_the_default_is_named() -> None:
+    session = SessionBuilder().ready().question().response()
+    assert ("ready", "EVENTS-TEXT-ONLY", "warning") in session.judge("interrupt").bad_outcomes()
+    assert session.judge("text").bad_outcomes() == []
+    through = session.judge("interrupt", via="client").bad_outcomes()
+    assert not [code for _, code, _ in through if code == "EVENTS-TEXT-ONLY"], "its operator may want text"
+
+
+def test_rate_limits_that_never_come_are_noted_and_nothing_more() -> None:
+    session = complete_session()
+    assert session.entries.pop().type == "rate_limits.updated"
+    assert session.judge().bad_outcomes() == [("events", "EVENTS-NO-RATE-LIMITS", "info")]
+    assert session.judge(via="native").bad_outcomes() == [], "a bridge may keep the limits of its key to itself"
