@@ -89,6 +89,7 @@ def conformance(
         expected_failures=expected_failures,
         jobs=jobs,
         label=label,
+        client_token_env=client_token_env,
     )
     if list_:
         list_cases(flags, as_json=values["json_"])

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from probes.conformance.tested.process import BridgeProcess
 
 _NOT_FOUND: Final = 404
+_FORBIDDEN: Final = 403
+#: No bridge has it.
+_UNKNOWN_PATH: Final = "/no-such-path"
 _UPGRADE_REQUIRED: Final = 426
 _GREETING_SECONDS: Final = 2.0
 #: Sources without a WebSocket are numbered from here on.
@@ -80,11 +83,18 @@ class CaseContext:
         if isinstance(client, Refused):
             if client.status in (_NOT_FOUND, _UPGRADE_REQUIRED):
                 not_applicable(f"the bridge has no client endpoint: {client}")
+            if client.status == _FORBIDDEN and await self._refuses_unknown_paths():
+                not_applicable(f"the bridge has no client endpoint: {client}, as for every unknown path")
             fail("the bridge accepts a WebSocket at its client endpoint", str(client))
         if self.profile.greets:
             # That `connected` comes is for one case to judge; the others take any bridge as it is.
             await self.waiter.holds(lambda: client.received or client.end, within=_GREETING_SECONDS)
         return client
+
+    async def _refuses_unknown_paths(self) -> bool:
+        """Whether the server has 403 for what it doesn't have: ASGI servers answer so before an application accepts."""
+        unknown = await self.connector.upgrade(_UNKNOWN_PATH)
+        return isinstance(unknown, Refused) and unknown.status == _FORBIDDEN
 
     async def ready(self, *, within: float = READY_SECONDS, **options: Any) -> BridgeClient:
         """Connect, create a session with these options and wait for `session_ready`."""

@@ -38,6 +38,7 @@ class ConformanceFlags:
     expected_failures: Path | None = None
     jobs: int | None = None
     label: str | None = None
+    client_token_env: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +109,8 @@ def _repeat(flags: ConformanceFlags) -> str:
     words = ["sherpa-probe", "conformance"]
     if flags.reference:
         words.append("--reference")
-    for name in ("start", "bridge", "listen", "profile"):
+    for name in ("start", "bridge", "listen", "profile", "client_token_env"):
         value = getattr(flags, name)
         if value is not None:
-            words += [f"--{name}", value]
+            words += [f"--{name.replace('_', '-')}", value]
     return shlex.join(words)

@@ -21,7 +21,7 @@ from probes.conversation.checks import (
     check_transcript,
     error_finding,
 )
-from probes.conversation.invalid_events import check_refusals
+from probes.conversation.refusals import check_refusals
 from probes.conversation.result import SessionCheckResult
 from probes.problems import events as problems
 from probes.problems import service

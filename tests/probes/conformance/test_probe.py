@@ -100,6 +100,14 @@ def test_a_proxy_that_asks_the_upstream_with_the_clients_key_is_told_so(monkeypa
     finding = next(one for one in report["findings"] if one["check"] == "M-24")
     assert (code, finding["severity"]) == (1, "fail")
     assert "the client's key" in [item["value"] for item in finding["evidence"]]
+    assert "--client-token-env TOKEN_OF_A_CLIENT" in finding["fix"], "the command repeats the case"
+
+
+def test_a_proxy_that_forbids_unknown_paths_has_no_client_endpoint() -> None:
+    code, report = run(*tiny("forwards"))
+    finding = next(one for one in report["findings"] if one["check"] == "A-01")
+    assert (code, finding["severity"]) == (0, "info")
+    assert "no client endpoint: HTTP 403, as for every unknown path" in finding["title"]
 
 
 def test_an_upstream_port_that_is_taken_is_no_fault_of_the_bridge() -> None:

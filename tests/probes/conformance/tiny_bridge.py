@@ -1,7 +1,8 @@
 """A bridge that does next to nothing, in ways that a suite must name: `python tiny_bridge.py WAY`.
 
 `ignores` never looks at its upstream; `dies` writes a flood of lines and ends at the first `ping`; `hangs` accepts
-connections and says nothing; `forwards` passes everything on, also the client's key.
+connections and says nothing; `forwards` has only the native
+endpoint and passes everything on, also the client's key.
 """
 
 from __future__ import annotations
@@ -11,9 +12,13 @@ import json
 import os
 import sys
 import urllib.request
+from typing import TYPE_CHECKING
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
+
+if TYPE_CHECKING:
+    from websockets.http11 import Request, Response
 
 WAY = sys.argv[1]
 LINES = 20_000
@@ -47,6 +52,10 @@ async def hang(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
     await reader.read()
 
 
+def only_native(socket: ServerConnection, request: Request) -> Response | None:
+    return None if request.path.startswith("/v1/realtime") else socket.respond(403, "")
+
+
 async def forward(socket: ServerConnection) -> None:
     assert socket.request is not None
     upstream = "ws" + os.environ["OPENAI_BASE_URL"].removeprefix("http").removesuffix("/v1") + socket.request.path
@@ -68,7 +77,8 @@ async def main() -> None:
     if WAY == "hangs":
         async with await asyncio.start_server(hang, "127.0.0.1", port) as server:
             await server.serve_forever()
-    async with serve(forward if WAY == "forwards" else answer, "127.0.0.1", port) as running:
+    handler, admit = (forward, only_native) if WAY == "forwards" else (answer, None)
+    async with serve(handler, "127.0.0.1", port, process_request=admit) as running:
         await running.serve_forever()
 
 
