@@ -70,6 +70,8 @@ class WorkerProcess:
         self._listening, self._open_upstream, self._reload = listening, open_upstream, reload
         self._admin = admin
         self._lifeline, self._parents_end = os.pipe()
+        self._orphaned = False
+        """Whether the parent is gone, which would have cleaned up."""
 
     def run(self, settings: BridgeSettings, slot: int, folder: Path, ready: Callable[[], None], log: Log) -> int:
         """Serve, and return the exit code. Errors are logged. `ready` is called when signals can be handled."""
@@ -87,6 +89,9 @@ class WorkerProcess:
             except BaseException as error:  # noqa: BLE001 - after any error it must not continue with the parent's code
                 log.write_error("worker.died", "A worker failed", error=error)
                 return 1
+            finally:
+                if self._orphaned:  # a snapshot may have been written while the folder was removed
+                    shutil.rmtree(folder, ignore_errors=True)
         return 0
 
     async def _serve(
@@ -117,6 +122,7 @@ class WorkerProcess:
     def _watch_parent(self, drain_seconds: float, folder: Path) -> None:
         """Wait in a thread for the end of the parent; then end this process."""
         os.read(self._lifeline, 1)
+        self._orphaned = True
         with suppress(OSError):  # another bridge may listen there at once
             self._listening.shutdown(socket.SHUT_RDWR)
         shutil.rmtree(folder, ignore_errors=True)  # the parent can't clean up

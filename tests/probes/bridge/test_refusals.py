@@ -42,8 +42,9 @@ def test_where_nothing_is_known_under_a_path_the_other_door_is_named(tried: str,
     assert [evidence.value for evidence in finding.evidence] == ["HTTP 404", "Invalid URL (GET /somewhere)"]
 
 
-def test_every_code_of_the_protocol_is_explained_but_those_of_the_upgrade() -> None:
-    assert set(ClientCode) - BY_CLIENT_CODE.keys() == {ClientCode.UNAUTHORIZED, ClientCode.ORIGIN_NOT_ALLOWED}
+def test_every_code_of_the_protocol_is_explained_but_those_of_the_upgrade_and_of_the_fallback() -> None:
+    elsewhere = {ClientCode.UNAUTHORIZED, ClientCode.ORIGIN_NOT_ALLOWED, ClientCode.SESSION_GONE}
+    assert set(ClientCode) - BY_CLIENT_CODE.keys() == elsewhere
 
 
 @pytest.mark.parametrize(
