@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import trio
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from probes.conformance.peers.client import BridgeClient
     from probes.conformance.peers.connector import SocketOpener
+    from probes.conformance.peers.raw import RawSocket
     from probes.conformance.peers.upstream import ScriptedUpstream, SeenSession
     from probes.conformance.peers.waiting import Waiter
     from probes.conformance.peers.wire_log import WireLog
@@ -81,15 +82,23 @@ class CaseContext:
         """Open a WebSocket to the client endpoint and wait for `connected`, if the dialect has it."""
         client = await self.connector.upgrade()
         if isinstance(client, Refused):
-            if client.status in (_NOT_FOUND, _UPGRADE_REQUIRED):
-                not_applicable(f"the bridge has no client endpoint: {client}")
-            if client.status == _FORBIDDEN and await self._refuses_unknown_paths():
-                not_applicable(f"the bridge has no client endpoint: {client}, as for every unknown path")
-            fail("the bridge accepts a WebSocket at its client endpoint", str(client))
+            return await self._without_client_endpoint(client)
         if self.profile.greets:
             # That `connected` comes is for one case to judge; the others take any bridge as it is.
             await self.waiter.holds(lambda: client.received or client.end, within=_GREETING_SECONDS)
         return client
+
+    async def raw(self) -> RawSocket:
+        """Open a WebSocket to the client endpoint whose frames the case writes itself."""
+        socket = await self.connector.raw()
+        return await self._without_client_endpoint(socket) if isinstance(socket, Refused) else socket
+
+    async def _without_client_endpoint(self, refused: Refused) -> NoReturn:
+        if refused.status in (_NOT_FOUND, _UPGRADE_REQUIRED):
+            not_applicable(f"the bridge has no client endpoint: {refused}")
+        if refused.status == _FORBIDDEN and await self._refuses_unknown_paths():
+            not_applicable(f"the bridge has no client endpoint: {refused}, as for every unknown path")
+        fail("the bridge accepts a WebSocket at its client endpoint", str(refused))
 
     async def _refuses_unknown_paths(self) -> bool:
         """Whether the server has 403 for what it doesn't have: ASGI servers answer so before an application accepts."""

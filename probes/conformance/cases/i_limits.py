@@ -122,7 +122,7 @@ class FrameOptions(TypedDict, total=False):
 
 async def violates(context: CaseContext, *, opcode: int, payload: bytes, options: FrameOptions, code: int) -> None:
     """Send a frame that breaks the WebSocket protocol."""
-    raw = await context.connector.raw()
+    raw = await context.raw()
     await raw.send_frame(opcode, payload, **options)
     ended = await raw.until_ended()
     check(ended, expected=f"the bridge ends the socket with close {code}", seen="it goes on")
@@ -163,7 +163,7 @@ for number, (what, opcode, payload, options, code) in enumerate(_ILLEGAL, 15):
 )
 async def fragments(context: CaseContext) -> None:
     """Sends a ping message of the protocol in three fragments, with a WebSocket ping between them."""
-    raw = await context.connector.raw()
+    raw = await context.raw()
     await raw.send_frame(_TEXT, b'{"type":"pi', fin=False)
     await raw.send_frame(_PING, b"between")
     await raw.send_frame(_CONTINUATION, b'ng","id":"whole', fin=False)
@@ -184,7 +184,7 @@ async def fragments(context: CaseContext) -> None:
 )
 async def too_large(context: CaseContext) -> None:
     """Announces a text frame of 1 GiB and sends up to 64 MiB of it."""
-    raw = await context.connector.raw()
+    raw = await context.raw()
     await raw.send_endless(_TEXT, size=2**30, most=64 * 2**20)
     ended = await raw.until_ended()
     check(ended, expected="close 1009 long before the message is complete", seen="the bridge goes on reading")
@@ -254,7 +254,7 @@ async def others_go_on(context: CaseContext) -> None:
 )
 async def pongs(context: CaseContext) -> None:
     """Sends pings with payloads of 0, 1 and 125 bytes."""
-    raw = await context.connector.raw()
+    raw = await context.raw()
     for payload in (b"", b"x", b"y" * 125):
         await raw.send_frame(_PING, payload)
         answered = await raw.until_pong(payload)
@@ -271,7 +271,7 @@ async def pongs(context: CaseContext) -> None:
 )
 async def too_fast(context: CaseContext) -> None:
     """Speaks a hundred times as fast as people do, for up to 12 s."""
-    raw, other = await context.connector.raw(), await context.connect()
+    raw, other = await context.raw(), await context.connect()
     await raw.send_frame(_TEXT, b'{"type":"create_session","turnDetection":"none"}')
     if not await raw.until_text('"session_ready"'):
         fail("the client receives `session_ready`", f"{raw.texts[-1:]}")
@@ -293,7 +293,7 @@ async def too_fast(context: CaseContext) -> None:
 )
 async def answers_close(context: CaseContext) -> None:
     """Sends a close frame with code 1000."""
-    raw = await context.connector.raw()
+    raw = await context.raw()
     await raw.send_frame(_CLOSE, (1000).to_bytes(2, "big"))
     await raw.until_ended()
     check(raw.close_code is not None, expected="a close frame", seen="none")

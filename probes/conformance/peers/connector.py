@@ -137,12 +137,15 @@ class SocketOpener:
             return ""
         return f"; the bridge ended {self.process.how_it_ended()}{self.process.last_lines()}"
 
-    async def raw(self, path: str | None = None) -> RawSocket:
+    async def raw(self, path: str | None = None) -> RawSocket | Refused:
         """Open a WebSocket whose frames the case writes itself."""
         resource = path or self.address.path or self.profile.path
         socket = RawSocket(await self.open_stream(), self.waiter, self.address.authority, resource)
-        await socket.open([(b"Authorization", f"Bearer {self.token}".encode())] if self.token else [])
-        return socket
+        refused = await socket.open([(b"Authorization", f"Bearer {self.token}".encode())] if self.token else [])
+        if refused is None:
+            return socket
+        await trio.aclose_forcefully(socket.stream)
+        return refused
 
     async def http(
         self,

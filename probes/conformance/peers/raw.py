@@ -25,6 +25,7 @@ from wsproto.utilities import RemoteProtocolError
 
 from probes.conformance.bounds import SOON
 from probes.conformance.peers.frames import frame, frame_head
+from probes.conformance.peers.refused import Refused
 from probes.conformance.peers.wire_log import CLIENT, TO_CLIENT
 from probes.conformance.verdict import fail
 
@@ -47,17 +48,19 @@ class RawSocket:
     """The code of the bridge's close frame; None until one came."""
     ended: bool = False
     """Whether TCP has ended."""
+    _refused: Refused | None = None
     _protocol: WSConnection = field(default_factory=lambda: WSConnection(ConnectionType.CLIENT))
 
-    async def open(self, headers: list[tuple[bytes, bytes]]) -> None:
-        """Shake hands, or end the case."""
+    async def open(self, headers: list[tuple[bytes, bytes]]) -> Refused | None:
+        """Shake hands. Return how the bridge refused; a bridge that doesn't answer ends the case."""
         request = Request(host=self.host, target=self.path, extra_headers=headers)
         await self.stream.send_all(self._protocol.send(request))
-        with trio.move_on_after(SOON):
+        with trio.move_on_after(SOON) as waiting:
             while await self._read():
                 pass
-            return
-        fail("the bridge accepts the upgrade", "it did not answer")
+        if waiting.cancelled_caught:
+            fail("the bridge accepts the upgrade", "it did not answer")
+        return self._refused
 
     async def _read(self) -> bool:
         """Read once. False if the handshake is done, or the socket has ended."""
@@ -82,7 +85,8 @@ class RawSocket:
             case AcceptConnection():
                 return False
             case RejectConnection(status_code=status):
-                fail("the bridge accepts the upgrade", f"HTTP {status}")
+                self._refused = Refused(status)
+                return False
             case TextMessage(data=text):
                 self.texts.append(text)
             case Pong(payload=payload):
