@@ -74,10 +74,13 @@ class SessionConfig:
         flat = dialect is Dialect.BETA
         requested = _with_defaults(self.defaults, session_options)
         plain = session_options.get("plain") is True
-        nested = _to_nested_fields(requested, kind) if plain else self._nested(requested, kind, dialect)
+        nested = self._plain(requested, kind, dialect) if plain else self._nested(requested, kind, dialect)
         session = _convert_shape(nested, kind, flat=flat)
         session = merge_config(session, _convert_shape(updates or {}, kind, flat=flat))
-        session = merge_config(session, _convert_shape(_to_nested_fields(self.enforced, kind), kind, flat=flat))
+        enforced = _to_nested_fields(self.enforced, kind)
+        if not plain:
+            enforced = _with_customer_name(enforced, requested, kind)
+        session = merge_config(session, _convert_shape(enforced, kind, flat=flat))
         if "model" in self.enforced:
             session.pop("model", None)
         return session if flat else {**session, "type": SESSION_TYPES[kind]}
@@ -101,6 +104,14 @@ class SessionConfig:
         )
         name = "transcription_session.update" if beta_transcription else "session.update"
         return {"type": name, "session": self.build_session(dialect, session_options, updates)}
+
+    def _plain(self, session_options: Mapping[str, Any], kind: SessionKind, dialect: Dialect) -> dict[str, Any]:
+        """Build the session of a client that configures it itself, but for a model that it may not choose."""
+        session = _to_nested_fields(session_options, kind)
+        if kind is SessionKind.TRANSCRIPTION and "model" in self.enforced:
+            model = self._transcription_model(session_options, kind, dialect)
+            session = merge_config({"audio": {"input": {"transcription": {"model": model}}}}, session)
+        return session
 
     def _nested(self, session_options: Mapping[str, Any], kind: SessionKind, dialect: Dialect) -> dict[str, Any]:
         transcription_model = self._transcription_model(session_options, kind, dialect)

@@ -180,6 +180,27 @@ def test_nothing_in_a_name_ends_its_quote() -> None:
     assert SessionConfig().build_session(GA, {"instructions": "I.", "customerName": '"\n'})["instructions"] == "I."
 
 
+def test_a_name_goes_into_locked_instructions_too_but_not_where_a_client_configures_the_session() -> None:
+    config = SessionConfig(defaults={"instructions": "House."}, enforced={"instructions": "House."})
+    told = config.build_session(GA, {"customerName": "Ada"})["instructions"]
+    assert told.startswith("House.\n\n")
+    assert '"Ada"' in told
+    assert config.build_session(BETA, {"customerName": "Ada"})["instructions"] == told
+    assert config.build_session(GA, {"customerName": "Ada", "plain": True})["instructions"] == "House."
+    assert "instructions" not in config.build_session(GA, {"customerName": "Ada", "kind": "transcription"})
+
+
+def test_a_transcription_of_an_sdk_has_the_bridges_model_where_the_model_is_locked() -> None:
+    options = {"kind": "transcription", "plain": True}
+    assert "audio" not in SessionConfig().build_session(GA, options)
+    config = SessionConfig(enforced={"model": DEFAULT_MODEL})
+    updates = {"audio": {"input": {"transcription": {"language": "de"}}}}
+    assert config.build_session(GA, options, updates)["audio"]["input"]["transcription"] == {
+        "model": INPUT_TRANSCRIPTION_MODEL,
+        "language": "de",
+    }
+
+
 def test_no_transcription_where_none_is_wanted() -> None:
     assert "transcription" not in SessionConfig(input_transcription_model=None).build_session(GA, {})["audio"]["input"]
     session_options = {"kind": "transcription"}
