@@ -38,6 +38,9 @@ _PATHS: Mapping[str, str] = {
     "turnDetection": "session.turn_detection session.audio.input.turn_detection",
 }
 
+#: Objects that hold locked fields and others, and may not be set to `null`. A transcription may: that turns it off.
+_HOLDERS = frozenset({"audio", "input", "output"})
+
 #: The names of `create_session` fields that can be locked.
 LOCKABLE_FIELDS: tuple[str, ...] = tuple(_PATHS)
 
@@ -68,7 +71,8 @@ _WITH_ANY_LOCK = _read(_ALWAYS)
 def find_locked_paths(event: Mapping[str, Any], locked: frozenset[str]) -> Iterator[tuple[str, str]]:
     """Yield the name of a locked field and the path by which the event sets it, such as `voice`, `session.voice`.
 
-    A path counts as set if it is there, whatever its value: `null` sets too.
+    A path counts as set if it is there, whatever its value: `null` sets too. `null` in place of an object that holds
+    the field counts as well: nobody knows whether the service takes it for all that is in there.
     """
     for name, paths in _BY_NAME.items():
         if name in locked:
@@ -83,6 +87,8 @@ def _has(event: Mapping[str, Any], path: _Path) -> bool:
         if not isinstance(value, dict) or name not in value:
             return False
         value = value[name]
+        if value is None and name in _HOLDERS:
+            return True
     if path.condition is None:
         return True
     key, wanted = path.condition

@@ -48,6 +48,20 @@ def test_a_field_is_set_whatever_its_value(value: Any) -> None:
     assert list(find_locked_paths(event, frozenset({"voice", "model"}))) == [("voice", "session.audio.output.voice")]
 
 
+@pytest.mark.parametrize(
+    ("session", "found"),
+    [
+        ({"audio": None}, {"voice", "turnDetection", "model", "instructions"}),
+        ({"audio": {"input": None}}, {"turnDetection", "model", "instructions"}),
+        ({"audio": {"output": None}}, {"voice"}),
+        ({"audio": {"input": {"transcription": None}}}, set()),
+    ],
+)
+def test_null_in_place_of_what_holds_a_locked_field_sets_it(session: Any, found: set[str]) -> None:
+    event = {"type": "session.update", "session": session}
+    assert {name for name, _ in find_locked_paths(event, frozenset(LOCKABLE_FIELDS))} == found
+
+
 @pytest.mark.parametrize("role", ["system", "developer"])
 def test_a_message_of_the_system_is_an_instruction(role: str) -> None:
     event = {"type": "conversation.item.create", "item": {"type": "message", "role": role, "content": []}}
@@ -55,6 +69,6 @@ def test_a_message_of_the_system_is_an_instruction(role: str) -> None:
     assert list(find_locked_paths(event, frozenset({"voice"}))) == []
 
 
-@pytest.mark.parametrize("session", [None, [], "x", {"audio": None}, {"audio": {"output": []}}])
+@pytest.mark.parametrize("session", [None, [], "x", {"audio": []}, {"audio": {"output": []}}])
 def test_values_of_other_types_set_nothing(session: Any) -> None:
     assert list(find_locked_paths({"type": "session.update", "session": session}, frozenset(LOCKABLE_FIELDS))) == []
