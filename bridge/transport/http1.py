@@ -15,6 +15,7 @@ import trio
 
 from bridge.transport.http import HttpRequest, HttpResponse, StreamingResponse, split_target, text_response
 from bridge.transport.sockets import peer_name
+from bridge.transport.turns import take_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from bridge.transport.link import Headers
 
 _READ_BYTES: Final = 16 * 1024
+#: How many pieces of a body are handled in one go before others get their turn: a read may hold thousands.
+_PIECES_PER_TURN: Final = 32
 _NOT_MODIFIED: Final = 304
 #: How long, and how much, is read and discarded after a rejection, so that the client gets the response, not a reset.
 LINGER_SECONDS: Final = 1.0
@@ -162,9 +165,11 @@ class HttpConnection:
             raise too_large
         if self._http.they_are_waiting_for_100_continue:
             await self._write(h11.InformationalResponse(status_code=100, headers=[]))
-        body, size = bytearray(), 0
+        body, size, pieces = bytearray(), 0, 0
         while isinstance(event := await self._next_event(), h11.Data):
-            size += len(event.data)
+            size, pieces = size + len(event.data), pieces + 1
+            if pieces % _PIECES_PER_TURN == 0:
+                await take_turn()
             if keep:
                 body += event.data
             if size > self.limits.body_bytes:
@@ -185,9 +190,11 @@ class HttpConnection:
 
     async def _read(self) -> None:
         try:
-            self._http.receive_data(bytes(await self.stream.receive_some(_READ_BYTES)))
+            data = await self.stream.receive_some(_READ_BYTES)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise Disconnected from error
+        await take_turn()
+        self._http.receive_data(bytes(data))
 
     async def respond(self, response: HttpResponse, *, without_body: bool = False, close: bool = False) -> None:
         """Send a whole response; `close` adds `connection: close`. Raises Disconnected.

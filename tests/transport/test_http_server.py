@@ -309,3 +309,40 @@ async def test_a_rejection_on_a_stream_that_cannot_close_one_half_is_sent_too(
         assert statuses(await read_all(ours)) == [413]
     assert autojump_clock.current_time() == LINGER_SECONDS
     assert server.errors == []
+
+
+async def test_others_have_their_turn_between_the_requests_of_many_and_within_a_body_of_many_chunks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = HttpHarness()
+    at_once, longest, done = 0, 0, False
+    next_event = h11.Connection.next_event
+
+    def counting(connection: h11.Connection) -> object:
+        nonlocal at_once
+        at_once += 1
+        return next_event(connection)
+
+    monkeypatch.setattr(h11.Connection, "next_event", counting)
+
+    async def bystander() -> None:
+        nonlocal at_once, longest
+        while not done:
+            longest, at_once = max(longest, at_once), 0
+            await trio.lowlevel.checkpoint()
+
+    async def exchange() -> None:
+        async with trio.open_nursery() as nursery:
+            peer = server.connect(nursery)
+            await peer.send_all(head("POST", "/c", Transfer_Encoding="chunked") + chunks)
+            await peer.send_stream.aclose()
+            assert statuses(await read_all(peer)) == [200]
+
+    chunks = b"1\r\nx\r\n" * 500 + b"0\r\n\r\n"
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(bystander)
+        async with trio.open_nursery() as clients:
+            for _ in range(20):
+                clients.start_soon(exchange)
+        done = True
+    assert longest <= 2 * 32
