@@ -102,6 +102,7 @@ class HttpConnection:
         return await self._read_request(await self._read_head())
 
     async def _read_head(self) -> h11.Request:
+        self._head_only = False
         if self._first:
             self._first = False
         else:

@@ -63,6 +63,7 @@ _HANDSHAKES: Final = (
     b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n1\r\na\r\n0\r\n\r\n",
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     b"HEAD / HTTP/1.2\r\nHost: h\r\n\r\n",  # rejected, and without a body all the same
+    b"HEAD / HTTP/1.1\r\nHost: h\r\n\r\nGET / ITTP/1.1\r\nHost: h\r\n\r\n",  # the second has a body again
     b"PRI * HTTP/1.0\r\n\r\n\n\r\n",  # closed before it was read whole
 )
 _FRAMES: Final = (
