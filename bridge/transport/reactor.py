@@ -19,6 +19,7 @@ import os
 import select
 from collections import deque
 from contextlib import suppress
+from itertools import islice
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -158,14 +159,15 @@ class Reactor:
             self._longest_turn = max(self._longest_turn, begins - self._found_at)
             self._found_at = begins
             self._find_ready()
+        behind = len(self._behind)  # who gets there in this round has had a turn
         self._in_round = True
         try:
             while todo:
                 self._serve(*todo.popleft(), now)
                 if self._clock() >= until:
                     break
-            if self._behind:
-                self._serve_behind(now, until)
+            if behind:
+                self._serve_behind(behind, now, until)
         finally:
             self._in_round = False
         if self._to_flush:
@@ -173,11 +175,12 @@ class Reactor:
         for _ in range(min(len(self._ends), ENDS_PER_ROUND)):
             self._ends.popleft().set()
 
-    def _serve_behind(self, now: float, until: float) -> None:
-        """Serve those that stand behind, each once, in what is left of the round; the first one in any case."""
+    def _serve_behind(self, count: int, now: float, until: float) -> None:
+        """Serve those that stood behind at the begin of the round, in what is left of it; the first one in any case."""
         behind = self._behind
-        for _ in range(len(behind)):
-            one = next(iter(behind))
+        for one in list(islice(behind, count)):
+            if one not in behind:
+                continue  # it was removed meanwhile
             self._serve(one, behind.pop(one), now)
             if self._clock() >= until:
                 break

@@ -167,6 +167,24 @@ async def test_unfinished_and_readable_ones_have_one_turn_a_round() -> None:
         await settle()
 
 
+async def test_one_that_has_more_to_do_has_no_second_turn_in_the_same_round() -> None:
+    async with sessions(1) as (one,):
+        turns = 0
+
+        def more() -> bool:
+            nonlocal turns
+            turns += 1
+            return turns % 2 == 1
+
+        one.on_turn = more
+        one.theirs.send(b"x")  # never read, so it is ready in each round
+        for _ in range(10):
+            await trio.lowlevel.checkpoint()
+        assert 5 <= turns <= 11
+        one.on_turn = one.read
+        await settle()
+
+
 async def test_however_long_each_turn_takes_nobody_is_passed_over_and_other_tasks_run_in_between() -> None:
     clock = FakeClock()
     async with sessions(20, clock) as many:
