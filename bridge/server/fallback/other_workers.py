@@ -6,8 +6,10 @@ stand in a folder that only this user may read; what comes by them is checked li
 
 from __future__ import annotations
 
+import os
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import h11
@@ -19,7 +21,6 @@ from bridge.transport.http_server import serve_connection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
-    from pathlib import Path
 
     from bridge.transport.http import HttpAnswer, HttpRequest
     from bridge.transport.http_server import HttpHandler, WebSocketUpgrade
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 #: How long another worker may be silent: a poll waits for 25 s, and a stream has a comment every 15 s.
 _SILENT_SECONDS: Final = 40.0
 _READ_BYTES: Final = 64 * 1024
+#: Of the 104 (macOS) or 108 bytes of a socket's address, what the folder may take.
+_MAX_FOLDER_BYTES: Final = 80
 #: Headers about one connection only (RFC 9110 7.6.1), and those that the next server writes itself.
 _OF_THE_CONNECTION: Final = frozenset(
     {"host", "connection", "keep-alive", "transfer-encoding", "content-length", "upgrade", "te", "expect"}
@@ -38,14 +41,15 @@ class OtherWorkers:
     """The workers of one bridge, as one of them sees them."""
 
     def __init__(self, folder: Path, node: str, slot: int, workers: int) -> None:
-        self._sockets = {process_name(node, number): folder / f"worker-{number}.sock" for number in range(workers)}
+        self._folder = _short_path(folder)
+        self._sockets = {process_name(node, number): f"worker-{number}.sock" for number in range(workers)}
         self.own_name = process_name(node, slot)
         """The name of this worker, in the ids of its sessions."""
 
     async def serve(self, http: HttpHandler, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Answer the requests that other workers hand over, until cancelled. Raises OSError if it can't listen."""
-        path = self._sockets[self.own_name]
-        path.unlink(missing_ok=True)  # of a worker that died in this place
+        path = Path(self._folder, self._sockets[self.own_name])
+        await trio.Path(path).unlink(missing_ok=True)  # of a worker that died in this place
         listening = trio.socket.socket(trio.socket.AF_UNIX, trio.socket.SOCK_STREAM)
         await listening.bind(str(path))
         listening.listen()
@@ -54,11 +58,11 @@ class OtherWorkers:
 
     async def hand_over(self, owner: str, request: HttpRequest) -> HttpAnswer | None:
         """Return the answer of the worker of this name; None if there is none. Cancelling is harmless."""
-        path = self._sockets.get(owner)
-        if path is None or owner == self.own_name:
+        name = self._sockets.get(owner)
+        if name is None or owner == self.own_name:
             return None
         try:
-            exchange = _Exchange(await trio.open_unix_socket(str(path)))
+            exchange = _Exchange(await trio.open_unix_socket(f"{self._folder}/{name}"))
         except OSError:
             return None
         streaming = False
@@ -75,6 +79,16 @@ class OtherWorkers:
         finally:
             if not streaming:
                 await trio.aclose_forcefully(exchange.stream)
+
+
+def _short_path(folder: Path) -> str:
+    """Return a path of a folder that leaves room for a socket's name: the system takes about 100 bytes in all.
+
+    On Linux, a descriptor of the folder makes any path short; it stays open as long as the process runs.
+    """
+    if len(os.fsencode(folder)) <= _MAX_FOLDER_BYTES or not hasattr(os, "O_PATH"):
+        return str(folder)
+    return f"/proc/self/fd/{os.open(folder, os.O_PATH | os.O_DIRECTORY)}"
 
 
 @dataclass(slots=True)

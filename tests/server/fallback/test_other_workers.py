@@ -37,6 +37,20 @@ async def test_the_owner_gets_the_request_and_gives_the_answer(tmp_path: Path) -
     assert request.header("transfer-encoding") is None
 
 
+async def test_a_folder_with_a_long_path_is_no_obstacle(tmp_path: Path) -> None:
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+
+    async def http(_: HttpRequest) -> HttpAnswer:
+        return HttpResponse(204)
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(OtherWorkers(folder, "n", 1, 2).serve, http)
+        assert await OtherWorkers(folder, "n", 0, 2).hand_over("n-1", REQUEST) == HttpResponse(204)
+        nursery.cancel_scope.cancel()
+    assert (folder / "worker-1.sock").exists()
+
+
 async def test_a_stream_passes_through_and_ends_with_either_end(tmp_path: Path) -> None:
     closed = trio.Event()
 
