@@ -55,7 +55,8 @@ async def test_case_12_client_input_breaks_no_log_line_and_adds_no_metric_labels
             metrics = (await web.get(f"http://{bridge.address}/metrics")).text
     text = bridge.log.read_bytes().decode()
     assert not [raw for raw in RAW if raw in text or raw in metrics]
-    after_banner = text.splitlines()[6:]
+    after_banner = text.partition("Ctrl-C")[2].splitlines()[1:]
+    assert after_banner
     assert all(line.startswith("{") for line in after_banner)
     assert {line["level"] for line in result.log_lines()} <= {"debug", "info", "warning", "error"}
     assert len(metrics.splitlines()) < 400
