@@ -28,7 +28,7 @@ def script(name: str) -> str:
     return (SCRIPTS / name).read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def desk(talking_chromium: Browser, bridge: BridgeProcess) -> Iterator[Console]:
     with open_console(talking_chromium, f"http://{bridge.address}/", reduced_motion="reduce") as console:
         yield console
@@ -99,6 +99,9 @@ def test_an_answer_is_read_out_once_when_it_is_complete(desk: Console) -> None:
 
 
 def test_with_the_keyboard_alone_a_message_is_typed_and_the_list_is_filtered(desk: Console) -> None:
+    desk.say("What about my savings?")
+    desk.wait_for_badge("Connected")
+    desk.page.locator(".turn.assistant").wait_for()
     desk.page.get_by_label("Filter by type").fill("session")
     rows = desk.page.locator("#events td:nth-child(3)")
     desk.wait_for(
