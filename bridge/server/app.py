@@ -32,6 +32,7 @@ from bridge.server.clients.json_client import JsonClient, utc_now
 from bridge.server.clients.native_client import NativeClient, session_options_from_query
 from bridge.server.fallback.service import Fallback, FallbackTelemetry
 from bridge.server.http.responses import (
+    READ_ONLY,
     metrics_response,
     native_error_response,
     openapi_response,
@@ -73,7 +74,6 @@ _UPGRADE_REQUIRED: Final = Rejection(
     "This endpoint requires a WebSocket upgrade. A proxy may have removed the request's Upgrade header.",
 )
 
-_READ_ONLY: Final = Rejection(405, "METHOD_NOT_ALLOWED", "This path accepts only GET and HEAD.")
 
 #: Connections from one address that have no session: handshakes, half-open connections, keep-alive connections. A
 #: trusted proxy has as many as there are places: its clients are counted when they are known.
@@ -228,7 +228,7 @@ class Bridge:
         route = self._routes.get(request.path)
         if route is None:
             return None
-        return route(self) if request.method == "GET" else problem_response(_READ_ONLY)
+        return route(self) if request.method == "GET" else problem_response(READ_ONLY)
 
     def _healthz(self) -> HttpResponse:
         return status_response(200, "ok")

@@ -17,7 +17,7 @@ from bridge.core.events import SessionConfigured, SessionCreated, UpstreamError,
 from bridge.core.to_client import PARSED_EVENTS, UNREADABLE_FRAME
 from bridge.protocol.dialects.detection import Dialect, detect_dialect
 from bridge.protocol.events.groups import AUDIO_DELTAS, SESSION_CREATED, SESSION_UPDATED
-from bridge.protocol.events.peek import peek
+from bridge.protocol.events.peek import is_json, peek
 from bridge.protocol.refusals.lookup import refusal_for_error
 from bridge.upstream.failures import (
     UpstreamClosed,
@@ -51,7 +51,6 @@ HARMLESS_ERRORS: Mapping[str, str] = {
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _BRACE = ord("}")
-_check_json = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 class EventDecoder:
@@ -186,21 +185,12 @@ def relayed_type(frame: bytes) -> str | None:
     event_type = peek(frame)
     if event_type in AUDIO_DELTAS:
         return event_type if _is_complete_object(frame) else None
-    return event_type if event_type is not None and event_type not in _PARSED and _is_json(frame) else None
+    return event_type if event_type is not None and event_type not in _PARSED and is_json(frame) else None
 
 
 def _is_complete_object(frame: bytes) -> bool:
     """Whether the frame ends with a closing brace. Audio deltas are flat, and base64 has no brace."""
     return frame[-1] == _BRACE or frame.rstrip(b" \t\r\n")[-1] == _BRACE
-
-
-def _is_json(frame: bytes) -> bool:
-    """Whether the frame is valid JSON as a whole. Nothing is kept."""
-    try:
-        _check_json(frame)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return False
-    return True
 
 
 def _object(body: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -41,6 +41,7 @@ class _Typed(msgspec.Struct, gc=False):
 
 
 _decode: Final = msgspec.json.Decoder(_Typed).decode
+_check: Final = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 def peek(frame: str | bytes) -> str | None:
@@ -62,3 +63,12 @@ def peek(frame: str | bytes) -> str | None:
         return _decode(frame).type if text is None else text[1]
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
+
+
+def is_json(frame: bytes) -> bool:
+    """Whether a frame is valid JSON as a whole. Nothing is kept."""
+    try:
+        _check(frame)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return False
+    return True

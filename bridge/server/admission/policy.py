@@ -175,12 +175,8 @@ _TICKET_MESSAGES = {
 
 def _credentials(request: HttpRequest, subprotocols: tuple[str, ...]) -> list[str]:
     """Return every credential in the request, the Bearer token first."""
-    scheme, _, bearer = (request.header("authorization") or "").strip().partition(" ")
-    found = [bearer.strip()] if scheme.lower() == "bearer" else []
-    found += [
-        one.removeprefix(KEY_SUBPROTOCOL_PREFIX) for one in subprotocols if one.startswith(KEY_SUBPROTOCOL_PREFIX)
-    ]
-    return [one for one in found if one]
+    keys = [one.removeprefix(KEY_SUBPROTOCOL_PREFIX) for one in subprotocols if one.startswith(KEY_SUBPROTOCOL_PREFIX)]
+    return [one for one in (request.bearer, *keys) if one]
 
 
 def _is_local_page(origin: str) -> bool:

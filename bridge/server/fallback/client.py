@@ -10,12 +10,12 @@ import math
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-import msgspec
 import trio
 
 from bridge.core.events import ClientAudio, CreateSession
 from bridge.driver.client import Frame
 from bridge.protocol.events.groups import AUDIO_DELTAS
+from bridge.protocol.events.peek import is_json
 from bridge.server.clients.frame_limits import TOO_FAST
 from bridge.server.clients.json_messages import parse_client_frame
 from bridge.server.clients.json_rendering import connected_message, encode_message, render_message
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 #: How long a session lives without a request for its events (client protocol, "REST fallback").
 UNPOLLED_SECONDS: Final = 60.0
-_check_json: Final = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 class FallbackClient:
@@ -187,7 +186,7 @@ class FallbackClient:
 
     def forward(self, event_type: str, frame: bytes, read_at: float) -> bool:
         """Let a native event wait for the client. Audio deltas stay JSON."""
-        if event_type in AUDIO_DELTAS and not _is_json(frame):
+        if event_type in AUDIO_DELTAS and not is_json(frame):
             return True  # nobody has read it whole before, and it would spoil the response that it is put into
         return self.send(Frame(frame), read_at)
 
@@ -233,11 +232,3 @@ class FallbackClient:
             self._error = error
             self._gone.set()
             raise
-
-
-def _is_json(frame: bytes) -> bool:
-    try:
-        _check_json(frame)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return False
-    return True

@@ -156,13 +156,12 @@ class FallbackRoutes:
         return HttpResponse(204)
 
     def _find(self, request: HttpRequest, session_id: str) -> FallbackSession | Rejection:
-        scheme, _, token = (request.header("authorization") or "").strip().partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
+        if not request.bearer:
             return _UNAUTHORIZED  # even where there is no such session
         session = self.sessions.find(session_id)
         if session is None:
             return _GONE
-        return session if session.accepts(token.strip()) else _UNAUTHORIZED
+        return session if session.accepts(request.bearer) else _UNAUTHORIZED
 
     async def _elsewhere(self, rejection: Rejection, request: HttpRequest, session_id: str) -> HttpAnswer:
         """Answer a request for a session that is not here: by the process that has it, if there is one."""

@@ -72,9 +72,7 @@ class AdminServer:
     def _is_authorized(self, request: HttpRequest) -> bool:
         if self._token is None:
             return True
-        scheme, _, credential = (request.header("authorization") or "").strip().partition(" ")
-        known = self._token.reveal().encode()
-        return scheme.lower() == "bearer" and hmac.compare_digest(credential.strip().encode(), known)
+        return hmac.compare_digest(request.bearer.encode(), self._token.reveal().encode())
 
 
 async def _reject(upgrade: WebSocketUpgrade) -> None:

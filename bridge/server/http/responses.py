@@ -10,15 +10,18 @@ import msgspec
 
 from bridge.client_protocol.native_errors import mark_message
 from bridge.client_protocol.openapi import openapi
+from bridge.server.admission.policy import Rejection
 from bridge.transport.http import HttpResponse, json_response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bridge.server.admission.policy import Rejection
     from bridge.transport.link import Headers
 
-_SAFE_HEADERS = (("cache-control", "no-store"), ("x-content-type-options", "nosniff"))
+#: For a method that a path which is only read doesn't have.
+READ_ONLY = Rejection(405, "METHOD_NOT_ALLOWED", "This path accepts only GET and HEAD.")
+#: For what must neither be kept nor taken for another type.
+SAFE_HEADERS = (("cache-control", "no-store"), ("x-content-type-options", "nosniff"))
 #: Seconds after which a rejected client may connect again.
 _RETRY_AFTER = (("retry-after", "5"),)
 
@@ -41,7 +44,7 @@ def problem_response(
     usual = headers or _extra_headers(rejection)
     return HttpResponse(
         rejection.status,
-        (("content-type", "application/problem+json"), *_SAFE_HEADERS, *usual),
+        (("content-type", "application/problem+json"), *SAFE_HEADERS, *usual),
         msgspec.json.encode(body),
     )
 
@@ -58,23 +61,23 @@ def native_error_response(rejection: Rejection) -> HttpResponse:
     error_type, code = _SERVICE_TERMS.get(rejection.code, ("invalid_request_error", None))
     message = mark_message(rejection.message, rejection.code)
     error = {"type": error_type, "code": code, "message": message, "param": None}
-    return json_response(rejection.status, {"error": error}, (*_SAFE_HEADERS, *_extra_headers(rejection)))
+    return json_response(rejection.status, {"error": error}, (*SAFE_HEADERS, *_extra_headers(rejection)))
 
 
 def status_response(status: int, state: str, reason: str | None = None) -> HttpResponse:
     """Return the response of a health check."""
-    return json_response(status, {"status": state} | ({"reason": reason} if reason else {}), _SAFE_HEADERS)
+    return json_response(status, {"status": state} | ({"reason": reason} if reason else {}), SAFE_HEADERS)
 
 
 def metrics_response(text: bytes, content_type: str) -> HttpResponse:
     """Return the response to a Prometheus scrape."""
-    return HttpResponse(200, (("content-type", content_type), *_SAFE_HEADERS), text)
+    return HttpResponse(200, (("content-type", content_type), *SAFE_HEADERS), text)
 
 
 @cache
 def openapi_response() -> HttpResponse:
     """Return the OpenAPI document of the REST fallback. It takes milliseconds to make, and anyone may ask for it."""
-    return json_response(200, openapi(), _SAFE_HEADERS)
+    return json_response(200, openapi(), SAFE_HEADERS)
 
 
 def _extra_headers(rejection: Rejection) -> tuple[tuple[str, str], ...]:

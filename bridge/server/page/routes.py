@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from bridge.server.admission.policy import Rejection
-from bridge.server.http.responses import problem_response
+from bridge.server.http.responses import READ_ONLY, SAFE_HEADERS, problem_response
 from bridge.server.page.files import find_page_file, page_response
 from bridge.server.page.simulator_panel import PANEL_PATH, panel_response
 from bridge.transport.http import json_response
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from bridge.transport.http import HttpRequest, HttpResponse
 
 ACCESS_PATH: Final = "/page/access"
-_HEADERS: Final = (("cache-control", "no-store"), ("x-content-type-options", "nosniff"))
 
 
 async def page_route(
@@ -31,7 +30,7 @@ async def page_route(
     if file is None:
         return None
     if request.method != "GET":
-        return problem_response(Rejection(405, "METHOD_NOT_ALLOWED", "This path accepts only GET and HEAD."))
+        return problem_response(READ_ONLY)
     return page_response(request, file)
 
 
@@ -46,4 +45,4 @@ def _access(request: HttpRequest, admission: AdmissionPolicy) -> HttpResponse:
         return problem_response(rejection)
     refused = admission.explain(request)
     body: dict[str, Any] = {"code": refused.code, "detail": refused.message} if refused else {"code": None}
-    return json_response(200, body, _HEADERS)
+    return json_response(200, body, SAFE_HEADERS)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from bridge.server.admission.policy import Rejection
-from bridge.server.http.responses import problem_response
+from bridge.server.http.responses import SAFE_HEADERS, problem_response
 from bridge.transport.http import json_response
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from bridge.upstream.service import UpstreamService
 
 PANEL_PATH: Final = "/page/simulator"
-_HEADERS: Final = (("cache-control", "no-store"), ("x-content-type-options", "nosniff"))
 #: The simulator is in this process: it answers at once, or not at all.
 _TIMEOUT_SECONDS: Final = 5.0
 _CUTS: Final = ("close", "drop", "reset")
@@ -85,9 +84,9 @@ async def panel_response(
     if request.method not in {"GET", "POST"}:
         return problem_response(Rejection(405, "METHOD_NOT_ALLOWED", "This path accepts GET, HEAD and POST."))
     if simulator is None or admission.requires_token:
-        return json_response(200, {"scenarios": None}, _HEADERS) if request.method == "GET" else _no_simulator()
+        return json_response(200, {"scenarios": None}, SAFE_HEADERS) if request.method == "GET" else _no_simulator()
     if request.method == "GET":
-        return json_response(200, await simulator.scenarios(), _HEADERS)
+        return json_response(200, await simulator.scenarios(), SAFE_HEADERS)
     if (rejection := admission.check_origin(request)) is not None:
         return problem_response(rejection)
     return await _change(request, simulator)
@@ -97,9 +96,11 @@ async def _change(request: HttpRequest, simulator: SimulatorControl) -> HttpResp
     scenario, how = request.query.get("scenario"), request.query.get("cut")
     if scenario is not None:
         chosen = await simulator.choose(scenario)
-        return json_response(200, chosen, _HEADERS) if chosen is not None else _unknown(f"scenario '{scenario[:80]}'")
+        return (
+            json_response(200, chosen, SAFE_HEADERS) if chosen is not None else _unknown(f"scenario '{scenario[:80]}'")
+        )
     if how in _CUTS:
-        return json_response(200, await simulator.cut(how), _HEADERS)
+        return json_response(200, await simulator.cut(how), SAFE_HEADERS)
     return _unknown(f"cut '{(how or '')[:80]}'")
 
 
