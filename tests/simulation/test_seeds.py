@@ -1,4 +1,4 @@
-"""Thousands of calls, each from a seed, with whatever can go wrong: no invariant is violated."""
+"""Hundreds of calls, nightly thousands, each from a seed, with whatever can go wrong: no invariant is violated."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bridge.simulation.plan import draw_plan
 from bridge.simulation.runner import simulate
 from bridge.simulation.seeds import SimulationSummary, run_seeds
 
-_CHUNK = 50
+_CHUNK = 20
 #: They change how a link behaves throughout: there is no single fault to count.
 _CONDITIONS = ("latency", "slices")
 
@@ -20,7 +20,7 @@ def _assert_no_violations(summary: SimulationSummary) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(0, 2_000, _CHUNK))
+@pytest.mark.parametrize("first", range(0, 600, _CHUNK))
 def test_calls_violate_no_invariant(first: int) -> None:
     summary = run_seeds(range(first, first + _CHUNK))
     assert summary.runs == _CHUNK

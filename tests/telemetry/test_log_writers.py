@@ -7,6 +7,7 @@ import fcntl
 import io
 import json
 import os
+import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -88,7 +89,8 @@ def test_a_pipe_that_is_never_read_holds_up_neither_the_end_nor_later_lines() ->
         for _ in range(MANY):
             log.write("info", "a.b", TEXT)
         assert log.dropped > before
-        read.close()  # the thread's write fails, and it ends
+        read.close()  # the thread's write fails, and it ends: before the next file gets the number of its descriptor
+        wait_until(lambda: all(thread.name != "log-writer" for thread in threading.enumerate()))
 
 
 def test_a_full_disk_is_counted_and_raises_nothing() -> None:
