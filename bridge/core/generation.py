@@ -13,6 +13,7 @@ from bridge.core.input_buffer import BYTES_PER_MS
 from bridge.core.json_access import as_object, as_text
 from bridge.core.open_responses import OpenResponses
 from bridge.core.responses import ResponseTracker
+from bridge.core.speech.interruptions import Interruptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +30,7 @@ class Generation:
     replay: ReplayBuffer
     responses: ResponseTracker = field(default_factory=ResponseTracker)
     open_responses: OpenResponses = field(default_factory=OpenResponses)
+    interruptions: Interruptions = field(default_factory=Interruptions)
     items: ClientItems = field(default_factory=ClientItems)
     """Empty at the client endpoint."""
     ready_by: float = float("inf")

@@ -155,6 +155,11 @@ class ConversationHistory:
         if (turn := self._turns.get(item_id)) is not None:
             turn.played_ms = ms
 
+    def text_of(self, item_id: str) -> str:
+        """Return what an item says, as far as it is known; empty if it isn't."""
+        turn = self._turns.get(item_id)
+        return "" if turn is None else turn.text or ""
+
     def delete_item(self, item_id: object) -> bool:
         """Remove an item, because the client deleted it or because it will be replayed. False if it was not known."""
         return isinstance(item_id, str) and self._turns.pop(item_id, None) is not None

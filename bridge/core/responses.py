@@ -46,6 +46,7 @@ class ActiveResponse:
     """The request that created it; None if turn detection did."""
     answers_up_to: int
     """Which of the speech that went upstream it answers: all before this position (`speech/replay_buffer.py`)."""
+    created_at: float
     reached_client: bool = False
     """Whether any of its output was forwarded."""
     unfinished_items: set[str] = field(default_factory=set)
@@ -149,7 +150,7 @@ class ResponseTracker:
 
     def response_created(self, response_id: str, committed_up_to: int, now: float) -> None:
         """Record that a response of the default conversation is active."""
-        self.active = ActiveResponse(response_id, self.pending_request, committed_up_to)
+        self.active = ActiveResponse(response_id, self.pending_request, committed_up_to, now)
         self.pending_request, self.auto_response_expected = None, False
         self.outstanding_since = now
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bridge.core.commands import Forward
-from bridge.core.json_access import as_number, as_object, as_text
+from bridge.core.json_access import as_number, as_object, as_text, loggable_id
 from bridge.core.open_responses import KEPT_EVENTS
 from bridge.core.responses import AUDIO_EVENTS, OUTPUT_EVENTS
-from bridge.core.speech.heard import FRAME_BYTES
+from bridge.core.speech.heard import FRAME_BYTES, audio_ms
+from bridge.core.speech.interruptions import CUT_SHORT_SECONDS, sounds_like_echo
 from bridge.core.spending.usage import read_usage
 from bridge.core.to_upstream import (
     OWN_EVENT_ID,
@@ -49,12 +50,21 @@ def record(data: SessionData, event_type: str, frame: bytes, body: Mapping[str, 
         generation.open_responses.record(event_type, frame)
     if event_type in OUTPUT_EVENTS:
         if event_type in AUDIO_EVENTS:
-            generation.responses.spoken_bytes += len(frame) - FRAME_BYTES
+            responses = generation.responses
+            if not responses.spoken_bytes:
+                _audio_begins(data)
+            responses.spoken_bytes += len(frame) - FRAME_BYTES
         _output(generation)
         return
     if body is not None and (handler := _HANDLERS.get(event_type)) is not None:
         handler(data, body)
     generation.replay.event_received(data.now)
+
+
+def _audio_begins(data: SessionData) -> None:
+    item_id = data.generation.responses.spoken_item
+    if item_id is not None:
+        data.generation.interruptions.audio_begins(item_id, data.now)
 
 
 def _output(generation: Generation) -> None:
@@ -79,10 +89,18 @@ def _response_done(data: SessionData, body: Mapping[str, Any]) -> None:
     done = data.generation.responses.response_done(str(response.get("id")))
     if done is not None:
         data.generation.replay.answered(done.answers_up_to)
+        if response.get("status") == "cancelled" and data.now - done.created_at < CUT_SHORT_SECONDS:
+            _cut_short(data, response, done.created_at)
     _count_usage(data, as_object(response.get("usage")))
     if response.get("status") == "failed":
         _response_failed(data, response)
     request_next_response(data)
+
+
+def _cut_short(data: SessionData, response: Mapping[str, Any], created_at: float) -> None:
+    reason = as_text(as_object(response.get("status_details")).get("reason")) or ""
+    cause = reason if reason in _CANCEL_REASONS else "other"
+    data.log("answer.cut_short", cause=cause, ms=round((data.now - created_at) * 1000))
 
 
 def _count_usage(data: SessionData, usage: Mapping[str, Any]) -> None:
@@ -132,12 +150,20 @@ def _item_deleted(data: SessionData, body: Mapping[str, Any]) -> None:
 
 def _transcribed(data: SessionData, body: Mapping[str, Any]) -> None:
     data.history.record_transcript(body.get("item_id"), body.get("transcript"))
+    answer = data.generation.interruptions.transcribed(str(body.get("item_id")))
+    if answer is not None and sounds_like_echo(str(body.get("transcript")), data.history.text_of(answer)):
+        data.log("caller.echo", item=loggable_id(answer))
     if data.generation.transcribing:  # the transcript is the answer
         data.generation.replay.item_answered(str(body.get("item_id")))
 
 
 def _speech_started(data: SessionData, body: Mapping[str, Any]) -> None:
-    data.generation.replay.speech_started(as_number(body.get("audio_start_ms")))
+    generation = data.generation
+    generation.replay.speech_started(as_number(body.get("audio_start_ms")))
+    sent_ms = audio_ms(generation.responses.spoken_bytes)
+    answer = generation.interruptions.speech_started(str(body.get("item_id")), sent_ms, data.now)
+    if answer is not None:
+        data.log("caller.spoke_over_answer", item=loggable_id(answer))
 
 
 def _speech_stopped(data: SessionData, body: Mapping[str, Any]) -> None:
@@ -164,6 +190,8 @@ def _session_updated(data: SessionData, body: Mapping[str, Any]) -> None:
         data.generation.apply_configuration(session, data.session_options)
 
 
+#: Who cancels responses, as the service says it.
+_CANCEL_REASONS = frozenset({"turn_detected", "client_cancelled"})
 #: A response that failed for one of these reasons fails again.
 _NO_CREDIT = frozenset(
     {

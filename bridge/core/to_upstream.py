@@ -18,7 +18,7 @@ from bridge.core.events import (
     Interrupt,
     PlaybackProgress,
 )
-from bridge.core.json_access import as_object, loggable_id, read_object
+from bridge.core.json_access import as_number, as_object, as_text, loggable_id, read_object
 from bridge.core.responses import event_id_of
 from bridge.core.speech.heard import audio_ms
 
@@ -144,11 +144,17 @@ def _item_sent(data: SessionData, body: Mapping[str, Any], frame: bytes) -> None
     data.history.item_sent(as_object(body.get("item")), frame)
 
 
+def _truncated(data: SessionData, body: Mapping[str, Any], _: bytes) -> None:
+    played_ms = as_number(body.get("audio_end_ms"))
+    _note_slow_barge_in(data, data.generation.interruptions.silenced(as_text(body.get("item_id")), played_ms))
+
+
 #: What must be remembered of a native event that the client sent.
 _NATIVE_RECORDERS: Mapping[str, Callable[[SessionData, Mapping[str, Any], bytes], None]] = {
     "input_audio_buffer.commit": lambda data, *_: _commit_sent(data),
     "input_audio_buffer.clear": lambda data, *_: data.generation.replay.buffer_cleared(),
     "conversation.item.create": _item_sent,
+    "conversation.item.truncate": _truncated,
     "session.update": lambda data, body, _: data.updates.sent(body),
     "transcription_session.update": lambda data, body, _: data.updates.sent(body),
 }
@@ -206,6 +212,7 @@ def interrupt(data: SessionData, event: Interrupt) -> None:
         data.history.record_played(item_id, played_ms)
         position = {"item_id": item_id, "content_index": 0, "audio_end_ms": played_ms}
         _send_event(data, {"type": "conversation.item.truncate", **position})
+    _note_slow_barge_in(data, data.generation.interruptions.silenced(item_id, played_ms))
     data.log("client.interrupted", item=None if item_id is None else loggable_id(item_id))
 
 
@@ -220,6 +227,13 @@ def note_playback(data: SessionData, playback: PlaybackProgress) -> None:
     data.playback = playback
     note_spoken(data)
     data.history.record_played(playback.item_id, playback.played_ms)
+    played_on = data.generation.interruptions.played(playback.item_id, playback.played_ms, data.now)
+    _note_slow_barge_in(data, played_on)
+
+
+def _note_slow_barge_in(data: SessionData, played_on_ms: float | None) -> None:
+    if played_on_ms is not None:
+        data.log("barge_in.slow", ms=round(played_on_ms))
 
 
 def note_spoken(data: SessionData) -> None:

@@ -62,6 +62,10 @@ LOG_MESSAGES: Mapping[str, LogMessage] = {
     "upstream.harmless_error": LogMessage("debug", "OpenAI sent a harmless error event"),
     "upstream.late_event": LogMessage("debug", "An event of an earlier session was ignored"),
     "client.interrupted": LogMessage("debug", "The client interrupted the answer"),
+    "caller.spoke_over_answer": LogMessage("debug", "Speech started while an answer was playing"),
+    "caller.echo": LogMessage("warning", "The caller's transcript repeats the answer: the assistant hears itself"),
+    "answer.cut_short": LogMessage("warning", "An answer was cancelled less than 300 ms after its start"),
+    "barge_in.slow": LogMessage("warning", "The client played an answer for over 300 ms after speech started"),
     "client.gone": LogMessage("info", "The client disconnected"),
 }
 
@@ -140,6 +144,10 @@ METRIC_UPDATES: Mapping[str, Callable[[Metrics, Mapping[str, Any]], None]] = {
     "error.sent": _increment("errors_sent_total", "code"),
     "error.held_back": _increment("errors_suppressed_total", "code"),
     "response.failed": _increment("responses_failed_total"),
+    "caller.spoke_over_answer": _increment("speech_over_answers_total"),
+    "caller.echo": _increment("echoes_total"),
+    "answer.cut_short": _increment("answers_cut_short_total", "cause"),
+    "barge_in.slow": _increment("slow_barge_ins_total"),
     "upstream.error": _increment("upstream_errors_total"),
     "upstream.unreadable": _increment("unreadable_frames_total"),
     "upstream.harmless_error": _increment("harmless_errors_total"),

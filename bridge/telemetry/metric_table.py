@@ -72,6 +72,16 @@ METRICS: Mapping[str, MetricDefinition] = {
     "errors_sent_total": MetricDefinition(_C, "Errors sent to clients, by code", "code"),
     "errors_suppressed_total": MetricDefinition(_C, "Errors not sent, less than 2 s after another, by code", "code"),
     "responses_failed_total": MetricDefinition(_C, "Responses with the status failed"),
+    "speech_over_answers_total": MetricDefinition(_C, "Times that speech started while an answer was playing"),
+    "echoes_total": MetricDefinition(
+        _C, "Of these, those whose transcript repeats the answer: the assistant hears itself"
+    ),
+    "answers_cut_short_total": MetricDefinition(
+        _C, "Answers cancelled within 300 ms of their start, by cause", "cause"
+    ),
+    "slow_barge_ins_total": MetricDefinition(
+        _C, "Answers that clients played for over 300 ms after speech started; only of clients that report playback"
+    ),
     "upstream_errors_total": MetricDefinition(_C, "Error events of the upstream that were reported to clients"),
     "harmless_errors_total": MetricDefinition(_C, "Error events of the upstream that are harmless and not reported"),
     "unreadable_frames_total": MetricDefinition(

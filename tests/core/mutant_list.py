@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.core.mutant import Mutant
 from tests.core.mutant_list_client_items import CLIENT_ITEM_MUTANTS
 from tests.core.mutant_list_heard import HEARD_MUTANTS
+from tests.core.mutant_list_interruptions import INTERRUPTION_MUTANTS
 from tests.core.mutant_list_lifecycle import LIFECYCLE_MUTANTS
 from tests.core.mutant_list_open_responses import OPEN_RESPONSE_MUTANTS
 from tests.core.mutant_list_relay import RELAY_MUTANTS
@@ -298,4 +299,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *OPEN_RESPONSE_MUTANTS,
     *RELAY_MUTANTS,
     *LIFECYCLE_MUTANTS,
+    *INTERRUPTION_MUTANTS,
 )

@@ -108,6 +108,7 @@ def copy_package(folder: Path) -> None:
     )  # it fails for every mutant, since it compares with the source
     shutil.copytree(ROOT / "bridge", folder / "bridge", ignore=ignore)
     shutil.copytree(ROOT / "tests" / "core", folder / "tests" / "core", ignore=ignore)
+    shutil.copytree(ROOT / "tests" / "shared_cases", folder / "tests" / "shared_cases", ignore=ignore)
     shutil.copy(ROOT / "tests" / "memory.py", folder / "tests")
     (folder / "tests" / "conftest.py").write_text(_CONFTEST)
     shutil.copy(ROOT / "pyproject.toml", folder)

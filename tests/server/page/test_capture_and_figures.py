@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from probes.cli import cli
 from probes.recording.capture import read_capture
+from tests.shared_cases import shared_cases
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,16 +112,8 @@ def test_an_answer_that_is_cancelled_at_once_may_have_heard_itself(
     assert answers["answers"] == [False, suspicious]
 
 
-@pytest.mark.parametrize(
-    ("said", "echo"),
-    [
-        ("Your balance is four hundred dollars", True),
-        ("balance is four hundred", True),
-        ("four hundred", False),
-        ("What is my balance in euros please, and what of my savings", False),
-        ("", False),
-    ],
-)
-def test_a_transcript_that_repeats_the_answer_is_an_echo(javascript: JavaScript, said: str, *, echo: bool) -> None:
-    answer = "Your balance is four hundred dollars today."
-    assert javascript.run("echo", said=said, answer=answer) is echo
+@pytest.mark.parametrize("case", shared_cases("echo"), ids=lambda case: case["said"])
+def test_a_transcript_that_repeats_the_answer_is_an_echo_as_for_the_bridge(
+    javascript: JavaScript, case: dict[str, Any]
+) -> None:
+    assert javascript.run("echo", said=case["said"], answer=case["answer"]) is case["echo"]
