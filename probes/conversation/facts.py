@@ -28,6 +28,8 @@ INVALID_SENT = "invalid: "
 #: Errors that only mean that two messages crossed on the way.
 HARMLESS_ERRORS = frozenset({"response_cancel_not_active"})
 COMPLETED = "completed"
+#: What a client sends to interrupt a response: to a service, and to a bridge.
+_INTERRUPTIONS = frozenset({"response.cancel", "interrupt"})
 _TRANSCRIPTION = "conversation.item.input_audio_transcription."
 #: Messages of a bridge after which its upstream session is a new one.
 _NEW_UPSTREAM = frozenset({"reconnecting", "session_initializing"})
@@ -113,6 +115,10 @@ class SessionFacts:
     """When each turn of the user ended."""
     invalid_sent: list[tuple[int, str]] = field(default_factory=list)
     """Invalid events that the script sent: index of the marker before each, and its name."""
+    interruptions: list[tuple[int, float]] = field(default_factory=list)
+    """Index and time of each interruption that the client sent."""
+    speech_starts: list[tuple[int, float]] = field(default_factory=list)
+    """Index and time of each start of speech that turn detection reported."""
     responses: dict[str, ResponseFacts] = field(default_factory=dict)
     finished_responses: list[ResponseFacts] = field(default_factory=list)
     committed_items: list[str] = field(default_factory=list)
@@ -171,6 +177,8 @@ class SessionFacts:
                 return self._take_server_event(entry, index)
             case "bridge":
                 return self._take_bridge_message(entry, index)
+            case "client" if entry.type in _INTERRUPTIONS:
+                self.interruptions.append((index, entry.at))
             case "probe" if entry.type == TURN_ENDED:
                 self.turns_ended_at.append(entry.at)
             case "probe" if entry.type.startswith(INVALID_SENT):
@@ -265,6 +273,10 @@ def _on_session_updated(facts: SessionFacts, entry: CaptureEntry, index: int) ->
     facts.mark_ready(entry.at, index)
 
 
+def _on_speech_started(facts: SessionFacts, entry: CaptureEntry, index: int) -> None:
+    facts.speech_starts.append((index, entry.at))
+
+
 def _on_committed(facts: SessionFacts, entry: CaptureEntry, _index: int) -> None:
     facts.committed_items.append(str(entry.event.get("item_id")))
 
@@ -328,6 +340,7 @@ def _on_audio_delta(facts: SessionFacts, entry: CaptureEntry, _index: int) -> No
 _HANDLERS: Mapping[str, Callable[[SessionFacts, CaptureEntry, int], None]] = {
     "session.created": _on_session_created,
     "session.updated": _on_session_updated,
+    "input_audio_buffer.speech_started": _on_speech_started,
     "input_audio_buffer.committed": _on_committed,
     "conversation.item.added": _on_item_added,
     f"{_TRANSCRIPTION}completed": _on_transcript,

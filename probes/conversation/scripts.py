@@ -254,6 +254,7 @@ PAGE_SCRIPT = ConversationScript(
     time_limit=0,
     timeouts_allowed=0,
     responses=0,
+    is_recorded=True,
 )
 CAPTURED_SCRIPTS: Mapping[str, ConversationScript] = MappingProxyType({**SCRIPTS, PAGE_SCRIPT.name: PAGE_SCRIPT})
 """Every script that a capture may name: those that can be played, and the console's."""

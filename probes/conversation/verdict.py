@@ -21,6 +21,7 @@ from probes.conversation.checks import (
     check_transcript,
     error_finding,
 )
+from probes.conversation.interruption import check_interruption
 from probes.conversation.refusals import check_refusals
 from probes.conversation.result import SessionCheckResult
 from probes.problems import events as problems
@@ -293,6 +294,7 @@ CHECKS: Mapping[str, Callable[[ConversationResult], SessionCheckResult | None]] 
     "answer": check_answer,
     "transcript": check_transcript,
     "audio": check_audio,
+    "interruption": check_interruption,
     "refusals": check_refusals,
     "end": check_end,
 }
@@ -306,6 +308,7 @@ _SKIP_REASONS: Mapping[str, str] = {
     "answer": "no complete response",
     "transcript": "no transcript",
     "audio": "no complete audio",
+    "interruption": "the server hears what nobody said",
     "refusals": "an event was never confirmed",
     "end": "the session was cut off",
 }

@@ -107,6 +107,31 @@ AUDIO_STALLS = Problem(
     "It arrived later than it had to be played, so the listener hears a gap. The service or the network was slow.",
     "Run it again, and from another network; the series of arrival times shows where the gap is",
 )
+SLOW_BARGE_IN = Problem(
+    "EVENTS-SLOW-BARGE-IN",
+    "The response talks on after it was interrupted",
+    "Its audio was still arriving more than 300 ms after the interruption: the server, or something on the way, "
+    "cancels late or has much audio in its queues. The way there and back is in this figure.",
+    "Stop your player at the interruption and drop what still arrives of that item; look for queues in the proxy or "
+    "bridge",
+    Severity.WARNING,
+)
+SELF_INTERRUPTED = Problem(
+    "EVENTS-SELF-INTERRUPTED",
+    "A response was cancelled within 300 ms of its start",
+    "Nobody interrupts that early on purpose: turn detection heard the assistant itself or noise, or the client "
+    "cancels by mistake. 'reason' says which.",
+    "For turn_detected: echo cancellation, headphones, a higher turn_detection.threshold; for client_cancelled, find "
+    "what sends response.cancel or interrupt",
+    Severity.WARNING,
+)
+PHANTOM_SPEECH = Problem(
+    "EVENTS-PHANTOM-SPEECH",
+    "Turn detection heard speech, although none was sent",
+    "This script sends no audio, so something on the way does: a gateway that feeds the response back, or the audio of "
+    "another session.",
+    "Try without the proxy, gateway or bridge; if that helps, look there for what appends audio",
+)
 NOT_REFUSED = Problem(
     "EVENTS-NOT-REFUSED",
     "The server accepts events that the API refuses",

@@ -153,7 +153,11 @@ def test_an_interruption_ends_the_measurement() -> None:
 
 
 def test_the_playback_of_another_item_says_nothing_of_this_one() -> None:
-    events: Timed = [(1.0, PlaybackProgress("i1", 1_000)), (1.0, speech_started()), (1.1, PlaybackProgress("i0", 4_000))]
+    events: Timed = [
+        (1.0, PlaybackProgress("i1", 1_000)),
+        (1.0, speech_started()),
+        (1.1, PlaybackProgress("i0", 4_000)),
+    ]
     assert told(answering(), *events) == [OVER]
     other: Timed = [(2.0, PlaybackProgress("i0", 9_000)), (2.0, speech_started())]
     assert told(answering(), *other) == [OVER]

@@ -52,6 +52,8 @@ def test_a_caller_who_speaks_up_silences_the_answer(talking_chromium: Browser, b
         assert int(shown.removesuffix(" ms")) <= 50
         console.wait_for_event("interrupt")
         console.wait_for_event("conversation.item.truncated")
+        metrics = console.page.request.get(f"http://{bridge.address}/metrics").text()
+        assert re.search(r"^sherpa_bridge_speech_over_answers_total [1-9]", metrics, flags=re.MULTILINE)
 
 
 def test_a_session_is_downloaded_and_the_probe_finds_its_events_in_order(
