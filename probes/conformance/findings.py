@@ -111,8 +111,10 @@ class Scoring:
         row = CheckRow(PROBE, "ends")
         unclean = [(result.case.id, end) for result in self.results for end in result.ends]
         total = sum(result.sockets for result in self.results)
+        if not total:
+            return row.noted("ENDS-NOT-SEEN", "not judged: no case left a socket open, or saw one end")
         if not unclean:
-            return row.passed(f"answered each of {total} close frames, and ended TCP")
+            return row.passed(f"each of {total} sockets ended with a close frame from both sides")
         ends = Counter(end for _, end in unclean)
         seen = "; ".join(f"{end}: {count} of {total}" for end, count in ends.most_common(_SHOWN_ENDS))
         first = unclean[0][0]

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 #: Longer than all bounded waits of any case: what takes longer hangs in the suite itself.
 CASE_SECONDS: Final = 120.0
 _CLEAN_UP_SECONDS: Final = 5.0
+CLOSE_NOT_ANSWERED: Final = "it did not answer the close frame"
+END_WITHOUT_FRAME: Final = "it ended TCP without a close frame"
 
 
 async def judge(case: Case, context: CaseContext) -> Verdict:
@@ -63,19 +65,27 @@ def _leaves(error: Exception) -> Iterator[Exception]:
 
 
 async def close_clients(context: CaseContext) -> tuple[tuple[str, ...], int]:
-    """Close every socket that is still open. Returns how the bridge answered where it was not clean, and how many."""
+    """Close every socket that is still open.
+
+    Returns how the bridge ended sockets where it was not clean, and how many ends were judged: of sockets that are
+    closed here, and of those that the bridge has ended. A bridge whose process is gone can't answer.
+    """
     for clean_up in context.at_end:
         with trio.move_on_after(_CLEAN_UP_SECONDS), suppress(CaseEnded):
             await clean_up()
     unclean: list[str] = []
-    closed = 0
+    judged = 0
     for client in context.clients:
-        if client.end is not None or client.closed_by_us:
-            await trio.aclose_forcefully(client.stream)
-            continue
-        closed += 1
-        await client.close()
-        if client.end is None or client.end.code is None:
-            unclean.append("it did not answer the close frame")
+        is_alive = context.process is None or context.process.is_running
+        if is_alive and not client.closed_by_us:
+            judged += 1
+            how = END_WITHOUT_FRAME
+            if client.end is None:
+                how = CLOSE_NOT_ANSWERED
+                await client.close()
+            if client.end is None or client.end.code is None:
+                unclean.append(how)
         await trio.aclose_forcefully(client.stream)
-    return tuple(unclean), closed
+    for socket in context.connector.raw_sockets:
+        await trio.aclose_forcefully(socket.stream)
+    return tuple(unclean), judged

@@ -15,6 +15,7 @@ import trio
 from probes.conformance.case import Need
 from probes.conformance.context import CaseContext
 from probes.conformance.judge import close_clients, judge
+from probes.conformance.peers.barrier import until_answered
 from probes.conformance.peers.connector import SocketOpener
 from probes.conformance.peers.upstream import ScriptedUpstream
 from probes.conformance.peers.waiting import Waiter
@@ -176,6 +177,10 @@ class Lane:
 
     async def _settle(self) -> None:
         await self.set_upstream_listening(True)
+        # What the bridge did before it saw that the case's clients have left may still be on its way.
+        if self.address is not None and not self.address.secure:
+            await until_answered(self.address.host, self.address.port)
+        await until_answered(*self.listen)
         with trio.move_on_after(_SETTLE_SECONDS):
             while self.upstream.open_sessions:  # noqa: ASYNC110 - the log that tells of changes has ended
                 await trio.sleep(_SETTLE_POLL_SECONDS)

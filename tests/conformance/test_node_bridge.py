@@ -15,7 +15,7 @@ import pytest
 
 NODE = shutil.which("node")
 FOLDER = Path(__file__).parent / "node"
-GROUPS = set("ABCDEFGHIJKM")
+GROUPS = set("ABCDEFGHIJKLM")
 
 pytestmark = pytest.mark.skipif(NODE is None, reason="needs Node")
 

@@ -230,7 +230,7 @@ async def session_survives(context: CaseContext) -> None:
     await client.send_text("no JSON")
     await client.expect("error")
     await client.send("text", text="Are you still there?")
-    await client.expect("response.done", within=10.0)
+    await client.expect("response.done", within=10.0, expected="the session goes on after the errors, with an answer")
     sessions = len(context.upstream.sessions)
     check(sessions == 1, expected="the same upstream session", seen=f"{sessions} sessions")
 

@@ -137,11 +137,18 @@ async def closes_old(context: CaseContext) -> None:
     """Gives the first session 6 s to live, and looks at the open sockets after the rollover."""
     context.upstream.plan([f"expire:seconds={_LIFE}"], [])
     client = await context.ready()
-    await client.expect("reconnected", within=_WITHIN)
+    first = context.upstream.sessions[0]
+    back = await client.expect("reconnected", within=_WITHIN)
     await context.waiter.until(
         lambda: len(context.upstream.open_sessions) == 1,
         expected="one open upstream socket",
         seen=lambda: f"{len(context.upstream.open_sessions)} of them",
+    )
+    expired = first.sent_of("error")
+    check(
+        not expired or expired[0].at < back.at,
+        expected="the bridge closes the old upstream socket after the rollover",
+        seen="it left it open: the upstream ended that session for its age",
     )
 
 

@@ -81,11 +81,11 @@ async def detection(context: CaseContext) -> None:
     """Speaks a turn with turn detection."""
     client = await context.ready()
     await client.speak(500, silence_ms=600)
-    await client.expect("response.done", within=_ANSWER)
+    await client.expect("response.done", within=_ANSWER, expected="an answer to the turn that the upstream detects")
     await client.ping_pong()
     session = context.upstream.sessions[0]
-    extra = len(session.of_type("response.create", "input_audio_buffer.commit"))
-    check(not extra, expected="neither commit nor `response.create` from the bridge", seen=f"{extra} of them")
+    extra = [event.type for event in session.of_type("response.create", "input_audio_buffer.commit")]
+    check(not extra, expected="neither commit nor `response.create` from the bridge", seen=", ".join(extra))
 
 
 async def _story(context: CaseContext) -> tuple[BridgeClient, SeenSession, str]:

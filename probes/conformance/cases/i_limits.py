@@ -242,7 +242,12 @@ async def others_go_on(context: CaseContext) -> None:
     for turn in range(3):
         last = other.last
         await other.send("text", text=f"Turn {turn}.")
-        await other.expect("response.done", after=last, within=_ANSWER)
+        await other.expect(
+            "response.done",
+            after=last,
+            within=_ANSWER,
+            expected="another client is answered within 10 s while one client does not read",
+        )
 
 
 @GROUP.case(
@@ -276,7 +281,7 @@ async def too_fast(context: CaseContext) -> None:
     if not await raw.until_text('"session_ready"'):
         fail("the client receives `session_ready`", f"{raw.texts[-1:]}")
     await raw.blast(frame(_BINARY, context.source().speech(100)) * 20, seconds=_FLOOD_SECONDS)
-    await other.ping_pong()
+    await other.ping_pong(expected="another client receives `pong` while one client sends too fast")
     if not raw.ended and raw.close_code is None:
         context.non_strict("`error` RATE_EXCEEDED and close 1008 after 5 s", "the bridge goes on with it")
         return
@@ -297,5 +302,6 @@ async def answers_close(context: CaseContext) -> None:
     await raw.send_frame(_CLOSE, (1000).to_bytes(2, "big"))
     await raw.until_ended()
     check(raw.close_code is not None, expected="a close frame", seen="none")
+    check(await raw.until_tcp_ended(), expected="TCP ends behind the two close frames", seen="it stays open for 5 s")
     if raw.close_code != 1000:  # noqa: PLR2004 - the code that was sent
         context.non_strict("the same code", f"{raw.close_code}")

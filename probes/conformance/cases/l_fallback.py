@@ -193,7 +193,7 @@ async def refuses_gap(context: CaseContext) -> None:
     """Posts seq 5 first."""
     session = await _ready(context, turnDetection="none")
     answer = await session.post("audioUrl", context.source().speech(20), "audio/pcm", seq=5)
-    check(answer.status_code == _CONFLICT, expected="HTTP 409", seen=_shown(answer))
+    check(answer.status_code == _CONFLICT, expected="HTTP 409 for seq 5 where 0 is next", seen=_shown(answer))
     check(_object(answer).get("expected") == 0, expected="`expected` 0", seen=_shown(answer))
 
 
@@ -212,10 +212,18 @@ async def gives_again(context: CaseContext) -> None:
     await context.sleep(0.5)
     first, second = await session.poll(after=0, wait=1), await session.poll(after=0, wait=1)
     check(first, expected="events", seen="none")
-    check(second[: len(first)] == first, expected="the same events again", seen="others")
-    numbers = [event.get("seq") for event in second]
-    ordered = sorted(set(numbers), key=str) == sorted(numbers, key=str)
-    check(ordered and None not in numbers, expected="each event with a seq of its own", seen=f"{numbers}"[:100])
+    numbers = [[event.get("seq") for event in events] for events in (first, second)]
+    check(
+        second[: len(first)] == first,
+        expected="the same events again, as `after` has not grown",
+        seen=f"events {numbers[0]}, then {numbers[1]}"[:200],
+    )
+    (_, given) = numbers
+    check(
+        len(set(given)) == len(given) and None not in given,
+        expected="each event with a seq of its own",
+        seen=f"{given}"[:100],
+    )
 
 
 @GROUP.case(
@@ -251,7 +259,7 @@ async def deletes(context: CaseContext) -> None:
         answer = await session.call("DELETE", session.path)
         check(answer.status_code == _NO_CONTENT, expected="DELETE answers 204", seen=_shown(answer))
     answer = await session.call("GET", f"{session.urls['eventsUrl']}?after=0&wait=0")
-    check(answer.status_code == _GONE, expected="HTTP 410", seen=_shown(answer))
+    check(answer.status_code == _GONE, expected="HTTP 410 for a poll of a deleted session", seen=_shown(answer))
     check(_object(answer).get("code") == "SESSION_GONE", expected="code SESSION_GONE", seen=_shown(answer))
     await context.waiter.until(
         lambda: not context.upstream.open_sessions, expected="the upstream session ends", seen="it is open"
@@ -271,7 +279,8 @@ async def asks_for_token(context: CaseContext) -> None:
     session = await create(context)
     for token in ("", "not-the-token"):
         answer = await session.call("GET", f"{session.urls['eventsUrl']}?after=0&wait=0", token=token)
-        check(answer.status_code == _UNAUTHORIZED, expected="HTTP 401", seen=_shown(answer))
+        what = "another token" if token else "no token"
+        check(answer.status_code == _UNAUTHORIZED, expected=f"HTTP 401 for a poll with {what}", seen=_shown(answer))
     kind = answer.headers.get("content-type", "")
     if "application/problem+json" not in kind:
         context.non_strict("`application/problem+json`", kind)
@@ -319,6 +328,7 @@ async def unknown(context: CaseContext) -> None:
     session = await create(context)
     head, _, _ = session.path.rpartition("/")
     answer = await session.call("GET", f"{head}/node-0.unknown0000000000/events?after=0&wait=0")
-    check(answer.status_code in (_GONE, _UNAUTHORIZED), expected="HTTP 410", seen=_shown(answer))
+    known = answer.status_code in (_GONE, _UNAUTHORIZED)
+    check(known, expected="HTTP 410 for a session that never was", seen=_shown(answer))
     if answer.status_code != _GONE:
         context.non_strict("HTTP 410 SESSION_GONE", _shown(answer))

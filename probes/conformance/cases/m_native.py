@@ -132,7 +132,9 @@ async def untouched(context: CaseContext) -> None:
     value = {"deep": [[1, 2.5, None, True]], "text": "é漢🎙"}
     future = {"type": "session.future_event", "event_id": "event_f1", "value": value}
     session.send(future)
-    said = await client.expect("session.future_event")
+    said = await client.expect(
+        "session.future_event", expected="an event of a type that the bridge does not know reaches the client"
+    )
     check(dict(said.body) == future, expected=f"{future!r}", seen=f"{dict(said.body)!r}"[:300])
     await ask(client, "Hello.")
     await client.expect("response.done", within=_ANSWER)
@@ -178,7 +180,11 @@ async def own_sessions(context: CaseContext) -> None:
     """Connects two clients; one of them has a turn."""
     first, second = await context.native_ready(), await context.native_ready()
     opened = len(context.upstream.open_sessions)
-    check(opened == 2, expected="two upstream sessions for two clients", seen=f"{opened}")  # noqa: PLR2004 - two clients
+    check(
+        opened == 2,  # noqa: PLR2004 - two clients
+        expected="two upstream sessions for two clients",
+        seen=f"{opened}: the bridge uses one upstream socket for several clients",
+    )
     await ask(first, "Only for the first.")
     await first.expect("response.done", within=_ANSWER)
     foreign = second.of_type("response.created", "response.done")

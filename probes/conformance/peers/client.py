@@ -251,16 +251,14 @@ class BridgeClient:
             return
         fail(f"the bridge reads what a client sends, within {_SEND_SECONDS:g} s", "it read nothing; the send is stuck")
 
-    async def ping_pong(self, ping_id: str = "suite") -> BridgeSaid:
+    async def ping_pong(self, ping_id: str = "suite", *, expected: str = "") -> BridgeSaid:
         """Send `ping` and wait for its `pong`: all that was sent before was read by then."""
         last = self.last
         await self.send("ping", id=ping_id)
-        return await self.expect(
-            "pong",
-            after=last,
-            where=lambda said: said.body.get("id") == ping_id,
-            expected="the client receives `pong` with the id of its `ping`",
-        )
+        said = expected or f"the client receives `pong` with the id of its `ping`, {ping_id!r}"
+        pong = await self.expect("pong", after=last, expected=said)
+        check(pong.body.get("id") == ping_id, expected=said, seen=f"`pong` with id {pong.body.get('id')!r}")
+        return pong
 
     # The end
 

@@ -53,6 +53,7 @@ class SocketOpener:
     """The client token that the bridge asks for; empty if none."""
     first_caller: int = 1
     clients: list[BridgeClient] = field(default_factory=list)
+    raw_sockets: list[RawSocket] = field(default_factory=list)
 
     async def upgrade(
         self,
@@ -141,11 +142,9 @@ class SocketOpener:
         """Open a WebSocket whose frames the case writes itself."""
         resource = path or self.address.path or self.profile.path
         socket = RawSocket(await self.open_stream(), self.waiter, self.address.authority, resource)
+        self.raw_sockets.append(socket)
         refused = await socket.open([(b"Authorization", f"Bearer {self.token}".encode())] if self.token else [])
-        if refused is None:
-            return socket
-        await trio.aclose_forcefully(socket.stream)
-        return refused
+        return refused or socket
 
     async def http(
         self,

@@ -158,6 +158,13 @@ class RawSocket:
                 await self._read()
         return self.ended or self.close_code is not None
 
+    async def until_tcp_ended(self, within: float = SOON) -> bool:
+        """Read until the bridge ends TCP. Says whether it did."""
+        with trio.move_on_after(within):
+            while not self.ended:
+                await self._read()
+        return self.ended
+
     async def until_pong(self, payload: bytes, within: float = SOON) -> bool:
         """Read until a pong with this payload came. Says whether it did."""
         with trio.move_on_after(within):

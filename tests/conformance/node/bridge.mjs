@@ -7,8 +7,10 @@
  * @module
  */
 import http from 'node:http';
+import { spawn } from 'node:child_process';
 import { DEFECTS, has } from './defects.mjs';
 import { CODES } from './errors.mjs';
+import { Fallback, SESSIONS } from './fallback.mjs';
 import { JsonClient } from './json_client.mjs';
 import { NativeClient } from './native_client.mjs';
 import { RateWatch } from './rate.mjs';
@@ -17,9 +19,13 @@ import { WebSocket, acceptKey } from './websocket.mjs';
 
 const ENDPOINTS = { '/api/openai/realtime': JsonClient, '/v1/realtime': NativeClient };
 
+/** With the defect `survives-kill`: how long the process that was left behind goes on. */
+const SURVIVES_MS = 20_000;
+
 class Bridge {
   clients = new Set();
   draining = false;
+  fallback = new Fallback(this);
 
   constructor() {
     this.http = http.createServer((request, response) => this.#request(request, response));
@@ -36,17 +42,31 @@ class Bridge {
   }
 
   #request(request, response) {
-    const { pathname } = new URL(request.url, 'http://bridge');
+    const url = new URL(request.url, 'http://bridge');
+    const { pathname } = url;
     const answer = (status, type, body, headers = {}) => {
       response.writeHead(status, { 'Content-Type': type, ...headers });
       response.end(body);
     };
     if (pathname === '/healthz' && !has('no-healthz')) answer(200, 'text/plain', 'ok\n');
-    else if (pathname === '/readyz') answer(this.draining && !has('ready-while-draining') ? 503 : 200, 'text/plain', '');
+    else if (pathname === '/readyz' && !has('no-readyz')) answer(this.draining && !has('ready-while-draining') ? 503 : 200, 'text/plain', '');
     else if (pathname === '/metrics') answer(200, 'text/plain; version=0.0.4', this.#metrics());
     else if (pathname === '/') answer(200, 'text/html', '<!doctype html><title>Voice bridge</title><p>A voice bridge.\n');
+    else if (pathname === SESSIONS || pathname.startsWith(`${SESSIONS}/`)) this.#fallback(request, response, url);
+    else if (ENDPOINTS[pathname] && has('plain-request-answered')) answer(200, 'text/plain', 'ok\n');
     else if (ENDPOINTS[pathname]) answer(426, 'text/plain', 'This is a WebSocket.\n', { Upgrade: 'websocket' });
     else answer(404, 'text/plain', 'not found\n');
+  }
+
+  #fallback(request, response, url) {
+    const refused = url.pathname === SESSIONS && this.#notAdmitted(request);
+    if (!refused) {
+      this.fallback.take(request, response, url);
+      return;
+    }
+    const [status, code] = refused;
+    response.writeHead(status, { 'Content-Type': 'application/problem+json' });
+    response.end(JSON.stringify({ status, code }));
   }
 
   #metrics() {
@@ -63,11 +83,12 @@ class Bridge {
       return;
     }
     const protocols = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
-    const protocol = protocols.includes('realtime') ? 'Sec-WebSocket-Protocol: realtime\r\n' : '';
+    const protocol = protocols.includes('realtime') && !has('no-subprotocol') ? 'Sec-WebSocket-Protocol: realtime\r\n' : '';
     const accept = `Sec-WebSocket-Accept: ${acceptKey(request.headers['sec-websocket-key'])}\r\n`;
     socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n${accept}${protocol}\r\n`);
     const maxMessage = has('no-size-limit') ? 2 ** 30 : settings.maxMessageBytes;
     const link = new WebSocket(socket, { masks: false, maxMessage, pingMs: settings.pingMs, head, quiet: has('no-pong') });
+    link.clientKey = keyOf(request);
     const client = new Client(link, this, url);
     this.clients.add(client);
     if (!has('no-rate-limit')) new RateWatch(link, () => client.rateExceeded());
@@ -80,8 +101,13 @@ class Bridge {
     if (headers.upgrade?.toLowerCase() !== 'websocket' || request.method !== 'GET') return [400, 'INVALID_MESSAGE'];
     if (headers['sec-websocket-version'] !== '13') return [426, 'INVALID_MESSAGE', 'Sec-WebSocket-Version: 13\r\n'];
     if (Buffer.from(headers['sec-websocket-key'] ?? '', 'base64').length !== 16) return [400, 'INVALID_MESSAGE'];
-    if (!originAllowed(headers) && !has('any-origin')) return [403, 'ORIGIN_NOT_ALLOWED'];
-    if (!tokenAccepted(request)) return [401, 'UNAUTHORIZED'];
+    return this.#notAdmitted(request);
+  }
+
+  /** @returns {[number, string] | undefined} why this client gets no session, with a WebSocket or without */
+  #notAdmitted(request) {
+    if (!originAllowed(request.headers) && !has('any-origin')) return [403, 'ORIGIN_NOT_ALLOWED'];
+    if (settings.clientToken && keyOf(request) !== settings.clientToken) return [401, 'UNAUTHORIZED'];
     if (this.draining && !has('drain-takes-new')) return [503, 'SERVER_BUSY'];
     if (this.clients.size >= settings.maxSessions) return [503, 'SERVER_BUSY'];
     return undefined;
@@ -119,11 +145,11 @@ function originAllowed({ origin, host }) {
   return URL.canParse(origin) && new URL(origin).host === host;
 }
 
-function tokenAccepted({ headers }) {
-  if (!settings.clientToken) return true;
+/** @returns {string | undefined} what the client shows as its key or token */
+function keyOf({ headers }) {
   const offered = (headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
-  const bearer = headers.authorization?.replace(/^Bearer /, '');
-  return bearer === settings.clientToken || offered.includes(`openai-insecure-api-key.${settings.clientToken}`);
+  const subprotocol = offered.find((name) => name.startsWith('openai-insecure-api-key.'));
+  return headers.authorization?.replace(/^Bearer /, '') ?? subprotocol?.replace('openai-insecure-api-key.', '');
 }
 
 function refuse(socket, status, code, headers = '') {
@@ -134,7 +160,10 @@ function refuse(socket, status, code, headers = '') {
 
 if (process.argv.includes('--list-defects')) {
   process.stdout.write(`${JSON.stringify(DEFECTS, null, 1)}\n`);
+} else if (has('survives-kill') && !process.connected) {
+  spawn(process.execPath, process.argv.slice(1), { detached: true, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
 } else {
+  if (has('survives-kill')) process.on('disconnect', () => setTimeout(() => process.exit(0), SURVIVES_MS));
   const bridge = new Bridge();
   process.on('SIGTERM', () => bridge.drain());
   process.on('SIGINT', () => process.exit(0));

@@ -23,14 +23,18 @@ export function configure(wish, dialect) {
   if (wish.kind === 'transcription') return configureTranscription(wish, dialect);
   const detection = turnDetection(wish);
   const transcription = { model: settings.transcriptionModel };
-  const common = prune({ instructions: wish.instructions, tools: wish.tools });
+  const common = prune({
+    instructions: has('instructions-ignored') ? undefined : wish.instructions,
+    tools: has('tools-ignored') ? undefined : wish.tools,
+  });
+  const voice = prune({ voice: has('voice-ignored') ? undefined : wish.voice });
   if (dialect === 'beta') {
     const audio = { input_audio_format: 'pcm16', output_audio_format: 'pcm16', input_audio_transcription: transcription };
-    const session = { modalities: ['audio', 'text'], ...common, ...prune({ voice: wish.voice }), ...audio, turn_detection: detection };
+    const session = { modalities: ['audio', 'text'], ...common, ...voice, ...audio, turn_detection: detection };
     return { type: 'session.update', session };
   }
   const input = { format: PCM, transcription, turn_detection: detection };
-  const output = { format: PCM, ...prune({ voice: wish.voice }) };
+  const output = { format: PCM, ...voice };
   return { type: 'session.update', session: { type: 'realtime', output_modalities: ['audio'], ...common, audio: { input, output } } };
 }
 
@@ -46,6 +50,7 @@ function configureTranscription(wish, dialect) {
 }
 
 function turnDetection(wish) {
+  if (has('no-turn-detection')) return null;
   if (wish.turnDetection === 'none' && !has('turn-detection-ignored')) return null;
   return { type: has('turn-detection-ignored') ? 'server_vad' : (wish.turnDetection ?? 'server_vad') };
 }

@@ -13,6 +13,8 @@ const CONTENT = /^response\.((output_)?(text|audio|audio_transcript)|function_ca
 const RESPOND = JSON.stringify({ type: 'response.create' });
 /** Asks for the answer to committed speech; a commit that is sent again asks for it again. */
 const ANSWER_SPEECH = JSON.stringify({ type: 'response.create', event_id: 'answer_speech' });
+/** With the defect `long-chunk-cut`: 100 ms. */
+const LONG_CHUNK = 4800;
 const newId = () => `item_${randomBytes(10).toString('hex')}`;
 
 export class Conversation {
@@ -23,6 +25,8 @@ export class Conversation {
     this.history = new History();
     this.gate = new ResponseGate((raw) => this.#up(raw));
     this.chunks = 0;
+    this.turn = [];
+    this.again = undefined;
     this.owedSince = undefined;
   }
 
@@ -82,10 +86,21 @@ export class Conversation {
 
   #audio(pcm, again = false) {
     this.chunks += 1;
+    if (has('long-chunk-cut')) pcm = pcm.subarray(0, LONG_CHUNK);
+    if (has('answered-speech-again')) pcm = this.#withAnswered(pcm);
     if (has('chunk-lost') && this.chunks % 20 === 0) return;
     if (has('audio-as-binary')) this.session.upstream?.sendBinary(pcm);
     else this.#up(`{"type":"input_audio_buffer.append","audio":"${pcm.toString('base64')}"}`);
     if (!again || !has('resent-once-only')) this.speech.sent(pcm);
+  }
+
+  /** With the defect `answered-speech-again`: the speech of the last turn in front of the next one. */
+  #withAnswered(pcm) {
+    this.turn.push(pcm);
+    if (!this.again) return pcm;
+    const both = Buffer.concat([...this.again, pcm]);
+    this.again = undefined;
+    return both;
   }
 
   #commit(raw, answer = false) {
@@ -154,7 +169,7 @@ export class Conversation {
     }
     this.session.client.event(event, raw, { opening: false, again: false });
     if (event.type === 'response.done') this.#responseDone(event.response ?? {});
-    if (answer) this.gate.request(ANSWER_SPEECH);
+    if (answer || (has('asks-after-detection') && event.type === 'input_audio_buffer.committed')) this.gate.request(ANSWER_SPEECH);
     this.#noteOwed();
   }
 
@@ -166,6 +181,7 @@ export class Conversation {
     const { client } = this.session;
     const cancelled = response.status === 'cancelled';
     if (!cancelled) this.#answered(this.gate.began());
+    if (has('answered-speech-again')) [this.again, this.turn] = [this.turn, []];
     client.usage(response);
     if (response.status === 'failed' && !has('failed-response-silent')) {
       const error = response.status_details?.error ?? {};

@@ -12,6 +12,17 @@ const LISTED = {
     ['any-path', 'a WebSocket opens at any path', 'The client protocol'],
     ['any-origin', 'a web page of any other origin may connect', 'Errors'],
     ['no-healthz', 'there is no `/healthz`', 'The client protocol'],
+    ['no-readyz', 'there is no `/readyz`', 'The client protocol'],
+    ['plain-request-answered', 'a request without an upgrade is answered with 200', 'The client protocol'],
+    ['ping-id-lost', '`pong` has no `id`', 'Client -> bridge'],
+    ['initializing-silent', 'no `session_initializing` is sent', 'Bridge -> client'],
+    ['ready-without-id', '`session_ready` has no `sessionId`', 'Bridge -> client'],
+    ['model-ignored', '`model` of `create_session` is ignored', 'Client -> bridge'],
+    ['instructions-ignored', '`instructions` are ignored', 'Client -> bridge'],
+    ['voice-ignored', '`voice` is ignored', 'Client -> bridge'],
+    ['tools-ignored', '`tools` are ignored', 'Client -> bridge'],
+    ['no-turn-detection', 'every session is without turn detection', 'Client -> bridge'],
+    ['shared-upstream', 'every client gets the same upstream session', 'Session life'],
     ['second-session-opened', '`create_session` opens another session while one is live', 'Client -> bridge'],
     ['second-create-not-ignored', '`create_session` starts another session while one is starting', 'Client -> bridge'],
   ],
@@ -36,6 +47,9 @@ const LISTED = {
     ['audio-and-events-apart', 'held text and events go up before held audio', 'Session life 3'],
     ['first-chunk-twice', 'the first held chunk goes up twice', 'Session life 3'],
     ['chunk-lost', 'every twentieth chunk is lost', 'Session life 3'],
+    ['long-chunk-cut', 'chunks of more than 100 ms lose their end', 'Client -> bridge'],
+    ['answered-speech-again', 'speech of an answered turn goes up again before the next one', 'Client -> bridge'],
+    ['unknown-events-dropped', 'events that the bridge does not know are dropped', 'Bridge -> client'],
     ['binary-out-ignored', '`audioOut: binary` is ignored', 'Client -> bridge'],
     ['native-rewritten', 'native events are written anew, without their `event_id`', 'Client -> bridge'],
   ],
@@ -50,6 +64,7 @@ const LISTED = {
     ['retry-forever', 'attempts have no bound', 'Session life 2'],
     ['no-backoff', 'attempts follow without a wait', 'Session life 2'],
     ['retry-after-ignored', '`retry-after` is ignored', 'Session life 2'],
+    ['attempts-without-client', 'attempts go on when the client has left', 'Session life 9'],
   ],
   E: [
     ['errors-swallowed', 'errors of the service are not shown', 'Errors'],
@@ -66,6 +81,8 @@ const LISTED = {
     ['throttled-lost', 'errors that the throttle holds back are lost', 'Throttle'],
     ['throttle-keeps-first', 'the throttle sends the first error held back, not the most severe', 'Throttle'],
     ['suppressed-always-zero', '`suppressed` is always 0', 'Throttle'],
+    ['error-ends-session', 'an error of the service ends the session', 'Errors'],
+    ['bad-event-forwarded', 'what the service sends is forwarded even if it is no event', 'Bridge -> client'],
   ],
   F: [
     ['no-reconnect', 'a lost session is not replaced', 'Session life 4'],
@@ -95,6 +112,8 @@ const LISTED = {
     ['no-rollover', 'a session runs into its maximum duration', 'Session life 5'],
     ['rollover-in-a-sentence', 'a rollover does not wait for a pause', 'Session life 5'],
     ['expiring-silent', 'no `session_expiring` is sent', 'Bridge -> client'],
+    ['rollover-gap', 'speech that comes during a rollover is lost', 'Session life 5'],
+    ['rollover-leaks', 'the old upstream session stays after a rollover', 'Session life 5'],
   ],
   H: [
     ['create-while-active', '`response.create` goes up while a response is active', 'Session life 6'],
@@ -107,6 +126,8 @@ const LISTED = {
     ['tool-result-not-answered', '`tool_result` does not ask for a response', 'Client -> bridge'],
     ['no-usage', 'no `usage` is sent', 'Bridge -> client'],
     ['usage-total-wrong', '`usage.total` holds the last response only', 'Bridge -> client'],
+    ['asks-after-detection', 'an answer is asked for that turn detection gives anyway', 'Session life 6'],
+    ['end-closes-socket', '`end_session` ends the connection', 'Client -> bridge'],
   ],
   I: [
     ['odd-byte-accepted', 'audio with half a sample is taken', 'The client protocol'],
@@ -125,6 +146,9 @@ const LISTED = {
     ['no-pong', 'WebSocket pings are not answered', 'The client protocol'],
     ['app-ping-unanswered', '`ping` is not answered', 'Client -> bridge'],
     ['app-ping-upstream', '`ping` goes up to the service', 'Client -> bridge'],
+    ['slow-blocks-others', 'one client that does not read stops the bridge', 'Session life 7'],
+    ['flood-blocks-others', 'one client that sends too fast stops the bridge', 'Errors'],
+    ['tcp-left-open', 'TCP stays open after the close frames', 'The client protocol'],
   ],
   J: [
     ['upstream-leaked', 'the upstream session stays when the client leaves', 'Session life 9'],
@@ -137,6 +161,8 @@ const LISTED = {
     ['drain-close-code', 'a drained client is closed with 1000', 'Session life 9'],
     ['drain-takes-new', 'new sessions are taken while draining', 'Session life 9'],
     ['ready-while-draining', '`/readyz` stays 200 while draining', 'Session life 9'],
+    ['failed-attempts-leak', 'sockets of failed attempts stay open', 'Session life 9'],
+    ['survives-kill', 'a process of the bridge survives its end', 'Session life 9'],
   ],
   K: [
     ['beta-header', 'the beta header is sent to the service', 'Session life 1'],
@@ -145,6 +171,19 @@ const LISTED = {
     ['events-renamed', 'native events get the names of the beta dialect', 'Bridge -> client'],
     ['fields-dropped', 'native events lose fields that the bridge does not know', 'Bridge -> client'],
     ['second-item-dropped', 'only the first item of a response reaches the client', 'Bridge -> client'],
+    ['ping-event', 'a `ping` event goes up to keep the session alive', 'Session life 1'],
+  ],
+  L: [
+    ['rest-greeting-lost', 'REST fallback: the first event is never given', 'REST fallback'],
+    ['rest-json-audio-lost', 'REST fallback: speech as JSON is lost', 'REST fallback'],
+    ['rest-repeat-taken', 'REST fallback: a repeated POST is taken again', 'REST fallback'],
+    ['rest-gap-taken', 'REST fallback: a POST too far ahead is taken', 'REST fallback'],
+    ['rest-events-once', 'REST fallback: events are given once only', 'REST fallback'],
+    ['rest-first-line-only', 'REST fallback: of several messages only the first is taken', 'REST fallback'],
+    ['rest-delete-forgotten', 'REST fallback: DELETE does not end the session', 'REST fallback'],
+    ['rest-token-unchecked', 'REST fallback: nobody asks for the token of a session', 'REST fallback'],
+    ['rest-polls-pile-up', 'REST fallback: a second poll leaves the first waiting', 'REST fallback'],
+    ['rest-unknown-404', 'REST fallback: an unknown session is 404, not 410', 'REST fallback'],
   ],
   M: [
     ['native-own-messages', 'the native endpoint shows messages of the bridge', 'The native door'],
@@ -152,6 +191,13 @@ const LISTED = {
     ['native-errors-swallowed', 'the native endpoint hides errors of the service', 'The native door'],
     ['native-error-shape', 'errors of the bridge are no `bridge_error` at the native endpoint', 'The native door'],
     ['native-model-ignored', 'the native endpoint ignores `model`', 'The native door'],
+    ['native-update-ignored', 'the native endpoint ignores `session.update`', 'The native door'],
+    ['native-append-lost', 'the native endpoint loses every twentieth append', 'The native door'],
+    ['native-bad-ignored', 'the native endpoint ignores what is no event', 'The native door'],
+    ['native-cancel-lost', 'the native endpoint loses `response.cancel`', 'The native door'],
+    ['native-output-trimmed', 'the native endpoint changes the results of tools', 'The native door'],
+    ['no-subprotocol', 'no subprotocol is selected', 'The native door'],
+    ['client-key-upstream', 'the service is asked with the key of the client', 'The native door'],
   ],
 };
 
@@ -172,4 +218,9 @@ for (const name of planted) {
 /** @param {string} name @returns {boolean} whether this defect is planted */
 export function has(name) {
   return planted.has(name);
+}
+
+/** Stop the whole bridge, as code that waits in the event loop does. @param {number} ms */
+export function block(ms) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }

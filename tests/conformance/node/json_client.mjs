@@ -3,13 +3,16 @@
  * @module
  */
 import { randomUUID } from 'node:crypto';
-import { has } from './defects.mjs';
+import { block, has } from './defects.mjs';
 import { CODES, Throttle, withoutKey } from './errors.mjs';
 import { DropNotices } from './held.mjs';
-import { readMessage, InvalidMessage } from './messages.mjs';
+import { InvalidMessage, isKnown, readMessage } from './messages.mjs';
 import { Session } from './session.mjs';
 import { settings } from './settings.mjs';
 import { UsageTotals } from './usage.mjs';
+
+/** With the defect `shared-upstream`: the session that every client gets. */
+let everybodys;
 
 /** Messages that are about the connection, not about a session. */
 const ABOUT_CONNECTION = new Set(['connected', 'pong']);
@@ -59,6 +62,7 @@ export class JsonClient {
 
   /** A native event. */
   event(event, raw) {
+    if (has('unknown-events-dropped') && !isKnown(event.type)) return;
     if (this.wantsBinary && /^response\.(output_)?audio\.delta$/.test(event.type) && typeof event.delta === 'string') {
       if (!this.#tooSlow()) this.socket.sendBinary(Buffer.from(event.delta, 'base64'));
       return;
@@ -113,6 +117,7 @@ export class JsonClient {
     if (this.socket.pendingBytes < settings.slowBytes || has('slow-without-bound')) return false;
     if (this.slow) return false;
     this.slow = true;
+    if (has('slow-blocks-others')) block(15_000);
     if (has('slow-loses-audio')) {
       this.slow = false;
       return true;
@@ -172,7 +177,7 @@ export class JsonClient {
     switch (message.type) {
       case 'ping':
         if (has('app-ping-upstream')) session.upstream?.send(raw);
-        if (!has('app-ping-unanswered')) this.tell('pong', message.id === undefined ? {} : { id: message.id });
+        if (!has('app-ping-unanswered')) this.tell('pong', message.id === undefined || has('ping-id-lost') ? {} : { id: message.id });
         break;
       case 'create_session':
         this.#create(message);
@@ -201,6 +206,7 @@ export class JsonClient {
       case 'end_session':
         if (session.exists) session.end('ended');
         else this.error('NO_SESSION_EXISTS');
+        if (has('end-closes-socket')) this.close(1000, 'ended');
         break;
       default:
         this.#submit(nativeItem(message, raw));
@@ -215,7 +221,9 @@ export class JsonClient {
       this.error('SESSION_ALREADY_EXISTS');
     } else if (!session.starting || has('second-create-not-ignored')) {
       this.wantsBinary = message.audioOut === 'binary' && !has('binary-out-ignored');
-      session.create(message);
+      if (has('shared-upstream') && everybodys?.ready) this.session = everybodys.join(this);
+      else session.create(message);
+      everybodys = this.session;
     }
   }
 

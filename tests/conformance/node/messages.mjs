@@ -76,3 +76,10 @@ function checkFields(message, fields) {
     }
   }
 }
+
+const KNOWN = /^(session\.(created|updated)$|transcription_session\.|conversation\.|input_audio_buffer\.|rate_limits\.|response\.(created|done|output|content|function|mcp|audio|text)|error$)/;
+
+/** @param {string} type @returns {boolean} whether it is an event of the service that existed when this was written */
+export function isKnown(type) {
+  return KNOWN.test(type);
+}

@@ -5,8 +5,12 @@
 import { randomUUID } from 'node:crypto';
 import { has } from './defects.mjs';
 import { CODES, Throttle, withoutKey } from './errors.mjs';
+import { isKnown } from './messages.mjs';
 import { Session } from './session.mjs';
 import { settings } from './settings.mjs';
+
+/** With the defect `shared-upstream`: the session that every client gets. */
+let everybodys;
 
 /** Close codes that tell a client the same as the service would. */
 const CLOSE = {
@@ -23,6 +27,7 @@ export class NativeClient {
     this.server = server;
     this.gone = false;
     this.closing = false;
+    this.appends = 0;
     this.throttle = new Throttle((error) => this.#say(error));
     this.session = new Session(this, { native: true });
     socket.onText = (text) => this.#text(text);
@@ -32,13 +37,17 @@ export class NativeClient {
     if (has('native-own-messages')) this.#send(JSON.stringify({ type: 'connected', clientId: randomUUID(), protocol: 1 }));
     const kind = url.searchParams.get('intent') === 'transcription' ? 'transcription' : 'conversation';
     const model = has('native-model-ignored') ? settings.model : (url.searchParams.get('model') ?? undefined);
-    this.session.create({ kind, model });
+    const key = has('client-key-upstream') ? socket.clientKey : undefined;
+    if (has('shared-upstream') && everybodys?.ready) this.session = everybodys.join(this);
+    else this.session.create({ kind, model, key });
+    everybodys = this.session;
   }
 
   // To the client
 
   event(event, raw, { again }) {
     if (again && /session\.created$/.test(event.type)) return;
+    if (has('unknown-events-dropped') && !isKnown(event.type)) return;
     this.#send(raw);
   }
 
@@ -122,7 +131,7 @@ export class NativeClient {
   // From the client
 
   #invalid(message) {
-    this.error('INVALID_MESSAGE', { message });
+    if (!has('native-bad-ignored')) this.error('INVALID_MESSAGE', { message });
   }
 
   #text(text) {
@@ -139,7 +148,12 @@ export class NativeClient {
       return;
     }
     if (has('native-early-lost') && !this.session.ready) return;
-    let item = { kind: 'native', value: event, raw: text, ms: 0, since: Date.now() };
+    if (has('native-update-ignored') && event.type === 'session.update') return;
+    if (has('native-cancel-lost') && event.type === 'response.cancel') return;
+    if (has('native-append-lost') && event.type === 'input_audio_buffer.append' && (this.appends += 1) % 20 === 0) return;
+    if (has('native-output-trimmed') && event.item?.output) event.item.output = event.item.output.replaceAll(' ', '');
+    const raw = has('native-output-trimmed') ? JSON.stringify(event) : text;
+    let item = { kind: 'native', value: event, raw, ms: 0, since: Date.now() };
     if (event.type === 'input_audio_buffer.append' && typeof event.audio === 'string') {
       const pcm = Buffer.from(event.audio, 'base64');
       item = { ...item, pcm, ms: pcm.length / 48 };

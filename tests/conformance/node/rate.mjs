@@ -2,6 +2,7 @@
  * How fast a client may send: first it is read more slowly, and after five seconds of that its connection ends.
  * @module
  */
+import { block, has } from './defects.mjs';
 import { settings } from './settings.mjs';
 
 const STEP_MS = 100;
@@ -44,6 +45,7 @@ export class RateWatch {
       if (this.buckets.every((bucket) => bucket.left > bucket.perSecond)) this.slowSince = undefined;
       return;
     }
+    if (has('flood-blocks-others') && this.slowSince === undefined) block(30_000);
     this.slowSince ??= Date.now();
     this.socket.pause();
     if (Date.now() - this.slowSince > settings.rateSustainedMs) {

@@ -70,6 +70,7 @@ export class Session {
     if (this.ready && !this.flushing) this.talk.deliver(item);
     else if (has('audio-before-ready') && item.pcm && this.upstream?.socket) this.talk.deliver(item);
     else if (has('lost-audio-dropped') && this.recovery) return;
+    else if (has('rollover-gap') && this.recovery?.reason === 'rollover') return;
     else if (has('early-dropped') && !this.recovery && this.phase === 'opening') return;
     else this.held.push(item);
   }
@@ -82,6 +83,16 @@ export class Session {
     if (!has('ended-silently')) this.client.tell('session_closed', { reason });
   }
 
+  /** With the defect `shared-upstream`: let another client have this session, too. @returns {Session} this one */
+  join(client) {
+    const clients = [...(this.client.everybody ?? [this.client]), client];
+    const all = (name) => (...words) => clients.map((one) => one[name](...words));
+    this.client = new Proxy({ everybody: clients }, { get: (own, name) => own[name] ?? all(name) });
+    if (this.native) client.event({ type: 'session.created' }, this.createdRaw, {});
+    else this.#sayReady();
+    return this;
+  }
+
   /** The client is gone, or about to be. */
   dispose() {
     this.#leave();
@@ -91,7 +102,9 @@ export class Session {
   }
 
   #leave() {
-    for (const timer of this.timers.values()) clearTimeout(timer);
+    for (const [name, timer] of this.timers) {
+      if (!(has('attempts-without-client') && name === 'backoff')) clearTimeout(timer);
+    }
     this.timers.clear();
     if (!(has('upstream-leaked') && this.client.gone) && !(has('end-leaks') && !this.client.gone)) this.upstream?.close(1000);
     this.upstream = undefined;
@@ -114,13 +127,14 @@ export class Session {
     this.phase = 'opening';
     this.step = 'dialling';
     this.failure = undefined;
-    if (!this.recovery) {
+    if (!this.recovery && !has('initializing-silent')) {
       this.client.tell('session_initializing', { attempt: this.attempt, maxAttempts: this.#maxAttempts });
     }
     const current = {};
     this.current = current;
     const mine = () => this.current === current || has('late-events');
-    const wish = { model: this.wish.model ?? settings.model, kind: this.#kind };
+    const model = has('model-ignored') ? settings.model : (this.wish.model ?? settings.model);
+    const wish = { model, kind: this.#kind, key: this.wish.key };
     this.upstream = new Upstream(wish, {
       open: () => this.current === current && this.#opened(),
       event: (event, raw) => mine() && this.#event(event, raw),
@@ -145,6 +159,7 @@ export class Session {
   #event(event, raw) {
     this.lastEventAt = Date.now();
     if (this.phase === 'opening') this.#openingEvent(event, raw);
+    else if (event.type === 'error' && has('error-ends-session')) this.end('error');
     else if (event.type === 'error') this.talk.upstreamError(event);
     else this.talk.observe(event, raw);
   }
@@ -156,6 +171,7 @@ export class Session {
       return;
     }
     this.client.event(event, raw, { opening: true, again: Boolean(this.recovery) });
+    if (CREATED.has(event.type)) this.createdRaw = raw;
     if (CREATED.has(event.type)) this.#created(event);
     else if (UPDATED.has(event.type) && this.step === 'configuring') this.#configured();
     else if (this.step === 'restoring') this.#restoring(event);
@@ -226,7 +242,7 @@ export class Session {
     if (this.phase !== 'opening') return;
     this.#cancel('readiness', 'refusal', 'restoring');
     this.current = undefined;
-    this.upstream?.close();
+    if (!has('failed-attempts-leak')) this.upstream?.close();
     this.upstream = undefined;
     const code = classify(cause);
     const last = this.attempt >= this.#maxAttempts && !has('retry-forever') && !(has('reconnect-forever') && this.recovery);
@@ -289,6 +305,7 @@ export class Session {
     this.talk.startSession();
     if (recovery) this.talk.resend(recovery);
     this.#sendHeld(Boolean(recovery));
+    if (has('ping-event')) this.upstream.send(JSON.stringify({ type: 'ping' }));
     this.#planRollover();
   }
 
@@ -296,7 +313,7 @@ export class Session {
     const counts = has('buffered-not-counted') ? [0, 0] : [this.held.chunks, Math.round(this.held.ms)];
     this.client.tell('session_ready', {
       message: 'The session is ready.',
-      sessionId: this.sessionId,
+      sessionId: has('ready-without-id') ? undefined : this.sessionId,
       model: this.session?.model ?? this.wish.model ?? settings.model,
       dialect: has('dialect-misnamed') ? 'ga' : (this.dialect ?? 'ga'),
       bufferedChunks: counts[0],
@@ -334,7 +351,7 @@ export class Session {
   #lose(reason, cause) {
     this.#cancel('readiness', 'refusal', 'restoring', 'backoff', 'rollover', 'expiring');
     this.current = undefined;
-    if (!has('late-events')) this.upstream?.close();
+    if (!has('late-events') && !(has('rollover-leaks') && reason === 'rollover')) this.upstream?.close();
     this.upstream = undefined;
     this.reconnections += 1;
     if (has('no-reconnect') && cause) {
@@ -357,6 +374,9 @@ export class Session {
     } else if (cause || reason === 'stalled') {
       this.phase = 'waiting';
       this.#wait(undefined);
+    } else if (has('rollover-gap') && reason === 'rollover') {
+      this.phase = 'waiting';
+      this.#later('backoff', 500, () => this.#open());
     } else {
       this.#sayReconnecting(0, reason);
       this.#open();

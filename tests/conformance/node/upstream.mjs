@@ -19,7 +19,7 @@ export class Upstream {
    * @param {{event: (event: object, raw: string) => void, open: () => void, end: (cause: Cause) => void}} handlers
    *   `end` is called once, and not after `close`
    */
-  constructor({ model, kind }, handlers) {
+  constructor({ model, kind, key: clientKey }, handlers) {
     this.handlers = handlers;
     this.over = false;
     const query = kind === 'transcription' ? 'intent=transcription' : `model=${encodeURIComponent(model)}`;
@@ -31,7 +31,7 @@ export class Upstream {
       Upgrade: 'websocket',
       'Sec-WebSocket-Version': '13',
       'Sec-WebSocket-Key': key,
-      Authorization: `Bearer ${settings.apiKey}`,
+      Authorization: `Bearer ${clientKey ?? settings.apiKey}`,
     };
     if (settings.betaHeader || has('beta-header')) headers['OpenAI-Beta'] = 'realtime=v1';
     this.request = (url.protocol === 'https:' ? https : http).request(url, { headers, agent: false });
@@ -79,9 +79,11 @@ export class Upstream {
       event = JSON.parse(text);
     } catch {
       console.error('the service sent a message that is not JSON');
+    }
+    if (typeof event?.type !== 'string') {
+      if (has('bad-event-forwarded')) this.handlers.event({ type: 'unreadable' }, text);
       return;
     }
-    if (typeof event?.type !== 'string') return;
     if (event.type === 'error') this.lastError = event.error;
     else this.lastError = undefined;
     if (!this.over || has('late-events')) this.handlers.event(event, text);

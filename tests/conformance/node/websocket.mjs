@@ -242,6 +242,7 @@ export class WebSocket {
     }
     this.failed = true;
     clearInterval(this.pinger);
+    if (has('tcp-left-open') && !this.options.masks) return false;
     if (!this.options.masks && this.closeSent) this.socket.end();
     this.closeTimer ??= setTimeout(() => this.socket.destroy(), CLOSE_MS);
     this.#finish();

@@ -94,6 +94,14 @@ def test_how_sockets_ended_is_judged_apart() -> None:
     assert sum(counts.values()) == 1
 
 
+def test_ends_that_no_case_saw_are_not_called_clean() -> None:
+    scoring = Scoring(plan())
+    scoring.finding(CaseResult(case=FIRST, verdict=Passed(), timeline=Timeline(FIRST.id)))
+    ends = next(iter(scoring.closing()))
+    assert isinstance(ends, Finding)
+    assert (ends.code, ends.severity) == ("CONFORMANCE-ENDS-NOT-SEEN", Severity.INFO)
+
+
 def test_the_reports_of_several_bridges_share_one_matrix() -> None:
     def stored(label: str, case_id: str, verdict: str) -> StoredReport:
         table = Table(
