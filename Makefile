@@ -5,7 +5,7 @@ COVERAGE := 90
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help demo test clients strangers coverage test-lowest lock check format pages golden check-js load nightly mutants simulate soak fuzz autobahn bench bench-parts clean
+.PHONY: help demo test clients strangers coverage test-lowest lock check format pages golden check-js package load nightly mutants simulate soak fuzz autobahn bench bench-parts clean
 
 help:
 	@echo "make demo      look at the embedded simulator, then speak a sentence through it"
@@ -18,6 +18,7 @@ help:
 	@echo "make check     ruff, mypy --strict, layers"
 	@echo "make check-js  types of the browser client, by tsc; needs Node.js"
 	@echo "make pages     the HTML reports and the voice console in Chromium, which must be installed"
+	@echo "make package   build wheel and sdist, check them, install the wheel in an empty environment and run its commands"
 	@echo "make golden    keep what reports look like now; then look at the difference"
 	@echo "make load      every load scenario at our own bridge and simulator: ten minutes"
 	@echo "make nightly   the long tests too"
@@ -118,6 +119,11 @@ check: $(VENV)/.dev
 TYPESCRIPT := typescript@7.0.2
 check-js:
 	npx --yes --package $(TYPESCRIPT) tsc -p bridge/server/page/web
+
+# Needs the package index; uv, if it is installed, is tried too.
+package: $(VENV)/.dev
+	@$(PIP) -e '.[release]'
+	$(BIN)/python -m pytest -q -rs -p no:randomly tests/packaging
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix-only .
