@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from loadtests.run.run import RunRequest
+    from reports.first_steps import FirstSteps
     from reports.store.reader import StoredReport
     from reports.usage_errors import CommandFailure
 
@@ -31,7 +32,13 @@ _ENDINGS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(s
 _PLOTS_HINT = "Plots show when it started: add --report html=load.html\n"
 
 
-@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def _first_steps() -> FirstSteps:
+    from loadtests.first_steps import first_steps
+
+    return first_steps()
+
+
+@click.group(cls=CommandGroup, first_steps=_first_steps, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="sherpa-realtime", prog_name=NAME, message="%(prog)s %(version)s")
 def cli() -> None:
     """Load-test a voice bridge with many callers and disrupted connections, and check budgets."""

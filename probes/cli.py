@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from probes.runner.command import CommandResult
+    from reports.first_steps import FirstSteps
 
 
 def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -35,12 +36,20 @@ def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
         context.exit()
 
 
+def _first_steps() -> FirstSteps:
+    from pathlib import Path
+
+    from probes.first_steps import first_steps
+
+    return first_steps(os.environ, Path())
+
+
 def _short_help(command: click.Command) -> str:
     """Return the first paragraph of a command's help. Click alone cuts it at the end of a line."""
     return " ".join((command.help or "").partition("\n\n")[0].split())
 
 
-@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=CommandGroup, first_steps=_first_steps, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--version",
     is_flag=True,

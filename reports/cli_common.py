@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
+
+    from reports.first_steps import FirstSteps
 
 #: The subcommands of each command, so that one can refer to another without importing it.
 COMMANDS: Mapping[str, tuple[str, ...]] = {
@@ -38,20 +40,25 @@ class FilePath(click.Path):
 
 
 class CommandGroup(click.Group):
-    """A command with subcommands. Without one it shows its help; for an unknown one it suggests what was meant."""
+    """A command with subcommands. Without one it shows its first steps; for an unknown one it suggests another."""
 
-    def __init__(self, *args: object, **attributes: object) -> None:
-        """Take what `click.Group` takes."""
+    def __init__(
+        self, *args: object, first_steps: Callable[[], FirstSteps] | None = None, **attributes: object
+    ) -> None:
+        """Take what `click.Group` takes, and the page to show without a subcommand; without that, the help is shown."""
+        self._first_steps = first_steps
         attributes.setdefault("invoke_without_command", True)
         attributes.setdefault("subcommand_metavar", "COMMAND [ARGS]...")
         super().__init__(*args, **attributes)  # type: ignore[arg-type] # passed on as it came
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the subcommand. Without one, show the help on stderr and exit with 2."""
+        """Run the subcommand. Without one, show the first steps; where there are none, the help, and exit with 2."""
         result = super().invoke(ctx)
-        if ctx.invoked_subcommand is None:
+        if ctx.invoked_subcommand is None and self._first_steps is None:
             click.echo(ctx.get_help(), err=True)
             ctx.exit(2)
+        if ctx.invoked_subcommand is None and self._first_steps is not None:
+            _show_first_steps(self._first_steps())
         return result
 
     def resolve_command(
@@ -62,6 +69,15 @@ class CommandGroup(click.Group):
         if not ctx.resilient_parsing and not name.startswith("-") and self.get_command(ctx, name) is None:
             raise click.UsageError(unknown_command(name, ctx.command_path, self.list_commands(ctx)), ctx)
         return super().resolve_command(ctx, args)
+
+
+def _show_first_steps(page: FirstSteps) -> None:
+    import sys  # late, as the rest: only a command without a subcommand pays for it
+
+    from reports.console import terminal_width, write_text
+    from reports.first_steps import render_first_steps
+
+    write_text(sys.stdout, render_first_steps(page, terminal_width(sys.stdout, os.environ)))
 
 
 def unknown_command(name: str, tool: str, known: list[str]) -> str:

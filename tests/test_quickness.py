@@ -39,6 +39,10 @@ HELP_MODULES = {
 }  # fmt: skip
 #: Commands, what they never need, and is slow to import.
 UNNEEDED = {
+    "sherpa-probe": {"ast_grep_py", "asyncio", "h11", "httpx", "jinja2", "msgspec", "ssl", "trio", "websockets"},
+    "sherpa-bridge": {"asyncio", "h11", "httpx", "jinja2", "ssl", "trio", "websockets"},
+    "sherpa-sim": {"asyncio", "h11", "httpx", "jinja2", "ssl", "trio", "websockets"},
+    "sherpa-load": {"asyncio", "gevent", "httpx", "jinja2", "locust", "ssl", "trio", "websocket"},
     "sherpa-bridge check-config": {"asyncio", "bridge.simulator", "httpx", "jinja2", "loadtests", "probes", "rich"},
     "sherpa-probe explain 1013": {"asyncio", "h11", "httpx", "jinja2", "ssl", "trio", "websockets"},
     "sherpa-probe lint --list": {"asyncio", "h11", "httpx", "jinja2", "ssl", "trio", "websockets"},

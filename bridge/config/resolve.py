@@ -22,7 +22,7 @@ from reports.redaction import Secret, hide_credentials, looks_like_credential
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Config", "ConfigError", "DialectChoice", "Flags", "Setting", "read_config"]
+__all__ = ["Config", "ConfigError", "DialectChoice", "Flags", "MissingKeyError", "Setting", "read_config"]
 
 T = TypeVar("T")
 
@@ -56,6 +56,14 @@ _SHOWN_HEADERS = frozenset(
 _SENSITIVE = re.compile(r"auth|cookie|key|token|secret|pass|pwd|credential|signature|subscription", re.IGNORECASE)
 _NOT_A_WORD = re.compile(r"(?=.*[0-9])\S{12,}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+
+
+class MissingKeyError(ConfigError):
+    """No key is set. `variable` is where one was expected."""
+
+    def __init__(self, message: str, variable: str) -> None:
+        super().__init__(message)
+        self.variable = variable
 
 
 class DialectChoice(StrEnum):
@@ -212,10 +220,11 @@ def _key(sources: _Sources) -> tuple[Setting[Secret | None], tuple[str, ...]]:
     found = key_from_environment(name, sources.environment)
     if found is None:
         named_by = f" (named by {source})" if variable.value else ""
-        raise ConfigError(
+        raise MissingKeyError(
             f"no key: the environment variable {name} is not set{named_by};"
             " export it, name another with --api-key-env NAME or a file with --api-key-file FILE,"
-            " or run without a key: --simulate"
+            " or run without a key: --simulate",
+            name,
         )
     return _with_source(found, name, source)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from bridge.server.config.settings import BridgeSettings
     from bridge.server.process.worker import UpstreamFactory
+    from reports.first_steps import FirstSteps
 
 NAME = "sherpa-bridge"
 #: Options of the upstream, with their names in `bridge.config.resolve.Flags`.
@@ -30,7 +31,15 @@ _UPSTREAM = {
 }
 
 
-@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def _first_steps() -> FirstSteps:
+    from pathlib import Path
+
+    from bridge.server.first_steps import first_steps
+
+    return first_steps(os.environ, Path())
+
+
+@click.group(cls=CommandGroup, first_steps=_first_steps, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="sherpa-realtime", prog_name=NAME, message="%(prog)s %(version)s")
 def cli() -> None:
     """Connect voice clients to the OpenAI Realtime API, without losing audio or hiding errors."""

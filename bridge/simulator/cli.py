@@ -17,12 +17,19 @@ if TYPE_CHECKING:
     from bridge.simulator.certificate import ServerTls
     from bridge.simulator.faults.base import Fault
     from bridge.simulator.settings import Settings
+    from reports.first_steps import FirstSteps
 
 NAME = "sherpa-sim"
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def _first_steps() -> FirstSteps:
+    from bridge.simulator.first_steps import first_steps
+
+    return first_steps()
+
+
+@click.group(cls=CommandGroup, first_steps=_first_steps, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="sherpa-realtime", prog_name=NAME, message="%(prog)s %(version)s")
 def cli() -> None:
     """Run a simulator of the OpenAI Realtime API, with faults on demand. It needs no API key and no network."""

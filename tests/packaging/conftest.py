@@ -89,7 +89,7 @@ def installed(distributions: Distributions, tmp_path_factory: pytest.TempPathFac
     home = tmp_path_factory.mktemp("installed")
     environment = home / "environment"
     assert run(sys.executable, "-m", "venv", environment, cwd=home).returncode == 0
-    pip = [environment / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    pip = [str(environment / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     done = run(*pip, distributions.wheel, cwd=home)
     assert done.returncode == 0, done.stdout + done.stderr
     folder = home / "empty"

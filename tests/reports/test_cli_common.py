@@ -59,11 +59,20 @@ def test_every_command_says_its_version(tool: str, run: Callable[..., tuple[int,
     assert out.startswith(f"{tool} ")
 
 
-@TOOLS
-def test_without_a_subcommand_the_help_is_shown_on_stderr(tool: str, run: Callable[..., tuple[int, str, str]]) -> None:
+@pytest.mark.parametrize("tool", [tool for tool in MODULES if tool != "sherpa-report"])
+def test_without_a_subcommand_it_says_what_it_found_and_what_to_type_next(
+    tool: str, run: Callable[..., tuple[int, str, str]]
+) -> None:
     code, out, err = run(tool)
+    assert (code, err) == (0, "")
+    assert out.startswith(f"{tool} ")
+    assert f"\n  {tool} --help" in out
+
+
+def test_a_command_without_first_steps_shows_its_help_on_stderr(run: Callable[..., tuple[int, str, str]]) -> None:
+    code, out, err = run("sherpa-report")
     assert (code, out) == (2, "")
-    assert err.startswith(f"Usage: {tool} [OPTIONS] COMMAND [ARGS]...")
+    assert err.startswith("Usage: sherpa-report [OPTIONS] COMMAND [ARGS]...")
 
 
 @TOOLS
