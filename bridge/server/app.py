@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from bridge.telemetry.metrics import Metrics, MetricsSnapshot
     from bridge.telemetry.observer import TelemetryObserver
     from bridge.transport.http import HttpAnswer, HttpRequest, HttpResponse
+    from bridge.transport.http1 import RequestRejected
     from bridge.upstream.dial_limits import DialLimits
     from bridge.upstream.link import Connector
 
@@ -166,6 +167,7 @@ class Bridge:
                 websocket=self.websocket,
                 on_error=self.on_error,
                 takes_body=self._takes_body,
+                word_rejection=self._word_rejection,
             )
         finally:
             self._connections -= Counter([host])
@@ -178,6 +180,13 @@ class Bridge:
     def _takes_body(self, request: HttpRequest) -> bool:
         """Only the REST fallback takes bodies; no stranger's is kept in memory."""
         return request.path.startswith(FALLBACK_PATH)
+
+    def _word_rejection(self, rejected: RequestRejected) -> HttpResponse:
+        """Reject a body in the words of the endpoint that it was for."""
+        request = rejected.of_body
+        if request is None or not request.path.startswith(FALLBACK_PATH):
+            return rejected.response
+        return self._fallback.reject_body(request, rejected.status, rejected.text)
 
     def on_error(self, error: Exception) -> None:
         """Report a bug that ended a connection."""

@@ -54,8 +54,10 @@ class HttpLimits:
 class RequestRejected(Exception):  # noqa: N818 - an answer, not a failure of ours
     """The request is not valid: answer it with `response`, without asking a handler, and close the connection."""
 
-    def __init__(self, status: int, text: str, headers: Headers = ()) -> None:
+    def __init__(self, status: int, text: str, headers: Headers = (), *, of_body: HttpRequest | None = None) -> None:
+        """`of_body` is the request whose body is at fault, without it: so far it is valid."""
         super().__init__(status, text)
+        self.status, self.text, self.of_body = status, text, of_body
         self.response = text_response(status, text, headers)
 
 
@@ -156,12 +158,12 @@ class HttpConnection:
         )
         with trio.move_on_after(self.limits.body_seconds):
             announced = dict(headers).get("content-length", "0")
-            body = await self._body(announced, keep=self._takes_body(request))
+            body = await self._body(request, announced, keep=self._takes_body(request))
             return replace(request, body=body) if body else request
-        raise RequestRejected(408, "the body did not arrive in time")
+        raise RequestRejected(408, "the body did not arrive in time", of_body=request)
 
-    async def _body(self, announced: str, *, keep: bool) -> bytes:
-        too_large = RequestRejected(413, f"the body is larger than {self.limits.body_bytes} bytes")
+    async def _body(self, request: HttpRequest, announced: str, *, keep: bool) -> bytes:
+        too_large = RequestRejected(413, f"the body is larger than {self.limits.body_bytes} bytes", of_body=request)
         if int(announced) > self.limits.body_bytes:  # h11 has checked that these are at most 20 digits
             raise too_large
         if self._http.they_are_waiting_for_100_continue:

@@ -122,6 +122,8 @@ HttpHandler = Callable[[HttpRequest], Awaitable[HttpAnswer]]
 """Answers one request. If it raises, the client gets a 500 and the error handler is called. HEAD arrives as GET."""
 WebSocketHandler = Callable[[WebSocketUpgrade], Awaitable[None]]
 """Serves one WebSocket from accept to close. It may raise LinkClosed; the error handler gets everything else."""
+RejectionHandler = Callable[[RequestRejected], HttpResponse]
+"""Words a rejection of the server's own, such as 413."""
 ErrorHandler = Callable[[Exception], None]
 """Called with each exception that a handler raised; a note on the exception says for which request."""
 
@@ -139,12 +141,15 @@ async def serve_connection(
     limits: HttpLimits = HttpLimits(),  # noqa: B008 - frozen
     on_error: ErrorHandler = log_error,
     takes_body: Callable[[HttpRequest], bool] = lambda _: True,
+    word_rejection: RejectionHandler = lambda rejected: rejected.response,
 ) -> None:
     """Serve one connection until it ends, then close it. Raises only Cancelled, which closes it at once.
 
     `takes_body` says by a request's head whether its handler wants the body; if not, the handler gets none.
     """
-    connection = _ServerConnection(HttpConnection(stream, limits, takes_body), http, websocket, on_error)
+    connection = _ServerConnection(
+        HttpConnection(stream, limits, takes_body), http, websocket, on_error, word_rejection
+    )
     try:
         while await connection.serve_request():
             pass
@@ -161,12 +166,18 @@ class _ServerConnection:
     """One client connection, from its first request to its last."""
 
     def __init__(
-        self, connection: HttpConnection, http: HttpHandler, websocket: WebSocketHandler, on_error: ErrorHandler
+        self,
+        connection: HttpConnection,
+        http: HttpHandler,
+        websocket: WebSocketHandler,
+        on_error: ErrorHandler,
+        word_rejection: RejectionHandler,
     ) -> None:
         self.connection = connection
         self.http = http
         self.websocket = websocket
         self.on_error = on_error
+        self.word_rejection = word_rejection
 
     async def serve_request(self) -> bool:
         """Serve the next request. False if the connection ends with it."""
@@ -176,7 +187,7 @@ class _ServerConnection:
             if upgrading:
                 check_upgrade(request)
         except RequestRejected as rejected:
-            await self.connection.reject(rejected.response)
+            await self.connection.reject(self.word_rejection(rejected))
             return False
         if upgrading:
             await self._upgrade(request)

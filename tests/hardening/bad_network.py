@@ -1,32 +1,39 @@
-"""A client of the REST fallback in a bad network: responses get lost, POSTs and polls are repeated, streams are cut."""
+"""A client of the REST fallback in a bad network: responses get lost, requests are repeated and overtake each other.
+
+Each request has a connection of its own, made by hand: hundreds of these clients run in one process.
+"""
 
 from __future__ import annotations
 
 import json
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import h11
-import httpx
 import trio
 
 from bridge.client_protocol.endpoints import FALLBACK_PATH
-from tests.server.fallback.harness import next_event, request
+from tests.server.fallback.harness import JSON, PCM, Answer, next_event, request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from random import Random
 
     from bridge.protocol.audio.tracer import TracerSource
+    from bridge.transport.link import Headers
 
 _POSTS = 10
 _POST_MS = 100
+#: How often each bad thing happens to a POST.
+_BADLY = 0.3
+#: For one answer, on a machine that does much else.
+_PATIENCE_SECONDS = 1_200
 
 
 @dataclass
 class BadNetworkClient:
-    """One session. Each request has a connection of its own, and some responses never arrive."""
+    """One session. Some responses never arrive, and some requests arrive twice, late, or too early."""
 
     address: str
     source: TracerSource
@@ -38,61 +45,86 @@ class BadNetworkClient:
     received: list[dict[str, Any]] = field(default_factory=list)
 
     async def run(self) -> None:
-        async with httpx.AsyncClient(
-            base_url=f"http://{self.address}",
-            trust_env=False,
-            timeout=60,
-            limits=httpx.Limits(max_keepalive_connections=0),
-        ) as http:
-            created = await http.post(FALLBACK_PATH, json={"turnDetection": "none"})
-            assert created.status_code == 201, created.text
-            self.token, self.path = created.json()["token"], created.headers["location"]
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._receive, http)
-                await self._speak(http)
-            ended = await http.delete(self.path, headers=self._bearer)
-            assert ended.status_code == 204
-            gone = await http.get(f"{self.path}/events?after={self.after}&wait=0", headers=self._bearer)
-            assert (gone.status_code, gone.json()["code"]) == (410, "SESSION_GONE")
+        created = await self._ask("POST", FALLBACK_PATH, b'{"turnDetection":"none"}', JSON)
+        assert created.status == 201, created.body
+        self.token, self.path = created.json()["token"], created.headers["location"]
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._receive)
+            await self._speak()
+        assert (await self._ask("DELETE", self.path)).status == 204
+        gone = await self._ask("GET", f"{self.path}/events?after={self.after}&wait=0")
+        assert gone.problem == (410, "SESSION_GONE")
 
-    @property
-    def _bearer(self) -> dict[str, str]:
-        return {"authorization": f"Bearer {self.token}"}
+    async def _ask(self, method: str, target: str, body: bytes = b"", headers: Headers = ()) -> Answer:
+        """Make a request, and make it again if its connection dies: a busy server closes those that are late."""
+        while True:
+            try:
+                return await self._ask_once(method, target, body, headers)
+            except (h11.RemoteProtocolError, trio.BrokenResourceError):
+                await trio.sleep(self.random.random())
 
-    async def _speak(self, http: httpx.AsyncClient) -> None:
-        for seq in range(_POSTS):
-            pcm = self.source.speech(_POST_MS)
-            for _ in range(1 + (self.random.random() < 0.3)):  # the response was lost: once more
-                await self._post(http, "audio", seq, pcm, "audio/pcm")
-        await self._post(http, "messages", _POSTS, b'{"type":"audio_commit"}', "application/json")
+    async def _ask_once(self, method: str, target: str, body: bytes, headers: Headers) -> Answer:
+        server, _, port = self.address.partition(":")
+        bearer = (("authorization", f"Bearer {self.token}"),) if self.token else ()
+        async with await trio.open_tcp_stream(server, int(port)) as stream:
+            http, head = await request(stream, method, target, body, (*headers, *bearer))
+            pieces = []
+            while isinstance(event := await next_event(http, stream), h11.Data):
+                pieces.append(bytes(event.data))
+        named = {name.decode(): value.decode() for name, value in head.headers}
+        return Answer(head.status_code, named, b"".join(pieces))
 
-    async def _post(self, http: httpx.AsyncClient, what: str, seq: int, body: bytes, kind: str) -> None:
-        headers = {**self._bearer, "content-type": kind}
-        answer = await http.post(f"{self.path}/{what}?seq={seq}", content=body, headers=headers)
-        assert (answer.status_code, answer.json()) == (202, {"next": seq + 1})
+    async def _speak(self) -> None:
+        spoken = [self.source.speech(_POST_MS) for _ in range(_POSTS)]
+        for seq, pcm in enumerate(spoken):
+            if seq + 1 < _POSTS and self._bad():  # the next one overtakes it
+                early = await self._ask("POST", f"{self.path}/audio?seq={seq + 1}", spoken[seq + 1], PCM)
+                assert (early.problem, early.json()["expected"]) == ((409, "INVALID_MESSAGE"), seq)
+            await self._post("audio", seq, pcm, PCM, seq + 1)
+            if self._bad():  # the response was lost: once more, and twice at the same time
+                async with trio.open_nursery() as nursery:
+                    for _ in range(2):
+                        nursery.start_soon(self._post, "audio", seq, pcm, PCM, seq + 1)
+            if seq > 1 and self._bad():  # an old one arrives late
+                await self._post("audio", seq - 2, spoken[seq - 2], PCM, seq + 1)
+        await self._post("messages", _POSTS, b'{"type":"audio_commit"}', JSON, _POSTS + 1)
 
-    async def _receive(self, http: httpx.AsyncClient) -> None:
-        with trio.fail_after(120):
-            while True:
-                async with aclosing(self._stream() if self.streams else self._poll(http)) as events:
-                    async for seq, message in events:
-                        if self.random.random() < 0.02:
-                            break  # this response is lost from here on
-                        assert seq == self.after + 1
-                        self.after = seq
-                        self.received.append(message)
-                        if message["type"] == "response.done":
-                            return
+    def _bad(self) -> bool:
+        return self.random.random() < _BADLY
 
-    async def _poll(self, http: httpx.AsyncClient) -> AsyncGenerator[tuple[int, dict[str, Any]], None]:
-        answer = await http.get(f"{self.path}/events?after={self.after}&wait=20", headers=self._bearer)
-        assert answer.status_code == 200, answer.text
+    async def _post(self, what: str, seq: int, body: bytes, headers: Headers, next_one: int) -> None:
+        answer = await self._ask("POST", f"{self.path}/{what}?seq={seq}", body, headers)
+        assert (answer.status, answer.json()) == (202, {"next": next_one})
+
+    async def _receive(self) -> None:
+        with trio.fail_after(_PATIENCE_SECONDS):
+            while not await self._receive_some():
+                pass
+
+    async def _receive_some(self) -> bool:
+        """Receive until a response is lost from somewhere on, or the answer is whole: then True."""
+        with suppress(h11.RemoteProtocolError, trio.BrokenResourceError):
+            async with aclosing(self._stream() if self.streams else self._poll()) as events:
+                async for seq, message in events:
+                    if self.random.random() < 0.02:
+                        return False
+                    assert seq == self.after + 1
+                    self.after = seq
+                    self.received.append(message)
+                    if message["type"] == "response.done":
+                        return True
+        return False
+
+    async def _poll(self) -> AsyncGenerator[tuple[int, dict[str, Any]], None]:
+        answer = await self._ask("GET", f"{self.path}/events?after={self.after}&wait=20")
+        assert answer.status == 200, answer.body
         for one in answer.json()["events"]:
             yield one["seq"], one["message"]
 
     async def _stream(self) -> AsyncGenerator[tuple[int, dict[str, Any]], None]:
         server, _, port = self.address.partition(":")
-        headers = (("accept", "text/event-stream"), ("last-event-id", str(self.after)), *self._bearer.items())
+        bearer = ("authorization", f"Bearer {self.token}")
+        headers = (("accept", "text/event-stream"), ("last-event-id", str(self.after)), bearer)
         async with await trio.open_tcp_stream(server, int(port)) as stream:
             peer, response = await request(stream, "GET", f"{self.path}/events", headers=headers)
             assert response.status_code == 200, response

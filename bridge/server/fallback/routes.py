@@ -46,6 +46,8 @@ _PREFLIGHT: Final = (
 )
 _GONE: Final = Rejection(410, "SESSION_GONE", "This session is over or was never here. Begin a new one.")
 _UNAUTHORIZED: Final = Rejection(401, "UNAUTHORIZED", "Send the session's token as Authorization: Bearer.")
+#: Of requests whose bodies the server did not take.
+_BODY_CODES: Final = {408: "REQUEST_TIMEOUT", 413: "MESSAGE_TOO_LARGE"}
 _TOO_FAST: Final = Rejection(429, "RATE_EXCEEDED", "The client sent too fast for 5 s without a pause.")
 
 
@@ -68,6 +70,13 @@ class FallbackRoutes:
         if rejection is not None:
             return problem_response(rejection)
         answer = await self._respond(request)
+        return replace(answer, headers=(*answer.headers, *_cross_origin(request)))
+
+    def reject_body(self, request: HttpRequest, status: int, text: str) -> HttpResponse:
+        """Return the answer to a request whose body the server did not take: nobody looked at its token."""
+        if (rejection := self.check_origin(request)) is not None:
+            return problem_response(rejection)
+        answer = problem_response(Rejection(status, _BODY_CODES[status], f"{text[0].upper()}{text[1:]}."))
         return replace(answer, headers=(*answer.headers, *_cross_origin(request)))
 
     async def _respond(self, request: HttpRequest) -> HttpAnswer:

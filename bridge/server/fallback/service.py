@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bridge.telemetry.log import Log
     from bridge.telemetry.metrics import Metrics
     from bridge.telemetry.observer import TelemetryObserver
-    from bridge.transport.http import HttpAnswer, HttpRequest
+    from bridge.transport.http import HttpAnswer, HttpRequest, HttpResponse
     from bridge.transport.http_server import HttpHandler
 
 #: How long a session that is over keeps its place, for the client to fetch why.
@@ -81,6 +81,10 @@ class Fallback:
     async def respond(self, request: HttpRequest) -> HttpAnswer | None:
         """Return the answer to a request; None if its path is not the fallback's."""
         return await self._routes.respond(request)
+
+    def reject_body(self, request: HttpRequest, status: int, text: str) -> HttpResponse:
+        """Return the answer to a request whose body is too large (413) or came too slowly (408)."""
+        return self._routes.reject_body(request, status, text)
 
     def _admit_client(self, request: HttpRequest) -> FallbackClient | Rejection:
         address = self._admit(request)
