@@ -31,7 +31,7 @@ _REFUSALS: Final[Mapping[int, str]] = {
     413: "The body is too large.",
     415: "The body has another media type.",
     429: "The client sent too fast: the session is over.",
-    503: "The bridge accepts no new sessions now.",
+    503: "The bridge accepts no new sessions now, or the worker that has this one is busy: ask again.",
 }
 _ALWAYS: Final = (400, 403, 405)
 _COUNT: Final = {"type": "integer", "minimum": 0, "maximum": 10**15 - 1}
@@ -166,7 +166,12 @@ def _get_events() -> dict[str, Any]:
 
 
 def _for_session(operation: str, summary: str, answers: Mapping[str, Any]) -> dict[str, Any]:
-    return {"operationId": operation, "summary": summary, "security": [{"session": []}], "responses": answers}
+    return {
+        "operationId": operation,
+        "summary": summary,
+        "security": [{"session": []}],
+        "responses": {**answers, **_refused(503)},
+    }
 
 
 def _refused(*statuses: int) -> dict[str, Any]:

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Final
 import h11
 import trio
 
+from bridge.server.admission.policy import Rejection
 from bridge.server.fallback.sessions import process_name
+from bridge.server.http.responses import problem_response
 from bridge.transport.http import HttpResponse, StreamingResponse
 from bridge.transport.http_server import serve_connection
 
@@ -29,11 +31,18 @@ if TYPE_CHECKING:
 #: How long another worker may be silent: a poll waits for 25 s, and a stream has a comment every 15 s.
 _SILENT_SECONDS: Final = 40.0
 _READ_BYTES: Final = 64 * 1024
+#: How many connections may wait for a worker to accept them: one for each request of hundreds of clients at once.
+_BACKLOG: Final = 1024
 #: Of the 104 (macOS) or 108 bytes of a socket's address, what the folder may take.
 _MAX_FOLDER_BYTES: Final = 80
 #: Headers about one connection only (RFC 9110 7.6.1), and those that the next server writes itself.
 _OF_THE_CONNECTION: Final = frozenset(
     {"host", "connection", "keep-alive", "transfer-encoding", "content-length", "upgrade", "te", "expect"}
+)
+
+_BUSY: Final = problem_response(
+    Rejection(503, "SERVER_BUSY", "The worker that has this session did not answer. Ask again."),
+    headers=(("retry-after", "1"),),
 )
 
 
@@ -52,19 +61,25 @@ class OtherWorkers:
         await trio.Path(path).unlink(missing_ok=True)  # of a worker that died in this place
         listening = trio.socket.socket(trio.socket.AF_UNIX, trio.socket.SOCK_STREAM)
         await listening.bind(str(path))
-        listening.listen()
+        listening.listen(_BACKLOG)
         task_status.started()
         await trio.serve_listeners(_answering(http), [trio.SocketListener(listening)])
 
     async def hand_over(self, owner: str, request: HttpRequest) -> HttpAnswer | None:
-        """Return the answer of the worker of this name; None if there is none. Cancelling is harmless."""
+        """Return the answer of the worker of this name; None if there is none. Cancelling is harmless.
+
+        A worker that is there and does not answer is busy, or has just died: the client asks again in a second, and
+        until then its session is not given up.
+        """
         name = self._sockets.get(owner)
         if name is None or owner == self.own_name:
             return None
         try:
             exchange = _Exchange(await trio.open_unix_socket(f"{self._folder}/{name}"))
-        except OSError:
+        except (FileNotFoundError, ConnectionRefusedError):
             return None
+        except OSError:
+            return _BUSY  # its queue of connections is full
         streaming = False
         try:
             response = await exchange.ask(request)
@@ -75,7 +90,7 @@ class OtherWorkers:
             async with aclosing(exchange.chunks()) as chunks:
                 return HttpResponse(response.status_code, headers, b"".join([chunk async for chunk in chunks]))
         except (h11.RemoteProtocolError, trio.BrokenResourceError, trio.TooSlowError):
-            return None
+            return _BUSY
         finally:
             if not streaming:
                 await trio.aclose_forcefully(exchange.stream)

@@ -32,7 +32,7 @@ class SimulatorControl(Protocol):
     """What the panel does with a simulator."""
 
     async def scenarios(self) -> Mapping[str, Any]:
-        """Return `scenarios`, each with name and summary, and the name of the `chosen` one."""
+        """Return `scenarios`, each with name and summary, the name of the `chosen` one, and the number of `workers`."""
         ...
 
     async def choose(self, scenario: str) -> Mapping[str, Any] | None:
@@ -50,12 +50,14 @@ class HttpSimulatorControl:
 
     service: UpstreamService
     chosen: str
+    workers: int = 1
+    """How many processes the bridge has. Each has a simulator of its own, and a request reaches one of them."""
 
     async def scenarios(self) -> Mapping[str, Any]:
         """Return what the simulator can do."""
         found = await self._call("GET", "scenarios")
         rows = [{"name": row["name"], "summary": row["summary"]} for row in found.json()["scenarios"]]
-        return {"scenarios": rows, "chosen": self.chosen}
+        return {"scenarios": rows, "chosen": self.chosen, "workers": self.workers}
 
     async def choose(self, scenario: str) -> Mapping[str, Any] | None:
         """Choose a scenario for the key that this bridge uses."""

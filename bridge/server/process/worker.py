@@ -136,7 +136,9 @@ async def serve_worker(
         pool = make_pool(settings, connector, log)
         if pool is not None:
             pool.start(nursery)
-        simulator = HttpSimulatorControl(upstream, settings.simulate) if settings.simulate is not None else None
+        simulator = (
+            None if settings.simulate is None else HttpSimulatorControl(upstream, settings.simulate, settings.workers)
+        )
         bridge = make_bridge(settings, pool or connector, log, shared, simulator=simulator)
         with trio.open_signal_receiver(*signals) as received:
             serve = partial(_serve_counted, bridge, loads)

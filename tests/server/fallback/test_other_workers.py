@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 import trio
 import trio.lowlevel
+import trio.testing
 
 from bridge.server.fallback.other_workers import OtherWorkers
 from bridge.transport.http import HttpAnswer, HttpRequest, HttpResponse, StreamingResponse
@@ -81,7 +83,7 @@ async def test_there_is_nobody_of_that_name(owner: str, tmp_path: Path) -> None:
     assert await OtherWorkers(tmp_path, "n", 0, 2).hand_over(owner, REQUEST) is None
 
 
-async def test_a_worker_that_dies_during_the_request_is_no_answer(tmp_path: Path) -> None:
+async def test_a_worker_that_dies_during_the_request_makes_the_client_ask_again(tmp_path: Path) -> None:
     listening = trio.socket.socket(trio.socket.AF_UNIX, trio.socket.SOCK_STREAM)
     await listening.bind(str(tmp_path / "worker-1.sock"))
     listening.listen()
@@ -93,8 +95,36 @@ async def test_a_worker_that_dies_during_the_request_is_no_answer(tmp_path: Path
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(die)
-        assert await OtherWorkers(tmp_path, "n", 0, 2).hand_over("n-1", REQUEST) is None
+        answer = await OtherWorkers(tmp_path, "n", 0, 2).hand_over("n-1", REQUEST)
     listening.close()
+    assert_busy(answer)
+    assert await OtherWorkers(tmp_path, "n", 0, 2).hand_over("n-1", REQUEST) is None  # by now it is gone
+
+
+async def test_a_worker_whose_queue_is_full_is_busy_and_not_gone(tmp_path: Path) -> None:
+    listening = trio.socket.socket(trio.socket.AF_UNIX, trio.socket.SOCK_STREAM)
+    await listening.bind(str(tmp_path / "worker-1.sock"))
+    listening.listen(0)
+    waiting = await trio.open_unix_socket(tmp_path / "worker-1.sock")
+    with trio.fail_after(60):
+        assert_busy(await OtherWorkers(tmp_path, "n", 0, 2).hand_over("n-1", REQUEST))
+    await waiting.aclose()
+    listening.close()
+
+
+async def test_a_worker_that_hangs_is_busy(tmp_path: Path, autojump_clock: trio.testing.MockClock) -> None:
+    listening = trio.socket.socket(trio.socket.AF_UNIX, trio.socket.SOCK_STREAM)
+    await listening.bind(str(tmp_path / "worker-1.sock"))
+    listening.listen()
+    assert_busy(await OtherWorkers(tmp_path, "n", 0, 2).hand_over("n-1", REQUEST))
+    assert autojump_clock.current_time() >= 40
+    listening.close()
+
+
+def assert_busy(answer: HttpAnswer | None) -> None:
+    assert isinstance(answer, HttpResponse)
+    assert (answer.status, json.loads(answer.body)["code"]) == (503, "SERVER_BUSY")
+    assert ("retry-after", "1") in answer.headers
 
 
 async def test_the_socket_of_a_worker_that_died_is_replaced(tmp_path: Path) -> None:

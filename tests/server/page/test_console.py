@@ -97,6 +97,16 @@ def test_a_scenario_is_chosen_and_watched(talking_chromium: Browser, tmp_path: P
         console.wait_for_badge("Connected")
 
 
+def test_a_bridge_with_several_workers_says_that_a_fault_reaches_one_of_them(
+    talking_chromium: Browser, tmp_path: Path
+) -> None:
+    with (
+        bridge_process(tmp_path, "--simulate", "--workers", "2") as simulated,
+        open_console(talking_chromium, f"http://{simulated.address}/") as console,
+    ):
+        console.page.get_by_text("This bridge has 2 workers, each with a simulator of its own").wait_for()
+
+
 def test_a_bridge_with_a_real_upstream_shows_no_fault_panel(talking_chromium: Browser, bridge: BridgeProcess) -> None:
     with open_console(talking_chromium, f"http://{bridge.address}/") as console:
         console.press("Connect")

@@ -103,9 +103,9 @@ async def test_a_page_of_another_site_may_not_change_anything() -> None:
 async def test_a_real_simulator_is_controlled_by_its_control_api() -> None:
     async with open_simulator(Settings(control=True)) as running:
         key = running.key_for("good")
-        control = HttpSimulatorControl(make_upstream(running.base_url, Secret(key)), "good")
+        control = HttpSimulatorControl(make_upstream(running.base_url, Secret(key)), "good", 2)
         listed = await control.scenarios()
-        assert listed["chosen"] == "good"
+        assert (listed["chosen"], listed["workers"]) == ("good", 2)
         assert {"name": "good", "summary": "the healthy service"} in listed["scenarios"]
         assert await control.choose("mute") == {"scenario": "mute"}
         choice = running.simulator.choice_for(key)

@@ -40,7 +40,7 @@ function plot(answers) {
     shape("line", { class: "axis", x1: 36, x2: WIDTH, y1: 16, y2: 16 }),
     shape("text", { x: 32, y: 20, "text-anchor": "end" }, String(Math.round(top))),
     shape("text", { x: 32, y: BASE + 3, "text-anchor": "end" }, "0"),
-    ...bars,
+    ...(bars.length ? bars : [shape("text", { x: (36 + WIDTH) / 2, y: (BASE + 24) / 2, "text-anchor": "middle" }, "No answers yet")]),
   );
   const told = answers.length ? answers.map((ms) => `${Math.round(ms)} ms`).join(", ") : "none yet";
   svg.setAttribute("aria-label", `First audio of the last answers: ${told}`);

@@ -17,7 +17,7 @@ export class Notices {
   show(key, { title, advice = "", kind = "warning", action }) {
     this.dismiss(key);
     const text = make("p", {}, make("strong", { text: /[.!?]$/.test(title) ? title : `${title}.` }));
-    text.append(advice);
+    text.append(" ", advice);
     const element = make("div", { class: `notice ${kind}` }, text);
     if (action) element.append(this.#button(key, action.label, action.run));
     element.append(this.#button(key, "Dismiss"));

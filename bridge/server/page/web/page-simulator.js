@@ -15,7 +15,7 @@ async function post(query) {
 /** @param {import("./page-notices.js").Notices} notices */
 export async function setUpSimulator(notices) {
   const answer = await fetch(PATH);
-  const { scenarios, chosen } = await answer.json();
+  const { scenarios, chosen, workers = 1 } = await answer.json();
   if (!scenarios) return;
   const select = /** @type {HTMLSelectElement} */ (byId("scenario"));
   const summaries = new Map(scenarios.map((/** @type {any} */ one) => [one.name, one.summary]));
@@ -26,7 +26,8 @@ export async function setUpSimulator(notices) {
     select.append(option);
   }
   const describe = () => {
-    byId("scenario-summary").textContent = `${summaries.get(select.value)}.`;
+    const summary = String(summaries.get(select.value));
+    byId("scenario-summary").textContent = `${summary[0].toUpperCase()}${summary.slice(1)}.`;
   };
   const attempt = async (/** @type {string} */ query, /** @type {(body: any) => string} */ told) => {
     try {
@@ -44,5 +45,10 @@ export async function setUpSimulator(notices) {
     button.addEventListener("click", () => attempt(`cut=${how}`, ({ cut }) => `Upstream connections ended: ${cut}.`));
   }
   describe();
+  if (workers > 1) {
+    byId("simulator-workers").textContent =
+      `This bridge has ${workers} workers, each with a simulator of its own, and a fault reaches one of them. ` +
+      "With --workers 1 it reaches every session.";
+  }
   byId("simulator").hidden = false;
 }
