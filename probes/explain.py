@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from bridge.client_protocol.errors import ERRORS, ClientCode
 from bridge.protocol.refusals.lookup import CLOSE_CODES, ERROR_CODES, HTTP_STATUSES, HttpExchange, all_refusals
 from bridge.upstream.client_codes import client_code
+from probes.conformance.case_problems import case_problem
+from probes.conformance.registry import CASES
 from probes.lint.examples import ExampleKind, read_examples
 from probes.lint.rules.registry import RULES
 from probes.problem_catalogue import PROBLEMS
@@ -37,6 +39,7 @@ _MAX_DISTANCE = 10
 #: Close codes and statuses have at most this many digits; longer numbers are unknown without being converted.
 _MAX_DIGITS = 9
 _PASSED = "OK"
+_CASES = {case_problem(case).code: case for case in CASES}
 _ERROR_CODES_FOLDED = {code.casefold(): refusal for code, refusal in ERROR_CODES.items()}
 
 
@@ -56,6 +59,10 @@ class Meaning:
     bad: str | None = None
     """Code with the mistake, for rules of lint."""
     good: str | None = None
+    does: str | None = None
+    """What a case of the conformance suite does."""
+    contract: str | None = None
+    """What such a case expects of the bridge, and the section of the client protocol that says so."""
 
 
 def explain(code: str) -> list[Meaning]:
@@ -158,7 +165,10 @@ def _refusal_meaning(refusal: Refusal) -> Meaning:
 
 def _problem_meaning(problem: Problem) -> Meaning:
     bad, good = _examples(problem.code)
+    case = _CASES.get(problem.code)
     return Meaning(
+        does=case.does if case else None,
+        contract=f"{case.expects} ({case.section})" if case else None,
         bad=bad,
         good=good,
         seen_as=(f"finding {problem.code}",),
@@ -230,7 +240,9 @@ def render_text(code: str, meanings: list[Meaning], width: int = 80) -> str:
         retry = {True: "yes, the same request can succeed later", False: "no, not without a change", None: ""}
         rows = (
             ("seen", "; ".join(meaning.seen_as)),
-            ("cause", meaning.cause),
+            ("does", meaning.does or ""),
+            ("wants", meaning.contract or ""),
+            ("why" if meaning.contract else "cause", meaning.cause),
             *(("next" if first else "", line) for first, line in _lines(meaning.fix)),
             ("retry", retry[meaning.retryable]),
             ("source", meaning.source or ""),

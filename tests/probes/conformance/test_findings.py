@@ -99,7 +99,7 @@ def test_ends_that_no_case_saw_are_not_called_clean() -> None:
     scoring.finding(CaseResult(case=FIRST, verdict=Passed(), timeline=Timeline(FIRST.id)))
     ends = next(iter(scoring.closing()))
     assert isinstance(ends, Finding)
-    assert (ends.code, ends.severity) == ("CONFORMANCE-ENDS-NOT-SEEN", Severity.INFO)
+    assert (ends.code, ends.severity) == ("CONFORMANCE-ENDS-SKIPPED", Severity.SKIPPED)
 
 
 def test_the_reports_of_several_bridges_share_one_matrix() -> None:
