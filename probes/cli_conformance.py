@@ -48,6 +48,12 @@ def _case_ids() -> Iterable[str]:
 @click.option("--expected-failures", metavar="FILE", type=FilePath(), help="Cases that are known to fail, one a line.")
 @click.option("--jobs", metavar="N", type=click.IntRange(1, 64), help="Bridges to start side by side  [default: 4].")
 @click.option("--label", metavar="NAME", help="What reports call the bridge  [default: its command or address].")
+@click.option(
+    "--recording",
+    metavar="FILE",
+    type=FilePath(),
+    help="Also play this recorded session through the bridge: case R-01.",
+)
 @click.option("--badge", metavar="FILE", type=FilePath(), help="Also write a badge (SVG).")
 @TOKEN_OPTION
 @with_options(OFFLINE_OPTIONS)
@@ -66,6 +72,7 @@ def conformance(
     expected_failures: Path | None,
     jobs: int | None,
     label: str | None,
+    recording: Path | None,
     **values: Any,
 ) -> None:
     """Does any bridge keep the client protocol? The suite is its client and its upstream at once.
@@ -90,6 +97,7 @@ def conformance(
         jobs=jobs,
         label=label,
         client_token_env=client_token_env,
+        recording=recording,
     )
     if list_:
         list_cases(flags, as_json=values["json_"])

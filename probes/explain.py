@@ -14,6 +14,7 @@ from bridge.client_protocol.errors import ERRORS, ClientCode
 from bridge.protocol.refusals.lookup import CLOSE_CODES, ERROR_CODES, HTTP_STATUSES, HttpExchange, all_refusals
 from bridge.upstream.client_codes import client_code
 from probes.conformance.case_problems import case_problem
+from probes.conformance.cases.r_recording import recording_case
 from probes.conformance.registry import CASES
 from probes.lint.examples import ExampleKind, read_examples
 from probes.lint.rules.registry import RULES
@@ -39,7 +40,7 @@ _MAX_DISTANCE = 10
 #: Close codes and statuses have at most this many digits; longer numbers are unknown without being converted.
 _MAX_DIGITS = 9
 _PASSED = "OK"
-_CASES = {case_problem(case).code: case for case in CASES}
+_CASES = {case_problem(case).code: case for case in (*CASES, recording_case(None))}
 _ERROR_CODES_FOLDED = {code.casefold(): refusal for code, refusal in ERROR_CODES.items()}
 
 

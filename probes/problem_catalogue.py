@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from loadtests.results.problems import PROBLEMS as LOAD_PROBLEMS
 from probes.conformance.case_problems import case_problem
+from probes.conformance.cases.r_recording import recording_case
 from probes.conformance.registry import CASES
 from probes.lint import problems as lint
 from probes.problems import (
@@ -29,7 +30,7 @@ def _all() -> Iterator[Problem]:
     modules = (tool, network, service, bridge, bridge_codes, conformance, events, models, replay, lint)
     for names in (*map(vars, modules), lint.BY_RULE):
         yield from (value for value in names.values() if isinstance(value, Problem))
-    yield from map(case_problem, CASES)
+    yield from map(case_problem, (*CASES, recording_case(None)))
     yield from LOAD_PROBLEMS
 
 

@@ -8,10 +8,11 @@ from contextlib import aclosing, nullcontext
 from typing import TYPE_CHECKING
 
 from probes.conformance.badge import write_badge
-from probes.conformance.options import ConformanceFlags, make_plan
+from probes.conformance.cases.r_recording import RECORDED
+from probes.conformance.options import ConformanceFlags, known_cases, make_plan
 from probes.conformance.probe import ConformanceTarget
 from probes.conformance.profile import ProfileError, load_profile
-from probes.conformance.registry import CASES, GROUPS
+from probes.conformance.registry import GROUPS
 from probes.conformance.selection import SelectionError, select
 from probes.runner.output import write_text
 from probes.runner.subject import OpenerInput, SubjectOpener
@@ -65,7 +66,7 @@ def on_finished(probe: ConformanceProbe, badge: Path | None) -> ConformanceProbe
 def list_cases(flags: ConformanceFlags, *, as_json: bool) -> None:
     """Write the cases that the options select. Raises UsageError."""
     try:
-        cases = select(CASES, flags.cases, flags.exclude, load_profile(flags.profile).groups)
+        cases = select(known_cases(flags), flags.cases, flags.exclude, load_profile(flags.profile).groups)
     except (SelectionError, ProfileError) as error:
         raise UsageError(str(error)) from None
     if as_json:
@@ -74,8 +75,9 @@ def list_cases(flags: ConformanceFlags, *, as_json: bool) -> None:
         write_text(sys.stdout, f"{json.dumps(document, indent=2)}\n")
         return
     lines: list[str] = []
-    for group in GROUPS:
-        members = [case for case in cases if case.group == group.letter]
+    titles = {**{group.letter: group.title for group in GROUPS}, RECORDED: "A recorded session"}
+    for letter, title in titles.items():
+        members = [case for case in cases if case.group == letter]
         if members:
-            lines += [f"{group.letter}  {group.title}", *(f"  {case.id}  {case.title}" for case in members), ""]
+            lines += [f"{letter}  {title}", *(f"  {case.id}  {case.title}" for case in members), ""]
     write_text(sys.stdout, "\n".join([*lines, f"{len(cases)} cases\n"]))

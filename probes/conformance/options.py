@@ -6,11 +6,13 @@ import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from probes.conformance.cases.r_recording import recording_case, unplayable
 from probes.conformance.profile import Profile, ProfileError, load_profile
 from probes.conformance.registry import CASES
 from probes.conformance.selection import ExpectedFailure, SelectionError, not_scored, read_expected_failures, select
 from probes.conformance.tested.bridges import BridgeAddress, StartCommand, parse_address, parse_listen, start_command
 from probes.conformance.tested.reference import reference_bridge
+from probes.recording.capture import read_capture
 from probes.runner.usage import UsageError
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ class ConformanceFlags:
     jobs: int | None = None
     label: str | None = None
     client_token_env: str | None = None
+    recording: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +64,10 @@ def make_plan(flags: ConformanceFlags) -> ConformancePlan:
     """Check the options. Raises UsageError."""
     try:
         profile = load_profile(flags.profile)
-        cases = select(CASES, flags.cases, flags.exclude, profile.groups)
+        known = known_cases(flags)
+        cases = select(known, flags.cases, flags.exclude, profile.groups)
         unscored = not_scored(cases, flags.requirements)
-        expected = read_expected_failures(flags.expected_failures, CASES) if flags.expected_failures else {}
+        expected = read_expected_failures(flags.expected_failures, known) if flags.expected_failures else {}
         bridge = _bridge(flags)
         listen = parse_listen(flags.listen) if flags.listen else ("127.0.0.1", 0)
     except (ProfileError, SelectionError, ValueError) as error:
@@ -81,6 +85,17 @@ def make_plan(flags: ConformanceFlags) -> ConformancePlan:
         not_scored=unscored,
         expected_failures=expected,
     )
+
+
+def known_cases(flags: ConformanceFlags) -> tuple[Case, ...]:
+    """Return all cases, with that of the recording if there is one. Raises UsageError if it can't be played."""
+    if flags.recording is None:
+        return CASES
+    recording = read_capture(flags.recording)
+    why = unplayable(recording)
+    if why:
+        raise UsageError(f"--recording: {flags.recording} can't be played: {why}")
+    return (*CASES, recording_case(recording, flags.recording.name))
 
 
 def _bridge(flags: ConformanceFlags) -> BridgeAddress | StartCommand:
@@ -113,4 +128,6 @@ def _repeat(flags: ConformanceFlags) -> str:
         value = getattr(flags, name)
         if value is not None:
             words += [f"--{name.replace('_', '-')}", value]
+    if flags.recording is not None:
+        words += ["--recording", str(flags.recording)]
     return shlex.join(words)

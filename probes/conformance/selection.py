@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from probes.conformance.case import REQUIREMENT_SETS
+from probes.conformance.cases.r_recording import RECORDED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,7 +32,8 @@ def matches(case_id: str, pattern: str) -> bool:
 def select(cases: Sequence[Case], wanted: Iterable[str], excluded: Iterable[str], groups: str = "") -> tuple[Case, ...]:
     """Return the cases that match any of `wanted`, all if there is none, and none of `excluded`.
 
-    `groups` are the letters that the profile has; empty for all. Raises SelectionError for a pattern without a case.
+    `groups` are the letters that the profile has; empty for all. A recording's case belongs to every profile. Raises
+    SelectionError for a pattern without a case.
     """
     wanted, excluded = tuple(wanted), tuple(excluded)
     for pattern in (*wanted, *excluded):
@@ -42,7 +44,7 @@ def select(cases: Sequence[Case], wanted: Iterable[str], excluded: Iterable[str]
         for case in cases
         if (not wanted or any(matches(case.id, pattern) for pattern in wanted))
         and not any(matches(case.id, pattern) for pattern in excluded)
-        and (not groups or case.group in groups)
+        and (not groups or case.group in (*groups, RECORDED))
     )
     if not selected:
         raise SelectionError("no case is left to run")

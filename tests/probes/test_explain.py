@@ -59,6 +59,15 @@ def test_every_problem_is_explained_by_its_code_in_any_case(problem: Problem) ->
         assert [(m.title, m.cause, m.fix) for m in explain(code)] == [(problem.title, problem.cause, problem.fix)]
 
 
+def test_a_case_of_the_conformance_suite_says_what_it_does_and_what_the_protocol_says() -> None:
+    for code in ("B-03", "conformance-b-03"):
+        (meaning,) = explain(code)
+        assert meaning.does == "Lets the upstream confirm the configuration 600 ms late."
+        text = render_text(code, [meaning])
+        assert "wants  `session_ready` comes after `session.updated` of the upstream. (Session" in text
+        assert "why    Before that the assistant has the wrong instructions" in text
+
+
 def test_no_problem_has_the_code_of_a_refusal_or_of_another_problem() -> None:
     codes = {problem.code for problem in PROBLEMS.values()}
     assert not codes & {f"ACCESS-{refusal.slug}" for refusal in all_refusals()}

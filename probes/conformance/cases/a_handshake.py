@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from probes.conformance.context import CaseContext
 
 GROUP = Group("A", "Handshake and admission")
-_DOWN, _UP, _DOORS = "Bridge -> client", "Client -> bridge", "The client protocol: two doors, one port"
+_DOWN, _UP, _DOORS = "Messages from the bridge", "Messages from the client", "Endpoints"
 _TIMESTAMP: Final = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
 _OK: Final = 200
 _FORBIDDEN: Final = 403
@@ -113,7 +113,7 @@ async def describes_ready(context: CaseContext) -> None:
 @GROUP.case(
     5,
     "Stamps every message with the time",
-    section="The client protocol: times",
+    section="Messages from the bridge: timestamp",
     expects="Every message of the bridge has `timestamp`, ISO 8601 in UTC with milliseconds.",
     matters="Without a common clock nobody can put the logs of client and bridge together.",
 )
@@ -229,7 +229,7 @@ async def own_sessions(context: CaseContext) -> None:
 @GROUP.case(
     18,
     "Shows its API key to nobody",
-    section="The client protocol: errors",
+    section="Errors",
     expects="The upstream is asked with a bearer key, and no message to a client has a part of it.",
     matters="A key in a browser is a key for everybody.",
 )

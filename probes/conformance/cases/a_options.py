@@ -12,7 +12,7 @@ from probes.conformance.verdict import check
 if TYPE_CHECKING:
     from probes.conformance.context import CaseContext
 
-_DOWN, _UP, _DOORS = "Bridge -> client", "Client -> bridge", "The client protocol: two doors, one port"
+_DOWN, _UP, _DOORS = "Messages from the bridge", "Messages from the client", "Endpoints"
 _TIMESTAMP: Final = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
 _NOT_FOUND: Final = 404
 _OK: Final = 200

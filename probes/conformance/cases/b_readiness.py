@@ -105,7 +105,7 @@ async def configures_late(context: CaseContext) -> None:
 @GROUP.case(
     5,
     "Counts what it held",
-    section="Bridge -> client",
+    section="Messages from the bridge",
     expects="`session_ready` says how many chunks and milliseconds of audio were held.",
     matters="It is the only sign for a user interface that nothing of the first sentence is missing.",
 )
@@ -241,7 +241,7 @@ async def bounds_held(context: CaseContext) -> None:
 @GROUP.case(
     10,
     "Takes speech as JSON as it takes binary frames",
-    section="Client -> bridge",
+    section="Messages from the client",
     expects="`audio` with base64 and a binary frame do the same, before the session is ready and in it.",
     matters="Many browsers' libraries send text frames only.",
 )
@@ -260,7 +260,7 @@ async def audio_as_json(context: CaseContext) -> None:
 @GROUP.case(
     11,
     "Forwards the events of the initialization before `session_ready`",
-    section="Bridge -> client",
+    section="Messages from the bridge",
     expects="The client receives `session.created` and `session.updated`, and `session_ready` behind them.",
     matters="Clients read the configuration from them.",
 )

@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bridge.protocol.events.groups import AUDIO_DELTAS
 from probes.conformance.case import Group
+from probes.conformance.peers.upstream import OWN_CONFIGURATION
 from probes.conformance.verdict import check
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from probes.conformance.context import CaseContext
     from probes.conformance.peers.client import BridgeClient
     from probes.conformance.peers.upstream import SeenSession
 
 GROUP = Group("C", "Order and exactly-once")
-_UP, _DOWN = "Client -> bridge", "Bridge -> client"
+_UP, _DOWN = "Messages from the client", "Messages from the bridge"
 _LONG: Final = " ".join(f"Sentence number {number} of a long answer." for number in range(12))
 
 
@@ -90,13 +93,22 @@ async def one_order(context: CaseContext) -> None:
 
 
 def _sent(session: SeenSession) -> list[dict[str, Any]]:
-    return [event.body for event in session.sent if event.type != "error"]
+    return [event.body for event in session.sent if event.type != "error" and not _is_own(event.body)]
+
+
+def _is_own(event: Mapping[str, Any]) -> bool:
+    """Whether it confirms what only the bridge has asked for: clients may see it, or not."""
+    return event.get("event_id") == OWN_CONFIGURATION
 
 
 async def same_events(client: BridgeClient, session: SeenSession) -> None:
     """End the case unless all that the upstream sent has reached the client untouched, in order."""
-    await client.waiter.holds(lambda: sum(said.is_native for said in client.received) >= len(_sent(session)))
-    got, sent = [dict(said.body) for said in client.received if said.is_native], _sent(session)
+
+    def received() -> list[dict[str, Any]]:
+        return [dict(said.body) for said in client.received if said.is_native and not _is_own(said.body)]
+
+    await client.waiter.holds(lambda: len(received()) >= len(_sent(session)))
+    got, sent = received(), _sent(session)
     lost = next((number for number, event in enumerate(sent) if number >= len(got) or got[number] != event), None)
     if lost is not None and lost < len(got) and got[lost].get("type") == sent[lost].get("type"):
         names = [key for key in {*got[lost], *sent[lost]} if got[lost].get(key) != sent[lost].get(key)]

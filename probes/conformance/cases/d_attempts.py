@@ -180,7 +180,7 @@ async def retry_after(context: CaseContext) -> None:
 @GROUP.case(
     23,
     "Starts afresh when asked again after a failure",
-    section="Client -> bridge",
+    section="Messages from the client",
     expects="`create_session` after a failure is a fresh try.",
     matters="Otherwise users have to reload the page.",
     seconds=2.0,

@@ -63,7 +63,7 @@ async def failed_response(context: CaseContext) -> None:
 @GROUP.case(
     3,
     "Sends errors with all their fields",
-    section="Bridge -> client: error",
+    section="Messages from the bridge: error",
     expects="`error` has code, message, retryable (true or false) and suppressed (a number).",
     matters="Clients decide by `retryable` whether to try again, and by `code` what to say.",
 )
@@ -254,7 +254,7 @@ for number, (what, text) in enumerate(
         number,
         f"Survives {what} instead of an event",
         partial(unreadable, text=text),
-        section="Bridge -> client",
+        section="Messages from the bridge",
         does=f"Lets the upstream send {what} as a text frame, and an event behind it.",
         expects="It is not forwarded as an event, and the session goes on.",
         matters="A gateway that hiccups would end the call, or crash the client's parser.",

@@ -78,7 +78,7 @@ for number, (how, what) in enumerate(
 @GROUP.case(
     7,
     "Says that the session was lost, and that it is back",
-    section="Bridge -> client",
+    section="Messages from the bridge",
     expects="`reconnecting` with attempt, maxAttempts, delayMs and reason; `reconnected` with sessionId and more.",
     matters="User interfaces show it, and support sees it.",
     seconds=2.0,

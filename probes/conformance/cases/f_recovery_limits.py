@@ -122,7 +122,7 @@ async def leaves_while_lost(context: CaseContext) -> None:
 @GROUP.case(
     22,
     "Gives up a session on `restart_session`, and keeps its context",
-    section="Client -> bridge",
+    section="Messages from the client",
     expects="The upstream session is replaced by a fresh one, with the earlier turns; the old socket is closed.",
     matters="It is what the button `try again` does for a user whose assistant went silent.",
     seconds=3.0,
@@ -146,7 +146,7 @@ async def restart(context: CaseContext) -> None:
 @GROUP.case(
     23,
     "Forwards no late event of an earlier session",
-    section="Bridge -> client: generation",
+    section="Messages from the bridge: generation",
     expects="Once a session was given up, none of its events reaches the client.",
     matters="Two answers at once, the old and the new one, speak over each other.",
     seconds=3.0,
@@ -188,7 +188,7 @@ async def broken_frame(context: CaseContext) -> None:
 @GROUP.case(
     25,
     "Tells a fresh session what was heard, not what was sent",
-    section="Client -> bridge: playback",
+    section="Messages from the client: playback",
     expects="The fresh session has no more of an answer than `playback` reported as heard.",
     matters="The assistant goes on as if the user had heard what was still in the queue of the player.",
     seconds=4.0,
@@ -232,7 +232,7 @@ async def mute(context: CaseContext) -> None:
 @GROUP.case(
     27,
     "Does not claim to have restored what there was not",
-    section="Bridge -> client: reconnected",
+    section="Messages from the bridge: reconnected",
     expects="`restored` says honestly what came back: without turns and tools, neither.",
     matters="A client that trusts it tells its user that the assistant remembers.",
     seconds=3.0,

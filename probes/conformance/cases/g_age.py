@@ -79,7 +79,7 @@ async def speaks_through(context: CaseContext) -> None:
 @GROUP.case(
     3,
     "Announces the rollover",
-    section="Bridge -> client",
+    section="Messages from the bridge",
     expects="`session_expiring` says when the upstream ends the session, in `expiresAt`.",
     matters="Clients can choose a good moment, and support sees why there was a pause.",
     seconds=7.0,

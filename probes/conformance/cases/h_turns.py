@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from probes.conformance.peers.upstream import SeenSession
 
 GROUP = Group("H", "Turns, barge-in and tools")
-_UP, _TURNS = "Client -> bridge", "Session life 6: turns"
+_UP, _TURNS = "Messages from the client", "Session life 6: turns"
 _TOOL: Final = {"type": "function", "name": "find_loan", "description": "Finds.", "parameters": {"type": "object"}}
 _ANSWER: Final = 10.0
 _STORY: Final = "say:text=Once upon a time there was a bridge that lost no word and nobody knew why."
@@ -103,7 +103,7 @@ def _truncations(session: SeenSession) -> list[dict[str, Any]]:
 @GROUP.case(
     4,
     "Cancels the answer and truncates it to what was heard",
-    section="Client -> bridge: interrupt",
+    section="Messages from the client: interrupt",
     expects="`interrupt` becomes `response.cancel`, and `conversation.item.truncate` at `playedMs` of the item.",
     matters="Otherwise the assistant believes that the user has heard what it never said.",
     seconds=2.0,
@@ -129,7 +129,7 @@ async def interrupts(context: CaseContext) -> None:
 @GROUP.case(
     5,
     "Truncates at what `playback` reported",
-    section="Client -> bridge: playback",
+    section="Messages from the client: playback",
     expects="An `interrupt` without `playedMs` truncates where the last `playback` was.",
     matters="Clients report playback all the time; at the barge-in there is no time to ask the player.",
     seconds=2.0,
@@ -205,7 +205,7 @@ async def one_at_a_time(context: CaseContext) -> None:
 @GROUP.case(
     8,
     "Passes tool calls down and their results up",
-    section="Client -> bridge: tool_result",
+    section="Messages from the client: tool_result",
     expects="`tool_result` becomes a `function_call_output` item with call_id and output, and asks for the answer.",
     matters="Without it the assistant waits for a result for ever.",
     seconds=2.0,
@@ -235,7 +235,7 @@ async def tools(context: CaseContext) -> None:
 @GROUP.case(
     9,
     "Forwards native events of the client unchanged",
-    section="Client -> bridge: native events",
+    section="Messages from the client: native events",
     expects="An event whose type contains a dot goes up as it is.",
     matters="Clients use what the bridge has no word for.",
 )
@@ -255,7 +255,7 @@ async def native_up(context: CaseContext) -> None:
 @GROUP.case(
     10,
     "Ends a session and keeps the socket",
-    section="Client -> bridge: end_session",
+    section="Messages from the client: end_session",
     expects="`session_closed` with reason `ended`; the upstream socket closes; a new session can be created.",
     matters="Users hang up and call again without reloading the page.",
     seconds=2.0,
@@ -278,7 +278,7 @@ async def ends(context: CaseContext) -> None:
 @GROUP.case(
     11,
     "Reports what an answer cost to a client that asks for it",
-    section="Bridge -> client: usage",
+    section="Messages from the bridge: usage",
     expects="With `usage: true` in `create_session`, `usage` comes behind each `response.done`.",
     matters="Whoever pays wants to know it during the call, not at the end of the month.",
     seconds=2.0,

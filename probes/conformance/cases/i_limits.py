@@ -70,7 +70,7 @@ async def _alive(context: CaseContext) -> None:
 @GROUP.case(
     13,
     "Passes on whole samples only",
-    section="The client protocol: audio",
+    section="Messages from the client: audio",
     expects="A binary frame with half a sample is refused or completed; the upstream receives whole samples.",
     matters="One odd byte turns everything behind it into noise.",
 )
@@ -98,7 +98,7 @@ def _decoded_size(audio: object) -> int:
 @GROUP.case(
     14,
     "Takes an empty binary frame as nothing",
-    section="The client protocol: audio",
+    section="Messages from the client: audio",
     expects="No empty append goes upstream, and the session goes on.",
     matters="Recorders send an empty chunk when they stop; the service answers it with an error.",
 )

@@ -117,7 +117,7 @@ async def leaves_during_answer(context: CaseContext) -> None:
 @GROUP.case(
     7,
     "Closes the upstream session on `end_session`",
-    section="Client -> bridge: end_session",
+    section="Messages from the client: end_session",
     expects="The upstream socket closes within a second, with a close frame.",
     matters="The user has hung up.",
 )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from probes.conformance.context import CaseContext
 
 GROUP = Group("K", "Dialects and phases")
-_DOWN = "Bridge -> client"
+_DOWN = "Messages from the bridge"
 _ANSWER: Final = 10.0
 _TOOL: Final = {"type": "function", "name": "find_loan", "description": "Finds.", "parameters": {"type": "object"}}
 
@@ -132,7 +132,7 @@ for number, (what, faults) in enumerate(
 @GROUP.case(
     12,
     "Forwards the events of a transcription",
-    section="Client -> bridge: kind",
+    section="Messages from the client: kind",
     expects="Transcripts of the client's speech arrive, and no answer is asked for.",
     matters="It is all that a transcription is for.",
     seconds=3.0,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from probes.conformance.context import CaseContext
 
 GROUP = Group("L", "REST fallback")
-_SECTION: Final = "REST fallback"
+_SECTION: Final = "Without WebSockets: the REST fallback"
 _ABSENT: Final = frozenset({404, 405, 501})
 _CREATED, _ACCEPTED, _NO_CONTENT, _OK, _UNAUTHORIZED, _CONFLICT, _GONE = 201, 202, 204, 200, 401, 409, 410
 _POLL: Final = 5

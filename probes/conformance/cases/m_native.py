@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from probes.conformance.peers.client import BridgeClient
 
 GROUP = Group("M", "Native endpoint")
-_SECTION: Final = "The native door"
+_SECTION: Final = "The native endpoint"
 _ANSWER: Final = 10.0
 _TOOL: Final = {"type": "function", "name": "find_loan", "description": "Finds.", "parameters": {"type": "object"}}
 _ERROR_FIELDS: Final = ("type", "message")

@@ -12,7 +12,7 @@ from probes.conformance.verdict import check
 if TYPE_CHECKING:
     from probes.conformance.context import CaseContext
 
-_SECTION: Final = "The native door"
+_SECTION: Final = "The native endpoint"
 _ANSWER: Final = 10.0
 _TOOL: Final = {"type": "function", "name": "find_loan", "description": "Finds.", "parameters": {"type": "object"}}
 _ERROR_FIELDS: Final = ("type", "message")

@@ -6,7 +6,7 @@ belongs to the case.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +16,7 @@ import trio
 from bridge.protocol.audio.tracer import TracerReceiver
 from bridge.protocol.events.groups import AUDIO_DELTAS
 from bridge.protocol.events.peek import peek
+from bridge.protocol.recordings.playback import CLIENT_SIDE, SERVER_SIDE
 from bridge.simulator.faults.actions import CloseFrame, Drop, Freeze, RawBytes, Reset, TextFrame
 from bridge.simulator.faults.registry import parse_fault
 from bridge.simulator.service.connection import Connection
@@ -27,6 +28,7 @@ from probes.conformance.peers.wire_log import TO_UPSTREAM, UPSTREAM, WireLog
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from bridge.protocol.recordings.capture import Capture
     from bridge.simulator.faults.actions import WireAction
     from bridge.simulator.faults.base import Fault
     from bridge.simulator.faults.pipeline import FaultPipeline
@@ -165,7 +167,7 @@ class SeenSession:
 class WatchedConnection(Connection):
     """A connection of the simulated service that also keeps what passes."""
 
-    __slots__ = ("watched",)
+    __slots__ = ("_recorded", "watched")
 
     def __init__(
         self,
@@ -175,6 +177,7 @@ class WatchedConnection(Connection):
         upstream: ScriptedUpstream,
     ) -> None:
         super().__init__(session, pipeline, record)
+        self._recorded = upstream.settings.recording
         self.watched = upstream.add_session(self)
 
     async def run(self, link: WebSocketLink) -> None:
@@ -201,6 +204,9 @@ class WatchedConnection(Connection):
         if kind in _APPENDS:
             watched.tracer.feed(_decoded(event.body.get("audio")))
         watched.log.add(TO_UPSTREAM, kind, f"session {watched.number}")
+        if self._recorded is not None and kind == "session.update" and not _holds(self._recorded, event.body):
+            watched.send(_confirmation(self._recorded))
+            return
         super().on_text(data)
 
     def on_binary(self, data: bytes) -> None:
@@ -219,6 +225,22 @@ class WatchedConnection(Connection):
         elif done:
             self.watched.log.add(UPSTREAM, type(action).__name__.lower(), f"session {self.watched.number}")
         return done
+
+
+#: Confirms a configuration that is the bridge's own, where a recording is played.
+OWN_CONFIGURATION: Final = "event_suite_configured"
+
+
+def _holds(recording: Capture, update: Mapping[str, Any]) -> bool:
+    """Whether the recorded client has sent this event; the rest of the session is played for it."""
+    return any(entry.who in CLIENT_SIDE and entry.event == update for entry in recording.entries)
+
+
+def _confirmation(recording: Capture) -> dict[str, Any]:
+    """Return what a bridge waits for that configures the session itself, beside what the client has recorded."""
+    events = (entry.event for entry in recording.entries if entry.who in SERVER_SIDE)
+    session: object = next((event["session"] for event in events if "session" in event), {})
+    return {"type": "session.updated", "event_id": OWN_CONFIGURATION, "session": session}
 
 
 def _decoded(audio: object) -> bytes:
@@ -240,6 +262,7 @@ class ScriptedUpstream(Simulator):
         self._plan: list[tuple[Fault, ...]] = [()]
         self._log = WireLog()
         self._scenario = "good"
+        self._recording: Capture | None = None
 
     def start_case(self, log: WireLog) -> None:
         """Forget the last case. What it left open is dropped."""
@@ -247,7 +270,7 @@ class ScriptedUpstream(Simulator):
         self.reset()
         self.dials, self.sessions = ExpectedList((), _DIALS), ExpectedList((), _SESSIONS)
         self.requests, self._plan, self._log = [], [()], log
-        self._scenario = "good"
+        self._scenario, self._recording = "good", None
 
     def end_case(self) -> None:
         """Drop every session that is still open."""
@@ -265,6 +288,10 @@ class ScriptedUpstream(Simulator):
     def speak_beta(self) -> None:
         """Speak the beta dialect in this case, whatever the bridge asks for."""
         self._scenario = "beta-server"
+
+    def play(self, recording: Capture) -> None:
+        """Play a recorded session at the next dial of this case, and at that one only."""
+        self._recording = recording
 
     @property
     def open_sessions(self) -> list[SeenSession]:
@@ -285,6 +312,7 @@ class ScriptedUpstream(Simulator):
         self._log.add(TO_UPSTREAM, "dials", f"{request.path}?model={request.query.get('model', '')}")
         faults = self._plan[min(len(self.dials), len(self._plan)) - 1]
         self.choose(self._scenario, faults)
+        self.settings, self._recording = replace(self.settings, recording=self._recording), None
         await super().websocket(upgrade)
 
     def make_connection(

@@ -122,6 +122,51 @@ def test_an_upstream_port_that_is_taken_is_no_fault_of_the_bridge() -> None:
     assert (code, finding["code"]) == (3, "CONFORMANCE-CANT-LISTEN")
 
 
+def recording(folder: Path, via: str = "service") -> str:
+    """Write a recorded session: a configuration, and an answer whose event no bridge knows."""
+    header = {"capture": "sherpa-probe record", "schema_version": 1, "tool": "test", "started": "2026-11-29T00:00:00Z"}
+    header |= {"kind": "conversation", "dialect": "ga", "via": via, "timeout": 10, "redaction": "content and secrets"}
+    session = {"id": "sess_1", "type": "realtime", "model": "gpt-realtime-2.1", "audio": {"input": {}, "output": {}}}
+    events = [
+        ("server", {"type": "session.created", "event_id": "event_1", "session": session}),
+        ("client", {"type": "session.update", "session": {"type": "realtime", "instructions": "xxx"}}),
+        ("server", {"type": "session.updated", "event_id": "event_2", "session": session}),
+        ("client", {"type": "response.create"}),
+        ("server", {"type": "response.created", "event_id": "event_3", "response": {"id": "resp_1"}}),
+        ("server", {"type": "response.only_yours", "event_id": "event_4", "value": [1]}),
+        (
+            "server",
+            {"type": "response.done", "event_id": "event_5", "response": {"id": "resp_1", "status": "completed"}},
+        ),
+    ]
+    lines = [{"at": number / 100, "who": who, "event": event} for number, (who, event) in enumerate(events)]
+    path = folder / "session.ndjson"
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in (header, *lines, {"end": "finished", "at": 1.0})))
+    return str(path)
+
+
+def test_a_recorded_session_is_played_through_the_bridge(tmp_path: Path) -> None:
+    code, report = run(*tiny("forwards")[:2], "--profile", "native", "--recording", recording(tmp_path), "--case", "R")
+    assert [one["code"] for one in report["findings"]] == ["CONFORMANCE-R-01-OK", "CONFORMANCE-ENDS-OK"]
+    assert code == 0
+
+
+def test_a_bridge_that_loses_an_event_of_a_recorded_session_is_told_which(tmp_path: Path) -> None:
+    words = ["--start", f"{sys.executable} {TINY} loses", "--profile", "native", "--case", "R-01"]
+    code, report = run(*words, "--recording", recording(tmp_path))
+    finding = next(one for one in report["findings"] if one["check"] == "R-01")
+    assert (code, finding["severity"]) == (1, "fail")
+    assert "--recording" in finding["fix"]
+    seen = next(item["value"] for item in finding["evidence"] if item["label"] == "seen")
+    assert seen == "after 2 of them the upstream still waits for what the client has sent: it has session.update"
+
+
+def test_a_recording_of_another_place_is_refused(tmp_path: Path) -> None:
+    words = ["conformance", "--reference", "--recording", recording(tmp_path, via="client")]
+    outcome = CliRunner().invoke(cli, words, standalone_mode=False)
+    assert "it was recorded at a bridge's client endpoint" in str(outcome.exception)
+
+
 def test_the_cases_are_listed_as_text_and_as_json() -> None:
     text = CliRunner().invoke(cli, ["conformance", "--list", "--case", "B"], standalone_mode=False).stdout
     assert "B  Early audio and readiness" in text

@@ -33,6 +33,12 @@ def test_every_case_says_what_it_does_what_is_expected_and_why_users_care(case: 
     assert case.section
 
 
+def test_every_case_names_a_section_of_the_client_protocol_s_page() -> None:
+    headings = re.findall(r"^## (.+)$", (FOLDER.parents[1] / "docs" / "client.md").read_text(), re.MULTILINE)
+    places = (*headings, "RFC 6455")
+    assert {case.section for case in CASES if not case.section.startswith(places)} == set()
+
+
 def test_nothing_in_the_suite_knows_our_bridge() -> None:
     knowing = [path.name for path in FOLDER.rglob("*.py") if OUR_NAMES.search(path.read_text())]
     assert set(knowing) <= MAY_KNOW

@@ -1,8 +1,8 @@
 """A bridge that does next to nothing, in ways that a suite must name: `python tiny_bridge.py WAY`.
 
 `ignores` never looks at its upstream; `dies` writes a flood of lines and ends at the first `ping`; `hangs` accepts
-connections and says nothing; `forwards` has only the native
-endpoint and passes everything on, also the client's key.
+connections and says nothing; `forwards` has only the native endpoint and passes everything on, also the client's key;
+`loses` does so, too, but for the client's `response.create`.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ async def forward(socket: ServerConnection) -> None:
     async with connect(upstream, additional_headers=key, proxy=None) as service, asyncio.TaskGroup() as tasks:
         task = tasks.create_task(down(service))
         async for frame in socket:
-            await service.send(frame)
+            if not (WAY == "loses" and "response.create" in str(frame)):
+                await service.send(frame)
         task.cancel()
 
 
@@ -77,7 +78,7 @@ async def main() -> None:
     if WAY == "hangs":
         async with await asyncio.start_server(hang, "127.0.0.1", port) as server:
             await server.serve_forever()
-    handler, admit = (forward, only_native) if WAY == "forwards" else (answer, None)
+    handler, admit = (forward, only_native) if WAY in ("forwards", "loses") else (answer, None)
     async with serve(handler, "127.0.0.1", port, process_request=admit) as running:
         await running.serve_forever()
 
