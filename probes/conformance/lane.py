@@ -132,6 +132,8 @@ class Lane:
             ends, sockets = await close_clients(context)
             nursery.cancel_scope.cancel()
         verdict = await self._with_end_of_process(case, verdict)
+        if self.process is not None and not self.process.is_running:
+            ends, sockets = (), 0  # its process is gone, and ended its sockets
         lines = self.process.last_lines() if self.process and not isinstance(verdict, Passed | NotApplicable) else ""
         return CaseResult(
             case=case,

@@ -10,7 +10,7 @@ from probes.conformance.peers.refused import Refused
 from probes.conformance.peers.wire_log import WireLog
 from probes.conformance.result import Unreachable
 from probes.conformance.verdict import CaseEnded, Failed
-from probes.problems.conformance import NO_UPSTREAM, NO_WEBSOCKET, NOT_THERE, REFUSES_CLIENTS
+from probes.problems.conformance import NO_ANSWER, NO_UPSTREAM, NO_WEBSOCKET, NOT_THERE, REFUSES_CLIENTS
 
 if TYPE_CHECKING:
     from probes.conformance.context import CaseContext
@@ -52,7 +52,7 @@ async def _look(context: CaseContext) -> Unreachable | None:
     if isinstance(client, Refused):
         if client.status in _UNAUTHORIZED:
             return Unreachable(problem=REFUSES_CLIENTS, seen=str(client))
-        return Unreachable(problem=NO_WEBSOCKET, seen=str(client))
+        return Unreachable(problem=NO_WEBSOCKET if client.status else NO_ANSWER, seen=str(client))
     return await _dials(context, client, is_native=is_native)
 
 

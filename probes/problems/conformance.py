@@ -32,6 +32,12 @@ NO_WEBSOCKET = Problem(
     "It speaks HTTP only, or serves WebSockets at other paths.",
     "Name its path in a profile (--profile FILE), or test another URL",
 )
+NO_ANSWER = Problem(
+    "CONFORMANCE-NO-ANSWER",
+    "The server at this URL doesn't answer",
+    "It accepts connections, but is stuck, or speaks another protocol.",
+    "Look at the bridge's log, and connect to it with your own client",
+)
 REFUSES_CLIENTS = Problem(
     "CONFORMANCE-REFUSES-CLIENTS",
     "The bridge refuses the suite's client",

@@ -98,7 +98,9 @@ async def drops_at_failure(context: CaseContext) -> None:
     await client.send("create_session")
     await client.speak(400)
     await client.expect("error", within=READY_SECONDS)
-    dropped = await client.expect("audio_dropped", within=SOON)
+    dropped = await client.expect(
+        "audio_dropped", within=SOON, expected="`audio_dropped` for the 400 ms of speech that were held"
+    )
     check(
         dropped.number("ms") == 400 and dropped.body.get("reason") == "session_failed",  # noqa: PLR2004 - what was spoken
         expected="`audio_dropped` with ms 400 and reason `session_failed`",

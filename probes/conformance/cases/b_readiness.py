@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import TYPE_CHECKING, Final
 
 from probes.conformance.bounds import READY_SECONDS, SOON
@@ -58,7 +59,7 @@ async def nothing_early(context: CaseContext) -> None:
     await client.expect("session_ready", within=READY_SECONDS)
     await context.heard(client)
     session = context.upstream.sessions[-1]
-    confirmed = session.sent_of("session.updated")[0].at
+    confirmed = next((event.at for event in session.sent_of("session.updated")), math.inf)
     early = [event.type for event in session.received if event.at < confirmed and event.type != "session.update"]
     check(
         not early, expected="only `session.update` goes up before `session.updated`", seen=", ".join(sorted(set(early)))
@@ -97,7 +98,8 @@ async def configures_late(context: CaseContext) -> None:
     context.upstream.plan(["create:seconds=0.4"])
     await context.ready()
     session = context.upstream.sessions[0]
-    created = session.sent_of("session.created")[0].at
+    created = next((event.at for event in session.sent_of("session.created")), math.inf)
+    check(created < math.inf, expected="`session_ready` after `session.created`", seen="it came before that")
     early = [event.type for event in session.received if event.at < created]
     check(not early, expected="nothing goes up before `session.created`", seen=f"{', '.join(early)} came before it")
 
@@ -179,7 +181,7 @@ async def holds_before_create(context: CaseContext) -> None:
     """Speaks 200 ms, and creates the session afterwards."""
     client = await context.connect()
     await client.speak(200)
-    error = await client.expect("error")
+    error = await client.expect("error", expected="`error` NO_SESSION_EXISTS for speech without a session")
     check(error.code == "NO_SESSION_EXISTS", expected="`error` NO_SESSION_EXISTS", seen=error.code)
     check(error.body.get("retryable") is True, expected="it is retryable", seen=str(error.body.get("retryable")))
     await client.send("create_session", turnDetection="none")

@@ -17,6 +17,7 @@ _ATTEMPTS, _ERRORS = "Session life 2: attempts", "Errors"
 #: 1 + 2 retries with waits of at most 1 s and 2 s by default; a bridge may wait longer.
 _ALL_ATTEMPTS: Final = 40.0
 _DEFAULT_ATTEMPTS: Final = 3
+_ONCE: Final = "one attempt, as another one cannot succeed"
 _MAX_ATTEMPTS: Final = 10
 #: Two waits with full jitter from 1 s can be short, but not both together.
 _LEAST_WAITS: Final = 0.02
@@ -31,16 +32,14 @@ async def fatal(context: CaseContext, *, fault: str, codes: tuple[str, ...]) -> 
     client = await context.connect()
     await client.send("create_session")
     error = await client.expect("error", within=_ALL_ATTEMPTS)
+    attempts = len(context.upstream.dials)
+    check(attempts == 1, expected=_ONCE, seen=f"{attempts} attempts, then `error` {error.code}")
     seen = f"{error.code}: {error.body.get('message')}"
     check(error.code in codes, expected=f"`error` {' or '.join(codes)}", seen=seen)
     final = error.body.get("retryable") is False
     check(final, expected=f"{error.code} is not retryable", seen=f"retryable {error.body.get('retryable')!r}")
     more = await context.waiter.holds(lambda: len(context.upstream.dials) > 1, within=1.5)
-    check(
-        not more and len(context.upstream.dials) == 1,
-        expected="one attempt: a repetition cannot get better",
-        seen=f"{len(context.upstream.dials)} attempts",
-    )
+    check(not more, expected=_ONCE, seen=f"{len(context.upstream.dials)} attempts")
     check(not client.of_type("session_ready"), expected="no `session_ready`", seen=client.describe())
 
 
@@ -190,7 +189,9 @@ async def fresh_try(context: CaseContext) -> None:
     context.upstream.plan(["refuse:code=invalid_api_key"], [])
     client = await context.connect()
     await client.send("create_session")
-    error = await client.expect("error", within=READY_SECONDS)
+    error = await client.expect(
+        "error", within=READY_SECONDS, expected="an `error` for the refused key, without another attempt"
+    )
     await client.send("create_session")
     await client.expect("session_ready", after=error, within=READY_SECONDS)
 

@@ -249,7 +249,12 @@ async def native_up(context: CaseContext) -> None:
     await context.upstream_received(session, "conversation.item.create")
     got = session.of_type("conversation.item.create")[0].body
     wanted = {"type": "conversation.item.create", **sent}
-    check(got == wanted, expected=f"{wanted!r}"[:250], seen=f"{got!r}"[:250])
+    names = sorted(name for name in {*got, *wanted} if got.get(name) != wanted.get(name))
+    check(
+        got == wanted,
+        expected="the event goes up as the client has sent it, with its event_id",
+        seen=f"its {', '.join(names)} changed: { ({name: got.get(name) for name in names})!r}"[:250],
+    )
 
 
 @GROUP.case(

@@ -16,4 +16,7 @@ class Refused:
 
     def __str__(self) -> str:
         """Say it in words."""
-        return f"HTTP {self.status} {self.body[:120]}".rstrip() if self.status is not None else self.why
+        if self.status is None:
+            return self.why
+        body = "" if self.body.lstrip().startswith("<") else self.body[:120]  # a page for people
+        return f"HTTP {self.status} {body}".rstrip()

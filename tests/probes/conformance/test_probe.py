@@ -58,6 +58,7 @@ def test_a_server_without_websockets_is_no_bridge() -> None:
     code, report = run(*started(HTTP_ONLY))
     (finding,) = report["findings"]
     assert (code, finding["code"]) == (1, "CONFORMANCE-NO-WEBSOCKET")
+    assert finding["evidence"][0]["value"] == "HTTP 404"
 
 
 def test_nothing_at_the_url_is_no_failure_of_a_case() -> None:
@@ -80,7 +81,7 @@ def test_a_bridge_that_ignores_its_upstream_setting_is_told_so() -> None:
 def test_a_bridge_that_accepts_connections_and_says_nothing_ends_in_a_verdict() -> None:
     code, report = run(*tiny("hangs"))
     (finding,) = report["findings"]
-    assert (code, finding["code"]) == (1, "CONFORMANCE-NO-WEBSOCKET")
+    assert (code, finding["code"]) == (1, "CONFORMANCE-NO-ANSWER")
     assert "no answer to the upgrade" in finding["evidence"][0]["value"]
 
 
@@ -91,6 +92,7 @@ def test_a_bridge_that_floods_its_log_and_dies_is_named_with_its_last_lines() ->
     assert (code, finding["severity"]) == (1, "fail")
     assert seen.startswith("the bridge ended with exit code 9 during this case; its last lines: ")
     assert seen.endswith("fatal: out of patience")
+    assert next(one for one in report["findings"] if one["check"] == "ends")["severity"] == "skipped"
 
 
 def test_a_proxy_that_asks_the_upstream_with_the_clients_key_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
