@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import trio
 
@@ -24,11 +25,15 @@ if TYPE_CHECKING:
     from probes.conformance.profile import Profile
     from probes.conformance.tested.process import BridgeProcess
 
+Opened = TypeVar("Opened")
 _NOT_FOUND: Final = 404
 _FORBIDDEN: Final = 403
 #: No bridge has it.
 _UNKNOWN_PATH: Final = "/no-such-path"
 _UPGRADE_REQUIRED: Final = 426
+_UNAVAILABLE: Final = 503
+_BUSY_SECONDS: Final = 20.0
+_BUSY_POLL_SECONDS: Final = 0.5
 _GREETING_SECONDS: Final = 2.0
 #: Sources without a WebSocket are numbered from here on.
 _OTHER_CALLERS: Final = 500
@@ -80,7 +85,7 @@ class CaseContext:
 
     async def connect(self) -> BridgeClient:
         """Open a WebSocket to the client endpoint and wait for `connected`, if the dialect has it."""
-        client = await self.connector.upgrade()
+        client = await self.upgrade_when_free()
         if isinstance(client, Refused):
             return await self._without_client_endpoint(client)
         if self.profile.greets:
@@ -88,9 +93,22 @@ class CaseContext:
             await self.waiter.holds(lambda: client.received or client.end, within=_GREETING_SECONDS)
         return client
 
+    async def upgrade_when_free(self, path: str | None = None, **options: Any) -> BridgeClient | Refused:
+        """Open a WebSocket, and try again while the bridge says that it is busy, as clients are asked to."""
+        return await self._when_free(partial(self.connector.upgrade, path, **options))
+
+    async def _when_free(self, attempt: Callable[[], Awaitable[Opened | Refused]]) -> Opened | Refused:
+        """Repeat an attempt that is refused with 503: on a busy machine a bridge may protect the sessions that run."""
+        until = self.now + _BUSY_SECONDS
+        while True:
+            opened = await attempt()
+            if not isinstance(opened, Refused) or opened.status != _UNAVAILABLE or self.now >= until:
+                return opened
+            await trio.sleep(_BUSY_POLL_SECONDS)
+
     async def raw(self) -> RawSocket:
         """Open a WebSocket to the client endpoint whose frames the case writes itself."""
-        socket = await self.connector.raw()
+        socket = await self._when_free(self.connector.raw)
         return await self._without_client_endpoint(socket) if isinstance(socket, Refused) else socket
 
     async def _without_client_endpoint(self, refused: Refused) -> NoReturn:
@@ -115,7 +133,7 @@ class CaseContext:
     async def native(self, query: str | None = None, **options: Any) -> BridgeClient:
         """Open a WebSocket to the native endpoint. The case isn't applicable if there is none."""
         query = f"?model={self.profile.model}" if query is None else query
-        client = await self.connector.upgrade(f"{self.profile.native_path}{query}", **options)
+        client = await self.upgrade_when_free(f"{self.profile.native_path}{query}", **options)
         if isinstance(client, Refused):
             if client.status in (_NOT_FOUND, _UPGRADE_REQUIRED):
                 not_applicable(f"the bridge has no native endpoint: {client}")

@@ -28,14 +28,19 @@ END_WITHOUT_FRAME: Final = "it ended TCP without a close frame"
 async def judge(case: Case, context: CaseContext) -> Verdict:
     """Run a case within its bound and return its verdict."""
     verdict: Verdict | None = None
-    with trio.move_on_after(CASE_SECONDS + case.seconds):
+    lateness = context.waiter.lateness
+    late_before = lateness.total
+    async with context.waiter.bounded(CASE_SECONDS + case.seconds):
         try:
             await case.run(context)
             context.raise_notes()
             verdict = Passed()
         except Exception as error:  # noqa: BLE001 - whatever it is, it becomes a verdict
             verdict = verdict_of(error)
-    return verdict or Inconclusive("the case did not end within its bound: a fault of the suite")
+    if verdict is None:
+        late = lateness.total - late_before
+        return Inconclusive(f"the case did not end within its bound; this machine was {late:.0f} s late")
+    return verdict
 
 
 def verdict_of(error: Exception) -> Verdict:

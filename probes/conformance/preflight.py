@@ -45,9 +45,9 @@ async def preflight(lane: Lane) -> Unreachable | None:
 async def _look(context: CaseContext) -> Unreachable | None:
     is_native = context.profile.path == context.profile.native_path
     native = f"{context.profile.native_path}?model={context.profile.model}"
-    client = await context.connector.upgrade(native if is_native else None)
+    client = await context.upgrade_when_free(native if is_native else None)
     if isinstance(client, Refused) and not is_native and client.status is not None:
-        other = await context.connector.upgrade(native)
+        other = await context.upgrade_when_free(native)
         client, is_native = (client, False) if isinstance(other, Refused) else (other, True)
     if isinstance(client, Refused):
         if client.status in _UNAUTHORIZED:

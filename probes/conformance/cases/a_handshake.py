@@ -172,7 +172,7 @@ async def refuses_second(context: CaseContext) -> None:
     client = await context.ready(turnDetection="none")
     await client.send("create_session")
     error = await client.expect("error", expected="`error` SESSION_ALREADY_EXISTS for the second `create_session`")
-    check(error.code == "SESSION_ALREADY_EXISTS", expected="`error` SESSION_ALREADY_EXISTS", seen=error.code)
+    check(error.code == "SESSION_ALREADY_EXISTS", expected="`error` SESSION_ALREADY_EXISTS", seen=error.shown_code)
     check(error.body.get("retryable") is False, expected="it is not retryable", seen=str(error.body.get("retryable")))
     await client.speak(100)
     await context.heard(client)

@@ -17,6 +17,8 @@ GROUP = Group("B", "Early audio and readiness")
 _INITIALIZING, _HELD = "Session life 1: initializing", "Session life 3: held audio"
 #: The documented bound of held audio, and a little more than that.
 _BOUND_MS, _TOO_MUCH_MS = 30_000, 33_000
+#: Longer than a busy machine needs to send that, and within the documented readiness timeout of 10 s.
+_SLOW_CREATION: Final = 6.0
 #: Notices come a second apart; a late one shortens what the client sees.
 _NOTICES_APART: Final = 0.5
 #: The documented age of held audio, and a little more.
@@ -182,7 +184,7 @@ async def holds_before_create(context: CaseContext) -> None:
     client = await context.connect()
     await client.speak(200)
     error = await client.expect("error", expected="`error` NO_SESSION_EXISTS for speech without a session")
-    check(error.code == "NO_SESSION_EXISTS", expected="`error` NO_SESSION_EXISTS", seen=error.code)
+    check(error.code == "NO_SESSION_EXISTS", expected="`error` NO_SESSION_EXISTS", seen=error.shown_code)
     check(error.body.get("retryable") is True, expected="it is retryable", seen=str(error.body.get("retryable")))
     await client.send("create_session", turnDetection="none")
     await client.expect("session_ready", within=READY_SECONDS)
@@ -196,14 +198,16 @@ async def holds_before_create(context: CaseContext) -> None:
     section=_HELD,
     expects="Past 30 s of audio the oldest goes, and `audio_dropped` counts every millisecond of it.",
     matters="Without a bound one stuck upstream fills the memory; without the notice words vanish in silence.",
-    seconds=3.0,
+    seconds=7.0,
 )
 async def bounds_held(context: CaseContext) -> None:
     """Speaks 33 s before the session is ready, and compares what is missing upstream with `audio_dropped`."""
-    context.upstream.plan(["create:seconds=2.5"])
+    context.upstream.plan([f"create:seconds={_SLOW_CREATION}"])
     client = await context.connect()
     await client.send("create_session", turnDetection="none")
     await client.speak(_TOO_MUCH_MS, chunk_ms=100)
+    if context.upstream.sessions and context.upstream.sessions[-1].sent:
+        inconclusive(f"this machine took more than {_SLOW_CREATION:g} s to send 33 s of speech")
     await client.expect("session_ready", within=READY_SECONDS)
     dropped = 0.0
 

@@ -17,13 +17,14 @@ _ATTEMPTS, _ERRORS = "Session life 2: attempts", "Errors"
 #: 1 + 2 retries with waits of at most 1 s and 2 s by default; a bridge may wait longer.
 _ALL_ATTEMPTS: Final = 40.0
 _DEFAULT_ATTEMPTS: Final = 3
+_BOUNDED: Final = "`error` after some attempts, 1 + 2 by default"
 _ONCE: Final = "one attempt, as another one cannot succeed"
 _MAX_ATTEMPTS: Final = 10
 #: Two waits with full jitter from 1 s can be short, but not both together.
 _LEAST_WAITS: Final = 0.02
 _RETRY_AFTER: Final = 2
 #: Full jitter makes single waits short, but not the mean of six. An error reaches a client 2 s after the last one.
-_ROUNDS, _LEAST_MEAN, _WINDOW = 3, 0.05, 2.1
+_ROUNDS, _LEAST_MEAN, _WINDOW = 3, 0.1, 2.1
 
 
 async def fatal(context: CaseContext, *, fault: str, codes: tuple[str, ...]) -> None:
@@ -73,7 +74,14 @@ async def recovers(context: CaseContext, *, fault: str, failures: int) -> None:
     client = await context.connect()
     await client.send("create_session", turnDetection="none")
     await client.speak(200)
-    await client.expect("session_ready", within=_ALL_ATTEMPTS)
+    ended = await client.expect(
+        "session_ready", "error", within=_ALL_ATTEMPTS, expected="another attempt, which succeeds: `session_ready`"
+    )
+    check(
+        ended.type == "session_ready",
+        expected="another attempt, which succeeds: `session_ready`",
+        seen=f"{ended.shown_code} after {len(context.upstream.dials)} attempts",
+    )
     await context.heard(client, what="the speech that was held over the failed attempts")
     context.check_speech(client)
     check(not client.errors, expected="no error while attempts are left", seen=client.describe())
@@ -114,7 +122,7 @@ async def unavailable(context: CaseContext, *, fault: str) -> None:
         context.upstream.plan([fault])
     client = await context.connect()
     await client.send("create_session")
-    error = await client.expect("error", within=_ALL_ATTEMPTS)
+    error = await client.expect("error", within=_ALL_ATTEMPTS, expected=_BOUNDED)
     expected = ("SESSION_INITIALIZATION_FAILED", "UPSTREAM_UNAVAILABLE")
     check(error.code in expected, expected=f"`error` {expected[0]}", seen=f"{error.code}: {error.body.get('message')}")
     check(error.body.get("retryable") is True, expected=f"{error.code} is retryable", seen="retryable is not true")
@@ -167,7 +175,12 @@ async def retry_after(context: CaseContext) -> None:
     context.upstream.plan([f"http:status=429,retry-after={_RETRY_AFTER}"], [])
     client = await context.connect()
     await client.send("create_session")
-    await client.expect("session_ready", within=_ALL_ATTEMPTS)
+    ended = await client.expect("session_ready", "error", within=_ALL_ATTEMPTS)
+    check(
+        ended.type == "session_ready",
+        expected="another attempt after HTTP 429, which succeeds: `session_ready`",
+        seen=f"{ended.shown_code} after {len(context.upstream.dials)} attempts",
+    )
     first, second = context.upstream.dials[:2]
     check(
         second.at - first.at >= _RETRY_AFTER - 0.05,
@@ -209,7 +222,7 @@ async def failure_detail(context: CaseContext) -> None:
     context.upstream.plan(["http:status=503"])
     client = await context.connect()
     await client.send("create_session")
-    error = await client.expect("error", within=_ALL_ATTEMPTS)
+    error = await client.expect("error", within=_ALL_ATTEMPTS, expected=_BOUNDED)
     detail = error.body.get("detail")
     check(isinstance(detail, dict) and detail, expected="an `error` with `detail`", seen=f"detail {detail!r}")
     text = str(detail)

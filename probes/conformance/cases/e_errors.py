@@ -33,8 +33,8 @@ async def upstream_error(context: CaseContext) -> None:
     """Lets the upstream send an `error` event in a ready session."""
     client = await context.ready()
     context.upstream.sessions[0].send_error("invalid_value", "The suite's own words.")
-    error = await client.expect("error")
-    check(error.code == "UPSTREAM_ERROR", expected="`error` UPSTREAM_ERROR", seen=f"`error` {error.code!r}")
+    error = await client.expect("error", expected="`error` UPSTREAM_ERROR for the `error` event of the upstream")
+    check(error.code == "UPSTREAM_ERROR", expected="`error` UPSTREAM_ERROR", seen=error.shown_code)
     detail = error.body.get("detail")
     native = detail.get("upstream") if isinstance(detail, dict) else None
     check(
@@ -57,7 +57,7 @@ async def failed_response(context: CaseContext) -> None:
     client = await context.ready()
     await client.send("text", text="Will this fail?")
     error = await client.expect("error", expected="an `error` for the response with status `failed`")
-    check(error.code in ("UPSTREAM_ERROR", "RATE_LIMITED"), expected="`error` UPSTREAM_ERROR", seen=error.code)
+    check(error.code in ("UPSTREAM_ERROR", "RATE_LIMITED"), expected="`error` UPSTREAM_ERROR", seen=error.shown_code)
 
 
 @GROUP.case(
@@ -129,9 +129,15 @@ async def throttles(context: CaseContext) -> None:
 async def counts_suppressed(context: CaseContext) -> None:
     """Lets the upstream send 20 errors at once."""
     client = await _storm(context)
-    first = await client.expect("error")
+    first = await client.expect("error", expected=f"the first of the upstream's {_STORM} errors")
     second = await client.expect(
         "error", after=first, within=_WINDOW + 3, expected="an `error` for those held back, when the window opens"
+    )
+    counts = [said.body.get("suppressed") for said in (first, second)]
+    check(
+        all(isinstance(count, int) for count in counts),
+        expected="`suppressed`, a whole number, in each error",
+        seen=f"{counts[0]!r} and {counts[1]!r}",
     )
     told = 2 + int(first.number("suppressed")) + int(second.number("suppressed"))
     check(
@@ -158,11 +164,13 @@ async def most_severe(context: CaseContext) -> None:
     await client.send_text("no JSON")
     await client.send("no_such_type_17")
     await client.send("text", text="third")
-    held = await client.expect("error", after=first, within=_WINDOW + 3)
+    held = await client.expect(
+        "error", after=first, within=_WINDOW + 3, expected="an `error` for those held back, when the window opens"
+    )
     check(
         held.code == "INVALID_MESSAGE",
         expected="INVALID_MESSAGE, the one that is not retryable",
-        seen=held.code,
+        seen=held.shown_code,
     )
     message = str(held.body.get("message"))
     check(
@@ -292,8 +300,8 @@ async def rate_limited(context: CaseContext) -> None:
     context.upstream.plan(["reply:how=fail,code=inference_rate_limit_exceeded"])
     client = await context.ready()
     await client.send("text", text="Too much?")
-    error = await client.expect("error")
-    check(error.code in ("RATE_LIMITED", "UPSTREAM_ERROR"), expected="`error` RATE_LIMITED", seen=error.code)
+    error = await client.expect("error", expected="an `error` for the response that failed for a rate limit")
+    check(error.code in ("RATE_LIMITED", "UPSTREAM_ERROR"), expected="`error` RATE_LIMITED", seen=error.shown_code)
     if error.body.get("retryable") is not True:
         context.non_strict("a rate limit is retryable", f"retryable {error.body.get('retryable')!r}")
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from probes.conformance.bounds import READY_SECONDS
 from probes.conformance.case import Group
-from probes.conformance.verdict import check, fail, not_applicable
+from probes.conformance.verdict import check, fail, inconclusive, not_applicable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,10 @@ GROUP = Group("L", "REST fallback")
 _SECTION: Final = "Without WebSockets: the REST fallback"
 _ABSENT: Final = frozenset({404, 405, 501})
 _CREATED, _ACCEPTED, _NO_CONTENT, _OK, _UNAUTHORIZED, _CONFLICT, _GONE = 201, 202, 204, 200, 401, 409, 410
+_BUSY: Final = 503
 _POLL: Final = 5
+_LONG_POLL: Final = 20
+_OTHER_POLLS: Final = 4
 
 
 @dataclass(slots=True)
@@ -98,7 +101,11 @@ def _object(answer: httpx.Response) -> dict[str, Any]:
 async def create(context: CaseContext, **fields: Any) -> RestSession:
     """Create a session, or end the case: the bridge may have no fallback."""
     path = f"{(context.connector.address.path or context.profile.path).rstrip('/')}/sessions"
-    answer = await context.connector.http("POST", path, json=fields)
+    until = context.now + READY_SECONDS
+    while (answer := await context.connector.http("POST", path, json=fields)).status_code == _BUSY:
+        if context.now >= until:
+            break
+        await context.sleep(0.5)
     if answer.status_code in _ABSENT:
         not_applicable(f"the bridge has no REST fallback: HTTP {answer.status_code}")
     check(answer.status_code == _CREATED, expected="POST sessions answers 201", seen=_shown(answer))
@@ -303,15 +310,18 @@ async def one_poll(context: CaseContext) -> None:
     first: list[list[dict[str, Any]]] = []
 
     async def poll() -> None:
-        first.append(await session.poll(after=session.after, wait=20))
+        first.append(await session.poll(after=session.after, wait=_LONG_POLL))
 
     context.connector.nursery.start_soon(poll)
-    await context.sleep(0.3)
-    await session.poll(after=session.after, wait=1)
-    await context.waiter.until_polled(
-        lambda: first, expected="the first poll ends when the second one comes", seen="it waits on", within=5.0
-    )
-    check(context.now - started < 10.0, expected="at once", seen=f"after {context.now - started:.0f} s")  # noqa: PLR2004 - half of its wait
+    for _ in range(_OTHER_POLLS):
+        # On a busy machine the first poll may set out late: another one comes surely behind it.
+        await context.sleep(0.3)
+        await session.poll(after=session.after, wait=1)
+        if first:
+            break
+    if context.now - started >= _LONG_POLL:
+        inconclusive("this machine was so late that the first poll may have ended by itself")
+    check(first, expected="the first poll ends when another one comes", seen=f"it waits on after {_OTHER_POLLS} others")
     check(not first[0], expected="no events for the first poll", seen=f"{len(first[0])} of them")
 
 

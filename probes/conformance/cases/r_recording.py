@@ -77,7 +77,7 @@ async def play(context: CaseContext, *, recording: Capture) -> None:
 async def _connect(context: CaseContext, kind: str) -> BridgeClient:
     """Connect to the native endpoint, or to the client endpoint of a bridge that has no other one."""
     intent = "intent=transcription" if kind == "transcription" else f"model={context.profile.model}"
-    client = await context.connector.upgrade(f"{context.profile.native_path}?{intent}")
+    client = await context.upgrade_when_free(f"{context.profile.native_path}?{intent}")
     return await context.ready(kind=kind) if isinstance(client, Refused) else client
 
 

@@ -63,6 +63,13 @@ class BridgeSaid:
         """The code of an error."""
         return str(self.body.get("code", ""))
 
+    @property
+    def shown_code(self) -> str:
+        """The code of an error for `seen`, or why there is none."""
+        if isinstance(self.body.get("error"), dict):
+            return "an `error` event of the API, as it is"
+        return f"`error` {self.code}" if self.code else "`error` without a code"
+
     def number(self, name: str) -> float:
         """A field as a number; -1 if it is none."""
         value = self.body.get(name)
@@ -267,8 +274,9 @@ class BridgeClient:
         self.closed_by_us = True
         self.read_on()
         self.waiter.log.add(CLIENT, "closes the socket", f"{self.name}: {code}")
-        with trio.move_on_after(_CLOSE_SECONDS), suppress(ConnectionClosed):
-            await self.socket.aclose(code)
+        async with self.waiter.bounded(_CLOSE_SECONDS):
+            with suppress(ConnectionClosed):
+                await self.socket.aclose(code)
         if self.end is None:
             # trio-websocket reports a close of ours as done, whether or not the peer has answered it.
             answered = self.socket._wsproto.state is ConnectionState.CLOSED  # noqa: SLF001 - nothing else tells

@@ -161,7 +161,7 @@ class SocketOpener:
         sent = {**({"Authorization": f"Bearer {bearer}"} if bearer else {}), **(headers or {})}
         url = f"{'https' if self.address.secure else 'http'}://{self.address.authority}{path}"
         try:
-            async with httpx.AsyncClient(timeout=_HTTP_SECONDS, trust_env=False) as client:
+            async with httpx.AsyncClient(timeout=_HTTP_SECONDS, trust_env=False, verify=self.address.secure) as client:
                 return await client.request(method, url, headers=sent, content=content, json=json)
         except httpx.HTTPError as error:
             fail(f"the bridge answers {method} {path}", f"{type(error).__name__}: {error}{self._how_it_ended()}")

@@ -6,6 +6,7 @@ should. That something does *not* happen is never proved by a time: cases send s
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +16,7 @@ from probes.conformance.bounds import SOON
 from probes.conformance.verdict import fail, inconclusive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from probes.conformance.peers.lateness import Lateness
     from probes.conformance.peers.wire_log import WireLog
@@ -39,8 +40,7 @@ class Waiter:
         """Wait until the condition holds, or until the bound has passed. Says whether it holds."""
         started, late_before = trio.current_time(), self.lateness.total
         while not condition():
-            late = self.lateness.total - late_before
-            left = started + min(within + _PER_LATE_SECOND * late, _LONGEST * within) - trio.current_time()
+            left = started + self._grown(within, late_before) - trio.current_time()
             if left <= 0:
                 return False
             with trio.move_on_after(left):
@@ -59,6 +59,24 @@ class Waiter:
         if late > _LATE_SHARE * waited:
             inconclusive(f"this machine was {late:.1f} s late while the suite waited {waited:.0f} s for: {expected}")
         fail(expected, seen if isinstance(seen, str) else seen())
+
+    @asynccontextmanager
+    async def bounded(self, seconds: float) -> AsyncGenerator[None, None]:
+        """Cancel what is done inside once so many seconds have passed, and more while the machine is late."""
+        started, late_before = trio.current_time(), self.lateness.total
+        async with trio.open_nursery() as nursery:
+
+            async def cancel() -> None:
+                while trio.current_time() < (until := started + self._grown(seconds, late_before)):  # noqa: ASYNC110 - a deadline that grows
+                    await trio.sleep_until(until)
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(cancel)
+            yield
+            nursery.cancel_scope.cancel()
+
+    def _grown(self, seconds: float, late_before: float) -> float:
+        return min(seconds + _PER_LATE_SECOND * (self.lateness.total - late_before), _LONGEST * seconds)
 
     async def until_polled(
         self, condition: Callable[[], object], *, expected: str, seen: Callable[[], str] | str, within: float
