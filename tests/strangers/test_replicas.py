@@ -1,4 +1,4 @@
-"""Two bridges behind one nginx, as `docs/bridge.md` says: each session of the REST fallback stays with its own."""
+"""Two bridges behind nginx or HAProxy, as `docs/bridge.md` says: each session of the fallback stays with its own."""
 
 from __future__ import annotations
 
@@ -15,26 +15,50 @@ from tests.hardening.bad_network import BadNetworkClient
 from tests.strangers.programs import free_port, need, our_command, running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 DOCS = Path(__file__).parents[2] / "docs" / "bridge.md"
 SESSIONS = 10
 
 
-@pytest.fixture
-def replicas(simulator: int, tmp_path: Path) -> Iterator[int]:
-    """The port of nginx, in front of two bridges."""
+def _snippet(language: str) -> str:
+    (found,) = re.findall(rf"```{language}\n(.*?)```", DOCS.read_text(), flags=re.DOTALL)
+    return str(found)
+
+
+def _nginx(snippet: str, folder: Path) -> list[str]:
+    paths = " ".join(
+        f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    file = folder / "nginx.conf"
+    file.write_text(f"pid {folder}/pid; daemon off; events {{}} http {{ access_log off; {paths} {snippet} }}")
+    return [need("nginx"), "-c", str(file), "-e", str(folder / "err")]
+
+
+def _haproxy(snippet: str, folder: Path) -> list[str]:
+    file = folder / "haproxy.cfg"
+    file.write_text(snippet)
+    return [need("haproxy"), "-f", str(file), "-q"]
+
+
+#: For each balancer: how its configuration says where it listens, and how it is run.
+BALANCERS: dict[str, tuple[str, str, Callable[[str, Path], list[str]]]] = {
+    "nginx": ("listen 80;", "listen 127.0.0.1:{};", _nginx),
+    "haproxy": ("bind :80", "bind 127.0.0.1:{}", _haproxy),
+}
+
+
+@pytest.fixture(params=BALANCERS)
+def replicas(request: pytest.FixtureRequest, simulator: int, tmp_path: Path) -> Iterator[int]:
+    """The port of a balancer, in front of two bridges."""
+    listens, listens_here, command = BALANCERS[request.param]
     ports = {"10.0.0.1:8765": free_port(), "10.0.0.2:8765": free_port()}
     listening = free_port()
-    (snippet,) = re.findall(r"```nginx\n(.*?)```", DOCS.read_text(), flags=re.DOTALL)
+    snippet = _snippet(request.param)
     for address, port in ports.items():
         snippet = snippet.replace(address, f"127.0.0.1:{port}")
-    snippet = snippet.replace("listen 80;", f"listen 127.0.0.1:{listening};")
-    paths = " ".join(
-        f"{name}_temp_path {tmp_path}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    file = tmp_path / "nginx.conf"
-    file.write_text(f"pid {tmp_path}/pid; daemon off; events {{}} http {{ access_log off; {paths} {snippet} }}")
+    assert listens in snippet
+    words = command(snippet.replace(listens, listens_here.format(listening)), tmp_path)
     upstream = ("--upstream", f"http://127.0.0.1:{simulator}/v1")
     environment = {"OPENAI_API_KEY": "sk-simulated"}
 
@@ -45,7 +69,7 @@ def replicas(simulator: int, tmp_path: Path) -> Iterator[int]:
     with (
         running(bridge(blue), blue, tmp_path / "blue.log", SHERPA_BRIDGE_NODE="blue", **environment),
         running(bridge(green), green, tmp_path / "green.log", SHERPA_BRIDGE_NODE="green", **environment),
-        running([need("nginx"), "-c", str(file), "-e", str(tmp_path / "err")], listening, tmp_path / "nginx.log"),
+        running(words, listening, tmp_path / "balancer.log"),
     ):
         yield listening
 
