@@ -16,7 +16,7 @@ help:
 	@echo "make test-lowest  the fast tests with the oldest dependencies that are allowed; needs uv"
 	@echo "make lock      pin the development environment in requirements-dev.lock; needs uv"
 	@echo "make check     ruff, mypy --strict, layers"
-	@echo "make check-js  types of the browser client, by tsc; needs Node.js"
+	@echo "make check-js  types of the browser client, by tsc, and its npm package; needs Node.js"
 	@echo "make pages     the HTML reports and the voice console in Chromium, which must be installed"
 	@echo "make package   build wheel and sdist, check them, install the wheel in an empty environment and run its commands"
 	@echo "make golden    keep what reports look like now; then look at the difference"
@@ -120,6 +120,7 @@ check: $(VENV)/.dev
 TYPESCRIPT := typescript@7.0.2
 check-js:
 	npx --yes --package $(TYPESCRIPT) tsc -p bridge/server/page/web
+	cd bridge/server/page/web && npx --yes --package $(TYPESCRIPT) -c 'npm pack --dry-run --loglevel=error'
 
 # Needs the package index; uv, if it is installed, is tried too.
 package: $(VENV)/.dev

@@ -7,6 +7,7 @@ import json
 import re
 import time
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -166,13 +167,10 @@ def test_a_flood_of_errors_shows_one_message_in_two_seconds(talking_chromium: Br
         count_notices(console.page)
         console.press("Connect")
         console.wait_for_badge("Connected")
-        console.page.wait_for_timeout(1_500)
-        assert console.page.evaluate("notices.length") == 1
-        console.wait_for("notices.length === 2")
-        first, second = console.page.evaluate("notices")
-        assert second["at"] - first["at"] >= ERROR_WINDOW_SECONDS * 1_000 - 100
-        assert "The voice service reported an error" in first["text"]
-        assert "(199 errors)" in second["text"]
+        console.wait_for(f"({TOLD}) === 200")
+        notices = console.page.evaluate("notices")
+        assert all("The voice service reported an error" in one["text"] for one in notices)
+        assert_apart(notices)
 
 
 def test_readiness_that_never_comes_is_told_and_tried_again_and_then_left_to_the_person(
@@ -358,8 +356,8 @@ def test_a_storm_at_the_upstream_shows_no_flood(
             count_notices(console.page)
             console.press("Connect")
             console.wait_for_badge("Connected")
-            console.page.wait_for_timeout(3_000)
-            assert len(console.page.evaluate("notices")) <= 2
+            console.wait_for(f"({TOLD}) >= 2")
+            assert_apart(console.page.evaluate("notices"))
     finally:
         simulator.clear_faults()
 
@@ -377,6 +375,16 @@ def played_bridge(
 
 def error_message(code: str, message: str = "something happened") -> dict[str, Any]:
     return {"type": "error", "code": code, "message": message, "retryable": True, "suppressed": 0, "generation": 1}
+
+
+#: How many errors all notices so far stand for.
+TOLD = "notices.reduce((sum, { text }) => sum + Number(/\\((\\d+) errors\\)/.exec(text)?.[1] ?? 1), 0)"
+
+
+def assert_apart(notices: list[dict[str, Any]]) -> None:
+    """At most one in a window, however slow the machine: their times are the page's own."""
+    gaps = [later["at"] - earlier["at"] for earlier, later in pairwise(notices)]
+    assert all(gap >= ERROR_WINDOW_SECONDS * 1_000 - 100 for gap in gaps), gaps
 
 
 def count_notices(page: Page) -> None:

@@ -133,3 +133,28 @@ export class ErrorNotices {
     return shown;
   }
 }
+
+/** Shows errors as they come, and those that wait once their time has come. */
+export class NoticeReporter {
+  #notices = new ErrorNotices();
+
+  /** @param {import("./timers.js").Timers} timers @param {() => number} now @param {(notice: Notice) => void} show */
+  constructor(timers, now, show) {
+    this.timers = timers;
+    this.now = now;
+    this.show = show;
+  }
+
+  /** @param {BridgeError} error */
+  report(error) {
+    const now = this.now();
+    this.#showAny(this.#notices.take(error, now));
+    const { due } = this.#notices;
+    if (due !== null) this.timers.after("notice", due - now, () => this.#showAny(this.#notices.tick(this.now())));
+  }
+
+  /** @param {Notice | null} notice */
+  #showAny(notice) {
+    if (notice) this.show(notice);
+  }
+}

@@ -10,10 +10,11 @@
 import { BROWSER_CLOCK } from "./client-options.js";
 import { BADGES, SENDING, transition } from "./client-states.js";
 import { Connection, whyEnded } from "./connection.js";
-import { ErrorNotices, endsSession, readError, unreachable } from "./error-notices.js";
+import { NoticeReporter, endsSession, readError, unreachable } from "./error-notices.js";
 import { readNativeEvent } from "./native-events.js";
 import { Outgoing } from "./outgoing.js";
 import { PlaybackReports } from "./playback-reports.js";
+import { SilenceWatch } from "./silence-watch.js";
 import { Timers } from "./timers.js";
 import { growingWait } from "./waits.js";
 
@@ -29,8 +30,6 @@ const READINESS_MS = 20_000;
 const ASK_AGAIN_MS = 1_000;
 /** How often sessions may fail in a row before a person has to say "try again". */
 const MAX_FAILURES = 4;
-/** After this long without a message the bridge is asked for one; after twice as long the connection is given up. */
-const SILENCE_MS = 15_000;
 
 /**
  * Events, each a CustomEvent: `state` {state, badge, waitMs}, `message` (every message, as it came), `sent` (every JSON
@@ -48,14 +47,14 @@ export class SherpaClient extends EventTarget {
     isOpen: () => this.#connection.isOpen,
     emit: (name, detail) => this.#emit(name, detail),
   });
-  #notices = new ErrorNotices();
+  #notices;
   #timers;
   #reports = new PlaybackReports();
   #attempts = 0;
   #failures = 0;
   #generation = 0;
   #dialect = "";
-  #heardAt = 0;
+  #silence;
   /** @type {BridgeError | null} */
   #lastError = null;
   /** Why the last connection ended, where that is known. @type {BridgeError | null} */
@@ -68,6 +67,12 @@ export class SherpaClient extends EventTarget {
     this.session = options.session ?? {};
     this.clock = options.clock ?? BROWSER_CLOCK;
     this.#timers = new Timers(this.clock);
+    this.#notices = new NoticeReporter(this.#timers, this.clock.now, (notice) => this.#emit("notice", notice));
+    this.#silence = new SilenceWatch(this.#timers, this.clock.now, {
+      isLive: () => SENDING.has(this.#state),
+      ask: () => this.#connection.send({ type: "ping" }),
+      giveUp: () => this.#handle("stalled"),
+    });
     this.#connection = new Connection(options, () => this.clock.now(), {
       onOpen: () => this.#handle("opened"),
       onMessage: (message) => this.#receive(message),
@@ -149,7 +154,7 @@ export class SherpaClient extends EventTarget {
 
   /** Give up: the page knows why no connection can work, such as a refused token. @param {BridgeError} error */
   fail(error) {
-    this.#report(error);
+    this.#notices.report(error);
     this.#handle("failed");
   }
 
@@ -216,8 +221,8 @@ export class SherpaClient extends EventTarget {
       this.fail(error);
       return;
     }
-    if (error && error.code !== this.#lastError?.code) this.#report(error);
-    else if (!error && !end.opened && this.#attempts > 0) this.#report(unreachable("The connection could not be opened"));
+    if (error && error.code !== this.#lastError?.code) this.#notices.report(error);
+    else if (!error && !end.opened && this.#attempts > 0) this.#notices.report(unreachable("The connection could not be opened"));
     this.#handle("lost");
     if (!error && !end.opened) void this.#explain();
   }
@@ -230,25 +235,14 @@ export class SherpaClient extends EventTarget {
   async #explain() {
     const error = await this.#connection.explain();
     if (!error || this.#connection.isOpen) return;
-    if (error.retryable) this.#report(error);
+    if (error.retryable) this.#notices.report(error);
     else this.fail(error);
-  }
-
-  /** Notice a connection that is dead although nothing closed it. */
-  #watchSilence() {
-    this.#timers.after("silence", SILENCE_MS, () => {
-      if (!SENDING.has(this.#state)) return;
-      const silent = this.clock.now() - this.#heardAt;
-      if (silent >= 2 * SILENCE_MS) this.#handle("stalled");
-      else if (silent >= SILENCE_MS) this.#connection.send({ type: "ping" });
-      if (SENDING.has(this.#state)) this.#watchSilence();
-    });
   }
 
   #late() {
     this.#failures += 1;
     const retryable = this.#failures < MAX_FAILURES;
-    this.#report({ code: "readiness_timeout", message: "No session in time", retryable });
+    this.#notices.report({ code: "readiness_timeout", message: "No session in time", retryable });
     this.#handle(retryable ? "late" : "failed");
   }
 
@@ -256,7 +250,7 @@ export class SherpaClient extends EventTarget {
 
   /** @param {Record<string, any>} message */
   #receive(message) {
-    this.#heardAt = this.clock.now();
+    this.#silence.heard();
     const { type, generation } = message;
     const stale = typeof generation === "number" && generation < this.#generation;
     if (typeof generation === "number" && !stale) this.#generation = generation;
@@ -289,7 +283,7 @@ export class SherpaClient extends EventTarget {
 
   #live() {
     this.#handle(this.#connection.isFallback ? "fallback_ready" : "ready");
-    this.#watchSilence();
+    this.#silence.start();
   }
 
   /** @param {BridgeError} error */
@@ -306,20 +300,7 @@ export class SherpaClient extends EventTarget {
       const again = error.retryable && this.#failures < MAX_FAILURES;
       this.#handle(again ? "failed_later" : "failed");
     }
-    this.#report(error);
-  }
-
-  /** @param {BridgeError} error */
-  #report(error) {
-    const now = this.clock.now();
-    const shown = this.#notices.take(error, now);
-    if (shown) this.#emit("notice", shown);
-    const { due } = this.#notices;
-    if (due === null) return;
-    this.#timers.after("notice", due - now, () => {
-      const later = this.#notices.tick(this.clock.now());
-      if (later) this.#emit("notice", later);
-    });
+    this.#notices.report(error);
   }
 
   /** @param {Record<string, any>} event */
