@@ -174,9 +174,14 @@ class ReconnectedMessage(SessionMessage, frozen=True, kw_only=True, tag="reconne
 
 
 class SessionExpiringMessage(SessionMessage, frozen=True, kw_only=True, tag="session_expiring"):
-    """The upstream's maximum session age is near; the bridge is about to roll over."""
+    """The upstream's maximum session age is near, and the bridge is about to roll over; or the session ends soon."""
 
-    expires_at: Annotated[NonEmptyText, Meta(description="When the upstream ends the session, ISO 8601.")]
+    expires_at: Annotated[NonEmptyText, Meta(description="When the session ends, ISO 8601.")]
+    expires_in_ms: Annotated[Count | None, Meta(description="The same from now on, where there is a `reason`.")] = None
+    reason: Annotated[
+        NonEmptyText | None,
+        Meta(description="`idle` or `max_duration`: the bridge ends the session then. Absent: it rolls over before."),
+    ] = None
 
 
 class AudioDroppedMessage(SessionMessage, frozen=True, kw_only=True, tag="audio_dropped"):
@@ -203,7 +208,9 @@ class UsageMessage(SessionMessage, frozen=True, kw_only=True, tag="usage"):
 class SessionClosedMessage(SessionMessage, frozen=True, kw_only=True, tag="session_closed"):
     """The session ended on purpose."""
 
-    reason: Annotated[NonEmptyText, Meta(description="`ended`, `expired`, `draining` or `idle`.")]
+    reason: Annotated[
+        NonEmptyText, Meta(description="`ended`, `expired`, `draining`, `idle`, `max_duration` or `budget`.")
+    ]
 
 
 class BridgeErrorMessage(SessionMessage, frozen=True, kw_only=True, tag="error"):

@@ -12,8 +12,9 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
-from bridge.core import lifecycle
+from bridge.core import ending, lifecycle
 from bridge.core.events import Failure
+from bridge.core.spending import enforcement
 from bridge.core.states import ATTEMPTING, WAITING, Phase, State
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def next_deadline(data: SessionData) -> float:
         _stalled_at(data),
         _rollover_at(data),
         _unused_until(data),
+        enforcement.next_at(data),
         data.drain_by,
     )
     return min((time for time in times if time is not None), default=inf)
@@ -59,6 +61,7 @@ def run_due(data: SessionData) -> None:
     _roll_over(data)
     _drain(data)
     _close_unused(data)
+    enforcement.enforce(data)
     data.report_dropped()  # what has expired, and what a loss has cost just now
     if data.state in WAITING and now >= data.retry_at:
         lifecycle.retry(data)
@@ -109,7 +112,7 @@ def _roll_over(data: SessionData) -> None:
         generation.expiry_announced = True
         data.send_message("session_expiring", expiresAt=generation.expires_at_text)
         data.log("session.expiring")
-    if data.now >= window[1] or lifecycle.in_pause(data):
+    if data.now >= window[1] or ending.in_pause(data):
         generation.replay.acknowledged()  # a session of this age works: what it did not report was silence
         lifecycle.close_upstream(data, "rollover")
         lifecycle.session_lost(data, "rollover", intended=True)
@@ -121,8 +124,8 @@ def _drain(data: SessionData) -> None:
     if drain_by is None:
         return
     idle = data.phase in _UNUSED
-    if data.now >= drain_by or idle or lifecycle.in_pause(data):
-        lifecycle.finish_drain(data)
+    if data.now >= drain_by or idle or ending.in_pause(data):
+        ending.finish_drain(data)
 
 
 def _unused_until(data: SessionData) -> float | None:
@@ -137,4 +140,4 @@ def _close_unused(data: SessionData) -> None:
         data.unused_since = data.now  # the first event, which tells the time
     until = _unused_until(data)
     if until is not None and data.now >= until:
-        lifecycle.close_unused(data)
+        ending.close_unused(data)

@@ -43,6 +43,8 @@ class Generation:
     expires_at_text: str = ""
     auto_response: bool = False
     """Whether turn detection creates responses."""
+    transcription_model: str = ""
+    """The model that transcribes the caller's speech; empty if none does."""
     transcribing: bool = False
     """Whether this is a transcription session: it creates no responses."""
     # When
@@ -62,9 +64,11 @@ class Generation:
         default: Mapping[str, Any] | None = None if options.get("turnDetection") == "none" else {}
         detection = fields.get("turn_detection", default)
         self.transcribing = "transcription" in (session.get("type"), options.get("kind"))
+        transcription = as_object(fields.get("transcription") or fields.get("input_audio_transcription"))
+        self.transcription_model = as_text(transcription.get("model")) or ""
         if self.transcribing:  # its model stands in the transcription settings, not where a conversation has it
-            transcription = as_object(fields.get("transcription") or fields.get("input_audio_transcription"))
-            self.model = as_text(transcription.get("model")) or self.model or as_text(options.get("model")) or ""
+            self.model = self.transcription_model or self.model or as_text(options.get("model")) or ""
+            self.transcription_model = self.model
         self.replay.turn_detection = detection is not None
         creates_response = as_object(detection).get("create_response") is not False
         self.auto_response = detection is not None and creates_response and not self.transcribing

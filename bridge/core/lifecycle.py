@@ -1,6 +1,7 @@
-"""The life of the upstream session: attempts and the waits between them, loss, recovery, rollover, and the end.
+"""The life of the upstream session: attempts and the waits between them, loss and recovery.
 
-These functions act on `SessionData`; every change of state goes through the table in `states.py`.
+How it ends is in `ending.py`. These functions act on `SessionData`; every change of state goes through the table in
+`states.py`.
 """
 
 from __future__ import annotations
@@ -9,15 +10,15 @@ import re
 from typing import TYPE_CHECKING
 
 from bridge.core import recovery
-from bridge.core.backoff import delay_seconds, worth_waiting
 from bridge.core.client_items import ClientItems
-from bridge.core.commands import CloseClient, CloseUpstream, Configure, Forward, OpenUpstream
+from bridge.core.commands import CloseUpstream, Configure, Forward, OpenUpstream
 from bridge.core.events import ClientAudio, Failure, SessionConfigured, SessionCreated
 from bridge.core.generation import Recovery
 from bridge.core.json_access import as_object
+from bridge.core.pacing.backoff import delay_seconds, worth_waiting
 from bridge.core.session_updates import SessionUpdates
 from bridge.core.speech.kept_audio import join_chunks
-from bridge.core.states import CONNECTED, IN_SESSION, OPENING, Phase, State, Trigger
+from bridge.core.states import CONNECTED, OPENING, Phase, State, Trigger
 from bridge.core.to_upstream import commit, request_next_response, send, send_own_event
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ _MODEL_NAME = re.compile(r"[A-Za-z0-9][\w.:/-]{0,63}", re.ASCII)
 def start(data: SessionData) -> None:
     """Start the first attempt at the session that the client requested, or wait if it had too many of late."""
     data.attempt = 1
+    data.began_at = min(data.began_at, data.now)
     data.updates = SessionUpdates()
     data.retry_at = data.openings.next_at(data.now)
     if data.retry_at > data.now:
@@ -272,89 +274,7 @@ def restart(data: SessionData) -> None:
         data.retry_at = min(data.retry_at, data.openings.next_at(data.now))
 
 
-# Ending
-
-
-def session_expired(data: SessionData, failure: Failure) -> None:
-    """The session reached its maximum age and rollover is off: the session ends as intended."""
-    data.transition(Trigger.SESSION_ENDED)
-    recovery.end_responses(data)
-    data.send_error("SESSION_EXPIRED", failure.message, retryable=True, terminal=True, detail=failure.detail)
-    replay = data.generation.replay
-    recovery.drop_overflow(data)
-    recovery.drop_replay(data, replay.entries())
-    recovery.drop_input(data)
-    _report_closed(data, "expired", pastBoundMs=round(replay.overflow_ms))
-    data.forget_conversation()
-
-
-def end(data: SessionData) -> None:
-    """End the session as the client asked, and keep its connection."""
-    had_session = data.phase in IN_SESSION
-    close_upstream(data, "ended")
-    data.transition(Trigger.SESSION_ENDED)
-    recovery.end_responses(data)
-    recovery.drop_input(data)
-    if had_session:
-        _report_closed(data, "ended")
-    data.forget_conversation()
-
-
-def _report_closed(data: SessionData, reason: str, **fields: int) -> None:
-    data.send_message("session_closed", reason=reason)
-    data.log("session.closed", reason=reason, **fields)
-
-
 def close_upstream(data: SessionData, reason: str) -> None:
     """Close the upstream session or cancel the attempt, if there is one. A transition must follow."""
     if data.state in CONNECTED:
         data.emit(CloseUpstream(data.generation.number, reason))
-
-
-def client_gone(data: SessionData) -> None:
-    """Clean up after the client disconnected. Nothing more is sent to it."""
-    close_upstream(data, "client gone")
-    data.transition(Trigger.CLIENT_LEFT)
-    data.input_buffer.drop_all("session_failed")
-    while (dropped := data.input_buffer.pop_dropped()) is not None:
-        counts = {"chunks": dropped.chunks, "ms": round(dropped.ms), "messages": dropped.messages}
-        data.log("held.dropped", reason="client_gone", **counts)
-    data.throttle.flush(data.now)
-    data.forget_conversation()
-    data.log("client.gone")
-
-
-def close_client(data: SessionData, code: int, reason: str) -> None:
-    """Close the client connection. The most severe error that was held back is sent first, window or not."""
-    close_upstream(data, reason)
-    data.transition(Trigger.CLIENT_LEFT)
-    recovery.end_responses(data)
-    data.input_buffer.drop_all("session_failed")
-    data.report_dropped(at_once=True)
-    released = data.throttle.flush(data.now)
-    if released is not None:
-        data.send_released(released)
-    data.forget_conversation()
-    data.emit(CloseClient(code, reason))
-
-
-def finish_drain(data: SessionData) -> None:
-    """Close the client connection because the bridge shuts down."""
-    if data.phase in IN_SESSION:
-        _report_closed(data, "draining")
-    close_client(data, 1001, "draining")
-
-
-def close_unused(data: SessionData) -> None:
-    """Close the client connection because it holds a place and has no use for it."""
-    _report_closed(data, "idle")
-    close_client(data, 1000, "idle: no session")
-
-
-def in_pause(data: SessionData) -> bool:
-    """Return whether this is a good moment to end or to replace the session: no speech, and nothing outstanding."""
-    if len(data.input_buffer):
-        return False
-    if data.phase is Phase.RECONNECTING:
-        return not data.recovery.mid_turn
-    return not data.generation.replay.mid_sentence and not data.generation.responses.outstanding

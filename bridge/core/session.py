@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
-from bridge.core import deadlines, lifecycle, recovery, to_client, to_upstream
+from bridge.core import deadlines, ending, lifecycle, recovery, to_client, to_upstream
 from bridge.core.commands import Command, SendMessage
 from bridge.core.events import (
     AttemptFailed,
@@ -45,12 +45,17 @@ from bridge.core.events import (
 )
 from bridge.core.session_data import SessionData
 from bridge.core.settings import CoreSettings
+from bridge.core.spending import enforcement
 from bridge.core.states import ATTEMPTING, CONFIGURING, CONNECTED, LIVE, NOT_READY_CODES, PHASES, Phase, State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from bridge.core.spending.caps import Account
+
 _READY: Final = State.READY
+#: Input that asks for a response, whatever it says; a native event may.
+_ASKING: Final = (ClientCommit, ClientText, ClientToolResult)
 _NOT_READY_MESSAGES = {
     "NO_SESSION_EXISTS": "There is no session: send create_session. Your input is buffered until then.",
     "SESSION_NOT_READY": "The session was lost and is being reopened. Your input is buffered until then.",
@@ -92,9 +97,14 @@ class Session:
 
     __slots__ = ("_data", "_next_deadline")
 
-    def __init__(self, settings: CoreSettings | None = None, *, rng: Callable[[], float]) -> None:
-        """`rng` returns numbers in [0, 1), for the jitter of back-offs."""
-        self._data = SessionData(settings or CoreSettings(), rng)
+    def __init__(
+        self, settings: CoreSettings | None = None, *, rng: Callable[[], float], identity: Account | None = None
+    ) -> None:
+        """`rng` returns numbers in [0, 1), for the jitter of back-offs.
+
+        `identity` is the account of whoever the client is, if that is known; sessions of one identity share it.
+        """
+        self._data = SessionData(settings or CoreSettings(), rng, identity)
         self._next_deadline = inf
 
     def handle(self, event: Event, now: float) -> list[Command]:
@@ -226,6 +236,11 @@ class Session:
     def _accept_input(self, event: ClientInput) -> None:
         """Send input that needs a session upstream, or buffer it and say why."""
         data = self._data
+        if not isinstance(event, ClientAudio):
+            data.active_at = data.now
+        if data.exhausted and (data.state is not State.READY or isinstance(event, _ASKING)):
+            to_upstream.refuse_for_budget(data)
+            return
         if data.state is State.READY and not data.input_buffer:
             to_upstream.send(data, event)
             return
@@ -251,7 +266,7 @@ class Session:
                 else:
                     lifecycle.restart(data)
             case EndSession():
-                lifecycle.end(data)
+                ending.end(data)
             case Ping(ping_id):
                 data.emit(SendMessage({"type": "pong"} if ping_id is None else {"type": "pong", "id": ping_id}))
             case _:
@@ -263,9 +278,18 @@ class Session:
             data.send_error("SERVER_BUSY", "The bridge is shutting down; connect again.", retryable=True)
         elif data.phase in (Phase.READY, Phase.RECONNECTING):
             data.send_error("SESSION_ALREADY_EXISTS", "A session already exists.", retryable=False)
+        elif data.exhausted:
+            self._refuse_session()
         elif data.state in (State.IDLE, State.FAILED):
             data.session_options = dict(session_options)
             lifecycle.start(data)
+
+    def _refuse_session(self) -> None:
+        """Refuse a session to a client that may not spend any more: an SDK, which can't do without, is closed."""
+        if self._data.native:
+            ending.end_at_cap(self._data, *enforcement.BUDGET)
+        else:
+            to_upstream.refuse_for_budget(self._data)
 
     def _handle_misuse(self, event: BadMessage | ClientLimitExceeded | ClientGone) -> None:
         data = self._data
@@ -274,9 +298,9 @@ class Session:
                 data.send_error(code, message, retryable=False, detail=detail)
             case ClientLimitExceeded(code, message, close_code):
                 data.send_error(code, message, retryable=code != "MESSAGE_TOO_LARGE", terminal=True)
-                lifecycle.close_client(data, close_code, code)
+                ending.close_client(data, close_code, code)
             case ClientGone():
-                lifecycle.client_gone(data)
+                ending.client_gone(data)
             case _:
                 assert_never(event)
 
@@ -326,6 +350,6 @@ class Session:
         if data.state in ATTEMPTING:
             lifecycle.attempt_failed(data, recovery.drop_unconfirmed_updates(data, failure))
         elif failure.code == "SESSION_EXPIRED" and not data.settings.rollover:
-            lifecycle.session_expired(data, failure)
+            ending.session_expired(data, failure)
         else:
             lifecycle.session_lost(data, reason, failure)

@@ -1,7 +1,7 @@
 """What the parts of a session share: its state, what it keeps, and the commands that collect while an event is handled.
 
-`session.py` owns it; `lifecycle.py`, `deadlines.py`, `recovery.py`, `to_upstream.py` and `to_client.py` act on it. It
-makes no decisions: it only knows how to say something to the client, to the log and to the driver.
+`session.py` owns it; `lifecycle.py`, `ending.py`, `deadlines.py`, `recovery.py`, `to_upstream.py` and `to_client.py`
+act on it. It makes no decisions: it only knows how to say something to the client, to the log and to the driver.
 """
 
 from __future__ import annotations
@@ -9,15 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bridge.core.commands import Command, LogEvent, SendMessage
-from bridge.core.error_throttle import ErrorMessage, ErrorThrottle, ReleasedError
 from bridge.core.generation import Generation, Recovery
 from bridge.core.history import ConversationHistory
 from bridge.core.input_buffer import BYTES_PER_MS, InputBuffer
 from bridge.core.json_access import as_object, as_text, loggable_id
 from bridge.core.opening_rate import OpeningRate
+from bridge.core.pacing.error_throttle import ErrorMessage, ErrorThrottle, ReleasedError
 from bridge.core.responses import ResponseTracker
 from bridge.core.session_updates import SessionUpdates
 from bridge.core.speech.replay_buffer import ReplayBuffer
+from bridge.core.spending.caps import ConnectionAccount
 from bridge.core.spending.spend import Spend
 from bridge.core.states import IN_SESSION, NOT_READY_CODES, PHASES, Phase, State, Trigger, next_state
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     from bridge.core.events import PlaybackProgress
     from bridge.core.settings import CoreSettings
+    from bridge.core.spending.caps import Account
+    from bridge.core.spending.charges import Charge
 
 
 def refused_event(detail: Mapping[str, Any]) -> str | None:
@@ -37,7 +40,11 @@ class SessionData:
     """One client connection's session, all of it."""
 
     __slots__ = (
+        "accounts",
+        "active_at",
+        "announced_caps",
         "attempt",
+        "began_at",
         "commands",
         "drain_by",
         "drop_notice_at",
@@ -62,7 +69,7 @@ class SessionData:
         "updates",
     )
 
-    def __init__(self, settings: CoreSettings, rng: Callable[[], float]) -> None:
+    def __init__(self, settings: CoreSettings, rng: Callable[[], float], identity: Account | None = None) -> None:
         self.settings, self.rng = settings, rng
         self.now = 0.0
         self.state = State.IDLE
@@ -86,8 +93,18 @@ class SessionData:
         """When the next attempt starts, in the waiting states."""
         self.reconnects = 0
         """Losses so far on this client connection."""
+        # What it takes, and the limits of it
         self.spend = Spend()
-        """What the responses of this client connection took."""
+        """What the responses and transcripts of this client connection took."""
+        own = ConnectionAccount(settings.caps)
+        self.accounts: tuple[Account, ...] = (own,) if identity is None else (own, identity)
+        """Who pays: this client connection, and its identity if that is known."""
+        self.began_at = float("inf")
+        """When the client first asked for a session."""
+        self.active_at = float("-inf")
+        """When either side last spoke, or ended."""
+        self.announced_caps: dict[str, float] = {}
+        """The ends of time that the client was told of: reason and time."""
         # To the client
         self.native = False
         """Whether the client is an SDK at the native endpoint."""
@@ -114,6 +131,17 @@ class SessionData:
     def closed(self) -> bool:
         """Whether the client connection is closed or closing."""
         return self.state is State.CLOSED
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether a cap of cost or tokens was reached: nothing that costs is asked for any more."""
+        return any(account.exhausted for account in self.accounts)
+
+    def charge(self, charge: Charge) -> None:
+        """Count what a response or a transcript took."""
+        self.spend.add(charge)
+        for account in self.accounts:
+            account.charge(charge)
 
     def transition(self, trigger: Trigger) -> None:
         """Take a step in the table of states."""

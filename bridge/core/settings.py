@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING
 
-from bridge.core.error_throttle import WINDOW_SECONDS
 from bridge.core.input_buffer import InputBufferLimits
+from bridge.core.pacing.error_throttle import WINDOW_SECONDS
+from bridge.core.spending.caps import Caps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,8 +48,12 @@ class CoreSettings:
     drop_notice_seconds: float = 1.0
     """Between two `audio_dropped` messages."""
     error_window_seconds: float = WINDOW_SECONDS
+    caps: Caps = field(default_factory=Caps)
+    """What ends a client's session although nobody asked."""
+    cap_notice_seconds: float = 60.0
+    """How long before a cap of time the client is told."""
     prices: Mapping[str, Prices] = field(default_factory=dict)
-    """What tokens cost, by model, as far as it is known."""
+    """What tokens and speech cost, by model, as far as it is known."""
     rollover: bool = True
     """Open a fresh session before the current one reaches its maximum age."""
     rollover_before_seconds: float = 120.0

@@ -30,7 +30,7 @@ A rollover before the maximum session age is an intended loss: READY -> RECONNEC
 first. A client therefore never has more than one live upstream session.
 
 Not a state, because it doesn't change which transitions are legal: whether a response is active (`responses.py`), what
-is buffered (`input_buffer.py`), and whether the error window is open (`error_throttle.py`).
+is buffered (`input_buffer.py`), and whether the error window is open (`pacing/error_throttle.py`).
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ Forwarding comes first. Only events in `PARSED_EVENTS` are parsed; of all others
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from bridge.core.commands import Forward
@@ -13,7 +14,7 @@ from bridge.core.open_responses import KEPT_EVENTS
 from bridge.core.responses import AUDIO_EVENTS, OUTPUT_EVENTS
 from bridge.core.speech.heard import FRAME_BYTES, audio_ms
 from bridge.core.speech.interruptions import CUT_SHORT_SECONDS, sounds_like_echo
-from bridge.core.spending.usage import read_usage
+from bridge.core.spending.charges import make_charge
 from bridge.core.to_upstream import (
     OWN_EVENT_ID,
     RESPONSE_CREATE,
@@ -91,7 +92,8 @@ def _response_done(data: SessionData, body: Mapping[str, Any]) -> None:
         data.generation.replay.answered(done.answers_up_to)
         if response.get("status") == "cancelled" and data.now - done.created_at < CUT_SHORT_SECONDS:
             _cut_short(data, response, done.created_at)
-    _count_usage(data, as_object(response.get("usage")))
+    data.active_at = data.now
+    _charge(data, as_object(response.get("usage")), data.generation.model, told=True)
     if response.get("status") == "failed":
         _response_failed(data, response)
     request_next_response(data)
@@ -103,11 +105,14 @@ def _cut_short(data: SessionData, response: Mapping[str, Any], created_at: float
     data.log("answer.cut_short", cause=cause, ms=round((data.now - created_at) * 1000))
 
 
-def _count_usage(data: SessionData, usage: Mapping[str, Any]) -> None:
-    """Add up what a response took, and tell the client if it wants to know."""
-    fields = data.spend.add(read_usage(usage), data.settings.prices, data.generation.model)
-    if data.session_options.get("usage") is True:
-        data.send_message("usage", **fields)
+def _charge(data: SessionData, usage: Mapping[str, Any], model: str, *, told: bool) -> None:
+    """Count what a response or a transcript took; `told`: the client is told, if it wants to know."""
+    charge = make_charge(usage, data.settings.prices, model)
+    data.charge(charge)
+    if not charge.is_nothing:
+        data.log("usage.counted", model=model, **asdict(charge.usage), seconds=charge.seconds, costUsd=charge.cost_usd)
+    if told and data.session_options.get("usage") is True:
+        data.send_message("usage", **data.spend.message_fields(charge))
 
 
 def _response_failed(data: SessionData, response: Mapping[str, Any]) -> None:
@@ -150,14 +155,18 @@ def _item_deleted(data: SessionData, body: Mapping[str, Any]) -> None:
 
 def _transcribed(data: SessionData, body: Mapping[str, Any]) -> None:
     data.history.record_transcript(body.get("item_id"), body.get("transcript"))
-    answer = data.generation.interruptions.transcribed(str(body.get("item_id")))
+    generation = data.generation
+    answer = generation.interruptions.transcribed(str(body.get("item_id")))
     if answer is not None and sounds_like_echo(str(body.get("transcript")), data.history.text_of(answer)):
         data.log("caller.echo", item=loggable_id(answer))
-    if data.generation.transcribing:  # the transcript is the answer
-        data.generation.replay.item_answered(str(body.get("item_id")))
+    if generation.transcribing:  # the transcript is the answer
+        generation.replay.item_answered(str(body.get("item_id")))
+    usage = as_object(body.get("usage"))
+    _charge(data, usage, generation.transcription_model, told=generation.transcribing)
 
 
 def _speech_started(data: SessionData, body: Mapping[str, Any]) -> None:
+    data.active_at = data.now
     generation = data.generation
     generation.replay.speech_started(as_number(body.get("audio_start_ms")))
     sent_ms = audio_ms(generation.responses.spoken_bytes)
@@ -167,6 +176,7 @@ def _speech_started(data: SessionData, body: Mapping[str, Any]) -> None:
 
 
 def _speech_stopped(data: SessionData, body: Mapping[str, Any]) -> None:
+    data.active_at = data.now
     data.generation.replay.speech_stopped(as_number(body.get("audio_end_ms")))
 
 

@@ -111,6 +111,9 @@ def _send_native(data: SessionData, event: ClientNative) -> None:
     if event.type == "response.create" and not out_of_band and not data.generation.transcribing:
         request_response(data, event.frame)
         return
+    if event.type == "response.create" and data.exhausted:
+        refuse_for_budget(data, body.get("event_id"))
+        return
     changed = data.generation.items.without_lost_anchor(body) if event.type == "conversation.item.create" else None
     if changed is None:
         data.emit(SendFrame(data.generation.number, event.frame))
@@ -160,8 +163,17 @@ _NATIVE_RECORDERS: Mapping[str, Callable[[SessionData, Mapping[str, Any], bytes]
 }
 
 
+def refuse_for_budget(data: SessionData, event_id: object = None) -> None:
+    """Tell the client that nothing that costs is asked for any more."""
+    detail = {"eventId": event_id} if isinstance(event_id, str) else None
+    data.send_error("BUDGET_EXHAUSTED", "The spending limit is reached.", retryable=False, detail=detail)
+
+
 def request_response(data: SessionData, request: ResponseRequest) -> None:
-    """Request a response now, or as soon as none is active."""
+    """Request a response now, or as soon as none is active; past a cap of spending, not at all."""
+    if data.exhausted:
+        refuse_for_budget(data, event_id_of(request))
+        return
     responses = data.generation.responses
     if not responses.busy and not responses.queued:
         _send_request(data, request)
@@ -185,7 +197,7 @@ def _too_many(request: ResponseRequest) -> Mapping[str, Any]:
 
 def request_next_response(data: SessionData) -> None:
     """Send the next queued response request, if one may go upstream now."""
-    request = data.generation.responses.pop_next_request()
+    request = None if data.exhausted else data.generation.responses.pop_next_request()
     if request is not None:
         _send_request(data, request)
 
@@ -225,6 +237,7 @@ def _played_ms(data: SessionData, item_id: str | None) -> int | None:
 def note_playback(data: SessionData, playback: PlaybackProgress) -> None:
     """Keep how much of an item the client has played."""
     data.playback = playback
+    data.active_at = data.now
     note_spoken(data)
     data.history.record_played(playback.item_id, playback.played_ms)
     played_on = data.generation.interruptions.played(playback.item_id, playback.played_ms, data.now)

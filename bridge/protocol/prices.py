@@ -1,6 +1,7 @@
-"""What tokens cost, by model: one dated table, as the service's model pages have it. US dollars for a million tokens.
+"""What tokens and speech cost, by model: one dated table, as the service's pages have it.
 
-Pure data. What is missing here has no known price. `bridge/core/spending/usage.py` has the arithmetic.
+US dollars for a million tokens; `minute` is for a minute of speech, where that is what is billed. Pure data. What is
+missing here has no known price. `bridge/core/spending/usage.py` has the arithmetic.
 """
 
 from __future__ import annotations
@@ -35,4 +36,11 @@ PRICES: Final[Mapping[str, Mapping[str, float]]] = {
         "image": 0.80,
         "cached_image": 0.08,
     },
+    "gpt-live-transcribe": {"minute": 0.017},
+    "gpt-realtime-whisper": {"minute": 0.017},
+    "gpt-transcribe": {"minute": 0.0045},
+    "whisper-1": {"minute": 0.006},
+    "gpt-4o-transcribe": {"text": 2.50, "audio": 6.0, "output_text": 10.0},
+    "gpt-4o-mini-transcribe": {"text": 1.25, "audio": 3.0, "output_text": 5.0},
+    "gpt-realtime-translate": {"minute": 0.034},
 }

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bridge.telemetry.log_limits import NOTHING_LEFT_OUT
-from bridge.telemetry.metric_table import MS_PER_SECOND
+from bridge.telemetry.metric_table import MS_PER_SECOND, join_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,6 +20,17 @@ if TYPE_CHECKING:
     from bridge.telemetry.log_limits import LeftOut, LogLimiter
     from bridge.telemetry.metrics import Metrics
 
+#: What tokens may be: the fields of `usage.counted`, and the label `kind`.
+TOKEN_KINDS = (
+    "input_text",
+    "input_audio",
+    "input_image",
+    "cached_text",
+    "cached_audio",
+    "cached_image",
+    "output_text",
+    "output_audio",
+)
 #: The states in the `sessions` metric: those of the core, in lower case.
 SESSION_STATES = ("idle", "initializing", "ready", "reconnecting", "failed", "closed")
 
@@ -61,6 +72,8 @@ LOG_MESSAGES: Mapping[str, LogMessage] = {
     "update.refused": LogMessage("warning", "OpenAI refused earlier session updates: the session opens without them"),
     "upstream.harmless_error": LogMessage("debug", "OpenAI sent a harmless error event"),
     "upstream.late_event": LogMessage("debug", "An event of an earlier session was ignored"),
+    "usage.counted": LogMessage("debug", "A response or a transcript took this much"),
+    "client.spent": LogMessage("info", "What the client took, by its responses and transcripts"),
     "client.interrupted": LogMessage("debug", "The client interrupted the answer"),
     "caller.spoke_over_answer": LogMessage("debug", "Speech started while an answer was playing"),
     "caller.echo": LogMessage("warning", "The caller's transcript repeats the answer: the assistant hears itself"),
@@ -118,6 +131,19 @@ def _ready(metrics: Metrics, fields: Mapping[str, Any]) -> None:
     metrics.increment("buffered_seconds_total", _number(fields, "bufferedMs") / MS_PER_SECOND)
 
 
+def _usage(metrics: Metrics, fields: Mapping[str, Any]) -> None:
+    model = str(fields.get("model") or "unknown")
+    for kind in TOKEN_KINDS:
+        if tokens := _number(fields, kind):
+            metrics.increment("tokens_total", tokens, join_labels(kind, model))
+    if seconds := _number(fields, "seconds"):
+        metrics.increment("transcribed_seconds_total", seconds, model)
+    if fields.get("costUsd") is None:
+        metrics.increment("unpriced_total", 1, model)
+    else:
+        metrics.increment("cost_usd_total", _number(fields, "costUsd"), model)
+
+
 def _number(fields: Mapping[str, Any], name: str) -> float:
     value = fields.get(name, 0)
     return float(value) if isinstance(value, int | float) else 0.0
@@ -148,6 +174,7 @@ METRIC_UPDATES: Mapping[str, Callable[[Metrics, Mapping[str, Any]], None]] = {
     "caller.echo": _increment("echoes_total"),
     "answer.cut_short": _increment("answers_cut_short_total", "cause"),
     "barge_in.slow": _increment("slow_barge_ins_total"),
+    "usage.counted": _usage,
     "upstream.error": _increment("upstream_errors_total"),
     "upstream.unreadable": _increment("unreadable_frames_total"),
     "upstream.harmless_error": _increment("harmless_errors_total"),

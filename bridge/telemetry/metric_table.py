@@ -18,6 +18,21 @@ PREFIX = "sherpa_bridge_"
 MS_PER_SECOND = 1000.0
 
 
+#: Between the values of two labels; no model's name has it.
+_SEPARATOR = "\x1f"
+
+
+def join_labels(first: str, second: str) -> str:
+    """Return the values of two labels as one."""
+    return f"{first}{_SEPARATOR}{second}"
+
+
+def split_labels(metric: MetricDefinition, value: str) -> list[tuple[str, str]]:
+    """Return the names and values of a metric's labels. A value that stands for several series is that of each."""
+    names, values = metric.label.split(), value.split(_SEPARATOR)
+    return list(zip(names, values if len(values) == len(names) else [value] * len(names), strict=True))
+
+
 class MetricType(StrEnum):
     """The metric types of Prometheus."""
 
@@ -33,7 +48,7 @@ class MetricDefinition:
     type: MetricType
     help: str
     label: str = ""
-    """The name of its label; empty for none."""
+    """The name of its label; two names with a space between them for values of `join_labels`; empty for none."""
     buckets: tuple[float, ...] = ()
     """Upper bounds, for histograms."""
 
@@ -84,6 +99,16 @@ METRICS: Mapping[str, MetricDefinition] = {
     ),
     "upstream_errors_total": MetricDefinition(_C, "Error events of the upstream that were reported to clients"),
     "harmless_errors_total": MetricDefinition(_C, "Error events of the upstream that are harmless and not reported"),
+    "tokens_total": MetricDefinition(
+        _C,
+        "Tokens of responses and transcripts, by what they are and by model; cached ones are input, too",
+        "kind model",
+    ),
+    "transcribed_seconds_total": MetricDefinition(
+        _C, "Speech whose transcript is billed by its length, in seconds, by model", "model"
+    ),
+    "cost_usd_total": MetricDefinition(_C, "Cost of what has a known price, in US dollars, by model", "model"),
+    "unpriced_total": MetricDefinition(_C, "Responses and transcripts without a known price, by model", "model"),
     "unreadable_frames_total": MetricDefinition(
         _C, "Frames of the upstream that are not events (truncated, for example) and were not forwarded"
     ),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from bridge.telemetry.escape import escape
-from bridge.telemetry.metric_table import METRICS, PREFIX, MetricDefinition, MetricType
+from bridge.telemetry.metric_table import METRICS, PREFIX, MetricDefinition, MetricType, split_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -113,7 +113,7 @@ def _lines(snapshot: MetricsSnapshot) -> Iterator[str]:
         full = f"{PREFIX}{name}"
         yield f"# HELP {full} {metric.help}\n# TYPE {full} {metric.type}\n"
         for label, values in sorted(series.items()):
-            shown = f'{metric.label}="{_label(label)}"' if metric.label else ""
+            shown = ",".join(f'{label_name}="{_label(one)}"' for label_name, one in split_labels(metric, label))
             if metric.type is MetricType.HISTOGRAM:
                 yield from _histogram(full, metric, shown, values)
             else:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from bridge.core.backoff import delay_seconds
 from bridge.core.events import SessionCreated, UpstreamEvent
+from bridge.core.pacing.backoff import delay_seconds
 from bridge.transport.keepalive import PING_INTERVAL_SECONDS, wait_until_dead
 from bridge.upstream.failures import ConnectFailed, UpstreamClosed, upstream_unavailable
 from bridge.upstream.session_config import SessionConfig

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.client_protocol.errors import CLOSE_CODES, ERROR_WINDOW_SECONDS, ERRORS, ClientCode
-from bridge.core.error_throttle import WINDOW_SECONDS
+from bridge.core.pacing.error_throttle import WINDOW_SECONDS
 from bridge.core.states import NOT_READY_CODES
 
 

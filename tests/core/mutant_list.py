@@ -11,9 +11,13 @@ from tests.core.mutant_list_open_responses import OPEN_RESPONSE_MUTANTS
 from tests.core.mutant_list_relay import RELAY_MUTANTS
 from tests.core.mutant_list_responses import RESPONSE_MUTANTS
 from tests.core.mutant_list_shares import SHARE_MUTANTS
+from tests.core.mutant_list_spending import SPENDING_MUTANTS
 
 __all__ = ["MUTANTS", "Mutant"]
 
+
+_THROTTLE = "pacing/error_throttle"
+_BACKOFF = "pacing/backoff"
 
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(
@@ -36,28 +40,41 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     # Errors
     Mutant(
-        "error_throttle",
+        _THROTTLE,
         "if now < self._opens_at:",
         "if now <= self._opens_at:",
         "the deadline passes and nothing is done",
     ),
-    Mutant("error_throttle", "now + self.window_seconds", "now + self.window_seconds / 2", "two errors in one window"),
-    Mutant("error_throttle", 'error.code if error.terminal else ""', '""', "an error that ends a session is swallowed"),
     Mutant(
-        "error_throttle",
+        _THROTTLE,
+        "now + self.window_seconds",
+        "now + self.window_seconds / 2",
+        "two errors in one window",
+    ),
+    Mutant(
+        _THROTTLE,
+        'error.code if error.terminal else ""',
+        '""',
+        "an error that ends a session is swallowed",
+    ),
+    Mutant(
+        _THROTTLE,
         "error.severity >= self.error.severity",
         "error.severity > self.error.severity",
         "the earlier of two equal errors is sent",
     ),
     Mutant(
-        "error_throttle",
+        _THROTTLE,
         "(self.terminal, not self.retryable)",
         "(self.terminal, self.retryable)",
         "a retryable error beats a permanent one",
     ),
-    Mutant("error_throttle", "self.suppressed + 1)", "self.suppressed)", "suppressed errors are not counted"),
+    Mutant(_THROTTLE, "self.suppressed + 1)", "self.suppressed)", "suppressed errors are not counted"),
     Mutant(
-        "error_throttle", "sum(held.suppressed + 1 for", "sum(held.suppressed for", "the last error stands for too few"
+        _THROTTLE,
+        "sum(held.suppressed + 1 for",
+        "sum(held.suppressed for",
+        "the last error stands for too few",
     ),
     Mutant(
         "session_data",
@@ -66,10 +83,13 @@ MUTANTS: tuple[Mutant, ...] = (
         "a late error is about the wrong generation",
     ),
     # Back-off
-    Mutant("backoff", "min(attempt - 2,", "min(attempt - 1,", "waits are twice as long"),
-    Mutant("backoff", "return max(bound", "return min(bound", "retry-after is ignored"),
+    Mutant(_BACKOFF, "min(attempt - 2,", "min(attempt - 1,", "waits are twice as long"),
+    Mutant(_BACKOFF, "return max(bound", "return min(bound", "retry-after is ignored"),
     Mutant(
-        "backoff", "<= MAX_RETRY_AFTER_SECONDS", "<= 10 * MAX_RETRY_AFTER_SECONDS", "a caller waits for ten minutes"
+        _BACKOFF,
+        "<= MAX_RETRY_AFTER_SECONDS",
+        "<= 10 * MAX_RETRY_AFTER_SECONDS",
+        "a caller waits for ten minutes",
     ),
     # The input buffer
     Mutant("input_buffer", "while self.ms > self", "while self.ms > 1.5 * self", "more audio is buffered than allowed"),
@@ -172,7 +192,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "words past the bound vanish because the connection works",
     ),
     Mutant("recovery", "        drop_overflow(data)\n", "", "words past the bound are lost silently"),
-    Mutant("lifecycle", "    recovery.drop_overflow(data)\n", "", "words past the bound expire silently"),
+    Mutant("ending", "    recovery.drop_overflow(data)\n", "", "words past the bound expire silently"),
     Mutant(
         "deadlines",
         "        generation.replay.acknowledged()",
@@ -207,8 +227,8 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "to_client",
-        "if data.generation.transcribing:  #",
-        "if not data.generation.transcribing:  #",
+        "if generation.transcribing:  #",
+        "if not generation.transcribing:  #",
         "transcribed speech is replayed",
     ),
     Mutant(
@@ -294,6 +314,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("lifecycle", "    data.updates.confirm_all()\n", "", "what a session confirmed stays in doubt"),
     *RESPONSE_MUTANTS,
     *HEARD_MUTANTS,
+    *SPENDING_MUTANTS,
     *SHARE_MUTANTS,
     *CLIENT_ITEM_MUTANTS,
     *OPEN_RESPONSE_MUTANTS,

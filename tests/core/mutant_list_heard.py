@@ -1,4 +1,4 @@
-"""Mistakes in what was heard of an answer, and in what it took."""
+"""Mistakes in what was heard of an answer."""
 
 from __future__ import annotations
 
@@ -43,11 +43,4 @@ HEARD_MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant("history", '"text": turn.heard}', '"text": turn.text}', "a fresh session is told everything"),
     Mutant("speech/heard", "sent_ms - _SLACK_MS", "sent_ms + 1e9", "the last word is always cut"),
-    Mutant("spending/spend", "self.usage += usage", "self.usage = usage", "the total is that of the last answer"),
-    Mutant(
-        "spending/spend",
-        "cost is None or self.cost_usd is None",
-        "cost is None",
-        "a total that is not known is made up",
-    ),
 )

@@ -94,14 +94,14 @@ LIFECYCLE_MUTANTS: tuple[Mutant, ...] = (
     Mutant("deadlines", "        generation.expiry_announced = True\n", "", "session_expiring is sent again and again"),
     Mutant(
         "deadlines",
-        "data.now >= window[1] or lifecycle.in_pause(data)",
+        "data.now >= window[1] or ending.in_pause(data)",
         "data.now >= window[1]",
         "no pause is used for the rollover",
     ),
     Mutant(
         "deadlines",
-        "data.now >= window[1] or lifecycle.in_pause(data)",
-        "lifecycle.in_pause(data)",
+        "data.now >= window[1] or ending.in_pause(data)",
+        "ending.in_pause(data)",
         "a session that never pauses dies of age",
     ),
     Mutant(
@@ -162,9 +162,9 @@ LIFECYCLE_MUTANTS: tuple[Mutant, ...] = (
         "",
         "dropped silently at failure",
     ),
-    Mutant("lifecycle", "    data.report_dropped(at_once=True)\n", "", "dropped silently at the close"),
+    Mutant("ending", "    data.report_dropped(at_once=True)\n", "", "dropped silently at the close"),
     Mutant(
-        "lifecycle",
+        "ending",
         "    released = data.throttle.flush(data.now)\n",
         "    released = None\n",
         "the last error is swallowed",

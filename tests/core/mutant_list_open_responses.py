@@ -43,19 +43,19 @@ OPEN_RESPONSE_MUTANTS: tuple[Mutant, ...] = (
         "a response before the confirmation never ends",
     ),
     Mutant(
-        "lifecycle",
+        "ending",
         '    recovery.end_responses(data)\n    data.send_error("SESSION_EXPIRED"',
         '    data.send_error("SESSION_EXPIRED"',
         "a response that expires never ends",
     ),
     Mutant(
-        "lifecycle",
+        "ending",
         "    data.transition(Trigger.SESSION_ENDED)\n    recovery.end_responses(data)\n    recovery.drop_input(data)\n",
         "    data.transition(Trigger.SESSION_ENDED)\n    recovery.drop_input(data)\n",
         "a response that the client ends with its session never ends",
     ),
     Mutant(
-        "lifecycle",
+        "ending",
         "    data.transition(Trigger.CLIENT_LEFT)\n    recovery.end_responses(data)\n",
         "    data.transition(Trigger.CLIENT_LEFT)\n",
         "a response that a drain cuts never ends",

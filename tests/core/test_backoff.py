@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.backoff import delay_seconds, worth_waiting
+from bridge.core.pacing.backoff import delay_seconds, worth_waiting
 
 
 def delay(attempt: int, jitter: float = 1.0, retry_after: float | None = None) -> float:

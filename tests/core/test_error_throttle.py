@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.error_throttle import ErrorMessage, ErrorThrottle
+from bridge.core.pacing.error_throttle import ErrorMessage, ErrorThrottle
 
 ERRORS = st.builds(
     ErrorMessage,

@@ -13,7 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
-from bridge.core import deadlines, lifecycle
+from bridge.core import deadlines, ending
 from bridge.core.events import ClientGone, CreateSession, Tick
 from bridge.core.states import Phase, State
 from tests.core.builders import (
@@ -246,7 +246,7 @@ class Machine(SessionMachine):
         data = self.session._data
         window = deadlines._rollover_window(data)
         if data.drain_by is not None or (window is not None and self.now >= window[0]):
-            assert data.closed or not lifecycle.in_pause(data)
+            assert data.closed or not ending.in_pause(data)
 
     def teardown(self) -> None:
         if not self.passing:

@@ -1,1 +1,1 @@
-"""What the responses of a client connection take: tokens, and money as far as prices are known."""
+"""What a client connection takes: tokens, money as far as prices are known, and the limits of both."""

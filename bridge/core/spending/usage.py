@@ -1,18 +1,21 @@
-"""The tokens of a response, and what they cost: the arithmetic. The prices are settings.
+"""The tokens of a response or a transcript, and what they cost: the arithmetic. The prices are settings.
 
 The service tells usage in `response.done`: input and output, by text, audio and image, and how much of the input was
-cached. Connections cost nothing; transcription is billed apart and is not counted here.
+cached. With a transcript it tells tokens or, for models that are billed by the length of the speech, seconds.
+Connections cost nothing.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _MILLION: Final = 1_000_000
+_MINUTE: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,14 @@ def read_usage(usage: Mapping[str, Any]) -> ResponseUsage:
     )
 
 
+def read_seconds(usage: Mapping[str, Any]) -> float:
+    """Read how much speech a transcript is billed for; 0 where the `usage` object has tokens, or no number."""
+    value = usage.get("seconds") if usage.get("type") == "duration" else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return 0.0
+    return float(value) if isfinite(value) and value > 0 else 0.0
+
+
 def _object(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = body.get(name)
     return value if isinstance(value, dict) else {}
@@ -80,19 +91,20 @@ def _count(body: Mapping[str, Any], name: str) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
-    """What a million tokens of a model cost, in US dollars."""
+    """What a million tokens of a model cost, and a minute of speech where that is what is billed, in US dollars."""
 
-    text: float
-    cached_text: float
-    output_text: float
-    audio: float
-    cached_audio: float
-    output_audio: float
-    image: float
-    cached_image: float
+    text: float = 0.0
+    cached_text: float = 0.0
+    output_text: float = 0.0
+    audio: float = 0.0
+    cached_audio: float = 0.0
+    output_audio: float = 0.0
+    image: float = 0.0
+    cached_image: float = 0.0
+    minute: float = 0.0
 
-    def cost(self, usage: ResponseUsage) -> float:
-        """Return what so many tokens cost, in US dollars."""
+    def cost(self, usage: ResponseUsage, seconds: float = 0.0) -> float:
+        """Return what so many tokens and so much speech cost, in US dollars."""
         return (
             (usage.input_text - usage.cached_text) * self.text
             + usage.cached_text * self.cached_text
@@ -102,7 +114,7 @@ class Prices:
             + usage.cached_image * self.cached_image
             + usage.output_text * self.output_text
             + usage.output_audio * self.output_audio
-        ) / _MILLION
+        ) / _MILLION + seconds / _MINUTE * self.minute
 
 
 def find_prices(prices: Mapping[str, Prices], model: str) -> Prices | None:

@@ -5,6 +5,7 @@ Pure. How a client gets them (a WebSocket, the REST fallback) is not decided her
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, assert_never
 
 import msgspec
@@ -26,8 +27,11 @@ def connected_message(client_id: str) -> dict[str, Any]:
 
 
 def encode_message(message: Mapping[str, Any], now: datetime) -> bytes:
-    """Return a message of the bridge as JSON, with its time."""
-    return msgspec.json.encode({**message, "timestamp": format_timestamp(now)})
+    """Return a message of the bridge as JSON, with its time; what it says to come in so many ms gets a time as well."""
+    timed = {**message, "timestamp": format_timestamp(now)}
+    if "expiresInMs" in message:
+        timed["expiresAt"] = format_timestamp(now + timedelta(milliseconds=message["expiresInMs"]))
+    return msgspec.json.encode(timed)
 
 
 def render_message(command: ClientCommand, now: datetime) -> bytes | None:

@@ -28,6 +28,7 @@ _SERVICE_TERMS: Mapping[str, tuple[str, str | None]] = {
     "MESSAGE_TOO_LARGE": ("invalid_request_error", "invalid_event"),
     "MODEL_NOT_AVAILABLE": ("invalid_request_error", "model_not_found"),
     "QUOTA_EXHAUSTED": ("insufficient_quota", "insufficient_quota"),
+    "BUDGET_EXHAUSTED": ("insufficient_quota", "insufficient_quota"),
     "RATE_LIMITED": ("requests", "rate_limit_exceeded"),
     "SESSION_EXPIRED": ("invalid_request_error", "session_expired"),
 }
@@ -38,6 +39,7 @@ _CLOSE_CODES: Mapping[str, int] = {
     "DIALECT_REFUSED": 4000,
     "MODEL_NOT_AVAILABLE": 4004,
     "QUOTA_EXHAUSTED": 1013,
+    "BUDGET_EXHAUSTED": 1013,
     "RATE_LIMITED": 1013,
     "SESSION_EXPIRED": 1001,
 }
@@ -73,7 +75,7 @@ def close_after(message: Mapping[str, Any], error: Mapping[str, Any]) -> tuple[i
     They are the upstream's, where it gave them. An SDK could not ask for another session on this socket.
     """
     code, detail = str(message["code"]), as_object(message.get("detail"))
-    if "attempts" not in detail and code != "SESSION_EXPIRED":
+    if "attempts" not in detail and "cap" not in detail and code != "SESSION_EXPIRED":
         return None
     upstream_close = detail.get("closeCode")
     if isinstance(upstream_close, int) and _is_meant_for_client(upstream_close, detail):
