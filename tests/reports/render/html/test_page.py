@@ -254,13 +254,13 @@ def huge(text: str) -> Report:
             evidence=(Evidence(text, text),) * 20,
             place=None if n % 2 else replace(PLACED, path=text + str(n), text=text),
         )
-        for n in range(10_000)
+        for n in range(3_000)
     )
     moments = tuple(
         Moment(at=n * 1.5, who=("client", "server", "tool")[n % 3], what=text[:50] + str(n), detail=text[:50])
-        for n in range(50_000)
+        for n in range(10_000)
     )
-    points = tuple((n * 1.234567, (n * 7919 % 1009) / 7) for n in range(1_500))
+    points = tuple((n * 1.234567, (n * 7919 % 1009) / 7) for n in range(300))
     steps = tuple(Moment(at=n * 1.5, who="load", what=text[:50] + str(n), detail=text[:500]) for n in range(2_000))
     columns = tuple(f"{text[:100]}_{n}_seconds" for n in range(40))
     row = TableRow(name=text, part=text, cells=(text, *(n * 1.1 for n in range(39))))
@@ -277,7 +277,7 @@ def huge(text: str) -> Report:
             *(Series(name=text, unit=text, timeline="run", points=points, plot=f"{n % 15}") for n in range(300)),
             *(Series(name=text, unit=text, timeline=str(n), points=points) for n in range(15)),
         ),
-        tables=(Table(name=text, heading=text, columns=columns, rows=(row,) * 500),) * 30,
+        tables=(Table(name=text, heading=text, columns=columns, rows=(row,) * 150),) * 30,
     )
 
 
