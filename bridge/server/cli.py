@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bridge.server.config.settings import BridgeSettings
+    from bridge.server.process.systemd import InheritedSockets
     from bridge.server.process.worker import UpstreamFactory
     from reports.first_steps import FirstSteps
 
@@ -102,9 +103,11 @@ def serve(**given: Any) -> None:
     sherpa-bridge serve --simulate           no API key, no network
     OPENAI_API_KEY=... sherpa-bridge serve   the OpenAI API
     """  # noqa: D301 - click keeps the lines after this character as they are
+    inherited = _inherited_sockets()
+    given |= inherited.options()
     settings = _settings(given)
     open_upstream = _simulated(settings) if settings.simulate else _configured(settings)
-    _serve(settings, open_upstream, reload=lambda: _read_settings(given))
+    _serve(settings, open_upstream, inherited, reload=lambda: _read_settings(given))
 
 
 @cli.command("check-config", short_help="Check the settings without starting the bridge.")
@@ -140,6 +143,15 @@ def ticket(client_token_env: str, seconds: int) -> None:
         _fail(*error.lines)
     if token is not None:
         click.echo(make_ticket(token, time.time(), seconds).reveal())
+
+
+def _inherited_sockets() -> InheritedSockets:
+    from bridge.server.process.systemd import ActivationError, take_inherited_sockets
+
+    try:
+        return take_inherited_sockets(os.environ)
+    except ActivationError as error:
+        _fail(f"socket activation: {error}")
 
 
 def _settings(given: dict[str, Any]) -> BridgeSettings:
@@ -223,7 +235,12 @@ def _simulated(settings: BridgeSettings) -> UpstreamFactory:
     return opened
 
 
-def _serve(settings: BridgeSettings, open_upstream: UpstreamFactory, reload: Callable[[], BridgeSettings]) -> None:
+def _serve(
+    settings: BridgeSettings,
+    open_upstream: UpstreamFactory,
+    inherited: InheritedSockets,
+    reload: Callable[[], BridgeSettings],
+) -> None:
     import signal
     from contextlib import suppress
     from functools import partial
@@ -233,6 +250,7 @@ def _serve(settings: BridgeSettings, open_upstream: UpstreamFactory, reload: Cal
     from bridge.server.banner import banner_lines
     from bridge.server.process.signals import handle_signals
     from bridge.server.process.supervisor import WorkerSupervisor
+    from bridge.server.process.systemd import ServiceManager
     from bridge.server.process.worker import (
         make_log,
         open_standard_descriptors,
@@ -245,11 +263,15 @@ def _serve(settings: BridgeSettings, open_upstream: UpstreamFactory, reload: Cal
 
     open_standard_descriptors()
     raise_file_limit()
-    listening = _listening(settings.host, settings.port, "--port")
-    admin = _listening(settings.admin.host, settings.admin.port, "--admin-listen") if settings.admin else None
+    listening = inherited.clients or _listening(settings.host, settings.port, "--port")
+    admin = inherited.admin
+    if admin is None and settings.admin is not None:
+        admin = _listening(settings.admin.host, settings.admin.port, "--admin-listen")
+    manager = ServiceManager.from_environment(os.environ)
     log = make_log(settings, terminal=sys.stdout is not None and sys.stdout.isatty())
 
     def ready() -> None:
+        manager.ready()
         with suppress(OSError, ValueError):  # the disk is full, or stderr closed: that must not end the bridge
             admin_port = admin.getsockname()[1] if admin else None
             for line in banner_lines(settings, listening.getsockname()[1], admin_port):
@@ -260,10 +282,18 @@ def _serve(settings: BridgeSettings, open_upstream: UpstreamFactory, reload: Cal
     with listening, foreign_logs_to(log):
         if settings.workers > 1:
             worker = WorkerProcess(listening, open_upstream, settings.workers, reload=reload, admin=admin)
-            ended_by = WorkerSupervisor(settings, worker, log, reload=reload).run(ready)
+            ended_by = WorkerSupervisor(settings, worker, log, reload=reload, manager=manager).run(ready)
         else:
             serve = partial(
-                serve_worker, settings, listening, open_upstream, admin=admin, log=log, reload=reload, ready=ready
+                serve_worker,
+                settings,
+                listening,
+                open_upstream,
+                admin=admin,
+                log=log,
+                reload=reload,
+                manager=manager,
+                ready=ready,
             )
             with log.in_background():
                 ended_by = trio.run(serve)

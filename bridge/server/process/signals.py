@@ -18,6 +18,7 @@ from bridge.config.toml_file import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from bridge.server.process.systemd import ServiceManager
     from bridge.telemetry.log import Log
 
 #: Reads the settings again.
@@ -42,14 +43,17 @@ def _ignore(log: Log, number: int) -> None:
 
 
 @contextmanager
-def logged_reload(log: Log) -> Iterator[None]:
+def logged_reload(log: Log, manager: ServiceManager) -> Iterator[None]:
     """Say how a reload went. Settings that are wrong change nothing."""
+    manager.reloading()
     try:
         yield
     except ConfigError as error:
         log.write("error", "settings.rejected", "The settings are wrong and stay as they are", errors=list(error.lines))
     else:
         log.write("info", "settings.reloaded", "Certificates and rules for clients were read again")
+    finally:
+        manager.ready()
 
 
 def signal_all(pids: Iterable[int], number: signal.Signals) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bridge.server.process.signals import DUMP, RELOAD, logged_reload, signal_all
+from bridge.server.process.systemd import ServiceManager
 from bridge.server.process.watchdog import BEAT_SECONDS, Watchdog
 from bridge.server.process.worker_metrics import retire
 
@@ -54,9 +55,11 @@ class WorkerSupervisor:
         log: Log,
         *,
         reload: Callable[[], BridgeSettings] | None = None,
+        manager: ServiceManager | None = None,
     ) -> None:
-        """`reload` reads the settings again, at SIGHUP."""
+        """`reload` reads the settings again, at SIGHUP. `manager` is told what happens."""
         self._settings, self._worker, self._log, self._reload = settings, worker, log, reload
+        self._manager = manager or ServiceManager()
         self._running: dict[int, _Running] = {}
         self._due: dict[int, float] = {}
         """When which slot gets its next worker."""
@@ -77,6 +80,7 @@ class WorkerSupervisor:
                 select.select([woken], [], [], BEAT_SECONDS / 2)
                 with suppress(BlockingIOError):
                     os.read(woken, 4096)
+                self._manager.beat()
                 self._reap(folder)
                 self._kill_hung()
                 for slot in [slot for slot, at in self._due.items() if at <= time.monotonic() and not self._first]:
@@ -103,6 +107,8 @@ class WorkerSupervisor:
             os.close(wake)
 
     def _forward_stop(self, number: int, _frame: object) -> None:
+        if self._first is None:
+            self._manager.stopping()
         self._first = self._first or signal.Signals(number)
         signal_all(self._running, signal.SIGTERM)
 
@@ -110,7 +116,7 @@ class WorkerSupervisor:
         """Let the workers read the settings again, if they are good; workers that start later have them, too."""
         if self._reload is None:
             return
-        with logged_reload(self._log):
+        with logged_reload(self._log, self._manager):
             self._settings = self._settings.reloaded(self._reload())
             signal_all(self._running, RELOAD)
 

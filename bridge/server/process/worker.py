@@ -28,6 +28,7 @@ from bridge.server.page.simulator_panel import HttpSimulatorControl
 from bridge.server.process.balance import BalancedListener, WorkerLoads
 from bridge.server.process.load_watch import watch_load
 from bridge.server.process.signals import RELOAD, logged_reload
+from bridge.server.process.systemd import ServiceManager
 from bridge.server.process.watchdog import BEAT_SECONDS
 from bridge.server.shared_numbers import SharedNumbers
 from bridge.telemetry.log import Log, LogFormat
@@ -119,6 +120,7 @@ async def serve_worker(
     reload: Callable[[], BridgeSettings] | None = None,
     snapshots: WorkerSnapshots | None = None,
     loads: WorkerLoads | None = None,
+    manager: ServiceManager | None = None,
     signals: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM),
     ready: Callable[[], None] = lambda: None,
 ) -> signal.Signals:
@@ -126,8 +128,9 @@ async def serve_worker(
 
     `ready` is called when clients may connect. `reload` reads the settings again, at SIGHUP. With `snapshots`, the
     worker writes its metrics for the other workers; with `loads`, it says that it runs, and shares connections with
-    them. `admin` is the listening socket of health and metrics, if they have one.
+    them. `admin` is the listening socket of health and metrics, if they have one. `manager` is told what happens.
     """
+    manager = manager or ServiceManager()
     loads = loads or WorkerLoads(SharedNumbers(1), SharedNumbers(1), 0)
     context = _tls_context(settings)
 
@@ -149,13 +152,14 @@ async def serve_worker(
                 token = settings.admin.token if settings.admin else None
                 monitoring = AdminServer(bridge.monitor, token, bridge.on_error)
                 nursery.start_soon(trio.serve_listeners, monitoring.serve_stream, [_over_tls(_plain(admin), context)])
-            nursery.start_soon(_report, bridge, snapshots, loads)
+            nursery.start_soon(_report, bridge, snapshots, loads, manager)
             await nursery.start(bridge.run_fallback)
             nursery.start_soon(watch_load, bridge.shedding)
             if reload is not None:
-                await nursery.start(_reload_at_signal, settings, reload, bridge, context, log)
+                await nursery.start(_reload_at_signal, settings, reload, bridge, context, log, manager)
             ready()
             first = signal.Signals(await anext(received))
+            manager.stopping()
             bridge.drain()
             nursery.start_soon(_stop_when_empty, bridge, settings.drain_seconds, nursery.cancel_scope)
             await anext(received)
@@ -193,13 +197,14 @@ async def _reload_at_signal(
     bridge: Bridge,
     context: ssl.SSLContext | None,
     log: Log,
+    manager: ServiceManager,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Read the settings again at each SIGHUP. Calls that run go on, by the rules that they began with."""
     with trio.open_signal_receiver(RELOAD) as received:
         task_status.started()
         async for _ in received:
-            with logged_reload(log):
+            with logged_reload(log, manager):
                 fresh = settings.reloaded(reload())
                 if context is not None and fresh.tls_cert is not None and fresh.tls_key is not None:
                     load_certificate(context, fresh.tls_cert, fresh.tls_key)
@@ -213,9 +218,12 @@ async def _stop_when_empty(bridge: Bridge, drain_seconds: float, scope: trio.Can
     scope.cancel()
 
 
-async def _report(bridge: Bridge, snapshots: WorkerSnapshots | None, loads: WorkerLoads) -> None:
-    """Tell the parent that this worker runs, and the other workers its metrics."""
+async def _report(
+    bridge: Bridge, snapshots: WorkerSnapshots | None, loads: WorkerLoads, manager: ServiceManager
+) -> None:
+    """Tell parent and service manager that this worker runs, and the other workers its metrics."""
     while True:
+        manager.beat()
         loads.beat()
         if snapshots is not None:
             snapshots.write(bridge.snapshot())
