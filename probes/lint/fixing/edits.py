@@ -110,15 +110,23 @@ def _removing(match: RuleMatch, text: str) -> Iterator[TextEdit]:
     start, end = _offsets(match.node)
     comma_after = re.compile(r"[^\S\n]*,").match(text, end)
     comma_before = re.compile(r",\s*$").search(text, 0, start)
-    if comma_after:
-        yield TextEdit(*_with_whitespace(text, start, comma_after.end()), "")
+    if comma_after or not comma_before:
+        yield TextEdit(*_with_whitespace(text, start, comma_after.end() if comma_after else end), "")
         return
-    yield TextEdit(comma_before.start() if comma_before else start, end, "")
+    yield TextEdit(comma_before.start(), _after_comment(text, start, end), "")
+
+
+def _after_comment(text: str, start: int, end: int) -> int:
+    """Return the end of a range with the comment behind it, if nothing else is on its line: it is about the range."""
+    alone = not text[text.rfind("\n", 0, start) + 1 : start].strip()
+    comment = re.compile(r"[^\S\n]*(?://|#)[^\n]*").match(text, end) if alone else None
+    return comment.end() if comment else end
 
 
 def _with_whitespace(text: str, start: int, end: int) -> tuple[int, int]:
     """Extend the range to its whole line if nothing else is on it, otherwise over the spaces after it."""
     line = text.rfind("\n", 0, start) + 1
+    end = _after_comment(text, start, end)
     rest = re.compile(r"[^\S\n]*\n").match(text, end)
     if not text[line:start].strip() and rest:
         return line, rest.end()

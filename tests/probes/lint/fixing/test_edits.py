@@ -17,14 +17,17 @@ def fixed(code: str, language: Language = Language.TYPESCRIPT) -> str:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("const h = { 'OpenAI-Beta': 'realtime=v1' };", "const h = {  };"),
+        ("const h = { 'OpenAI-Beta': 'realtime=v1' };", "const h = { };"),
         ("const h = { 'OpenAI-Beta': 'realtime=v1', };", "const h = { };"),
         ("const h = { a, 'OpenAI-Beta': 'realtime=v1', b };", "const h = { a, b };"),
         ("const h = {\n  'OpenAI-Beta': 'realtime=v1',\n  b,\n};", "const h = {\n  b,\n};"),
         ("const h = {\n  a,\n  'OpenAI-Beta': 'realtime=v1'\n};", "const h = {\n  a\n};"),
         ("const h = {\r\n  'OpenAI-Beta': 'realtime=v1',\r\n  b,\r\n};", "const h = {\r\n  b,\r\n};"),
         ("const h = { 'OpenAI-Beta': 'realtime=v1', /* why */ b };", "const h = { /* why */ b };"),
-        ("const h = { a, // why\n  'OpenAI-Beta': 'realtime=v1' };", "const h = { a, // why\n   };"),
+        ("const h = {\n  'OpenAI-Beta': 'realtime=v1'\n};", "const h = {\n};"),
+        ("const h = {\n  a,\n  'OpenAI-Beta': 'realtime=v1' // needed\n};", "const h = {\n  a\n};"),
+        ("const h = {\n  'OpenAI-Beta': 'realtime=v1', // needed\n  b,\n};", "const h = {\n  b,\n};"),
+        ("const h = { a, // why\n  'OpenAI-Beta': 'realtime=v1' };", "const h = { a, // why\n  };"),
     ],
 )
 def test_an_element_is_removed_with_one_comma_and_its_line(before: str, after: str) -> None:
