@@ -41,7 +41,7 @@ class CheckedText:
     suppressions: list[Suppression]
     syntax_error: SgNode | None
     lines: list[str]
-    """Those of the text that was parsed."""
+    """Those of the file, or of a notebook's code."""
 
 
 def check_text(source: SourceFile, rules: Iterable[Rule], options: LintOptions) -> CheckedText:
@@ -56,7 +56,8 @@ def check_text(source: SourceFile, rules: Iterable[Rule], options: LintOptions) 
         for match in find_matches(root, text, source.language, kept, source.inner_path, source.path)
     ]
     matches = apply_suppressions(found, suppressions)
-    return CheckedText(root, matches, suppressions, first_syntax_error(root, source.language), text.split("\n"))
+    shown = text if source.cells else source.text
+    return CheckedText(root, matches, suppressions, first_syntax_error(root, source.language), shown.split("\n"))
 
 
 def min_severity(match: RuleMatch, options: LintOptions) -> Severity:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -62,12 +62,23 @@ def first_syntax_error(root: SgNode, language: Language) -> SgNode | None:
         return None
     if language is Language.PYTHON:
         return None if _is_python(root.text()) else first
-    masked = _ATTRIBUTE.sub(lambda found: found[0].replace("&", "+"), root.text())
+    masked = root.text()
+    for gap, word in _GAPS:
+        masked = gap.sub(word, masked)
     return first if masked == root.text() or _first_error(parse(masked, language)) is not None else None
 
 
-#: An attribute of an element with an ampersand, which the grammar takes for the start of a character reference.
-_ATTRIBUTE = re.compile(r"""=(?:"[^"\n]*&[^"\n]*"|'[^'\n]*&[^'\n]*')""")
+#: What is right and the grammars don't know, with something that they know in its place. Only syntax is judged by it.
+_GAPS = (
+    # An attribute of an element with an ampersand, which is taken for the start of a character reference.
+    (re.compile(r"""=(?:"[^"\n]*&[^"\n]*"|'[^'\n]*&[^'\n]*')"""), "='x'"),
+    # Type arguments of a template: styled.div<{ wide: boolean }>`...`
+    (re.compile(r"(?<=[\w)\]])<(?:[^<>`;()]|<[^<>`;()]*>)*>(?=`)"), ""),
+    # A type of another module: vi.importActual<typeof import('node:fs')>()
+    (re.compile(r"""(?:\btypeof\s+|(?<=<)\s*)import\(\s*['"][^'"\n]*['"]\s*\)"""), " x"),
+    # A comparison with a negative number between arrow functions, taken for type arguments.
+    (re.compile(r"(?<=\w) < -(?=\d)"), " <= -"),
+)
 
 
 def _first_error(root: SgNode) -> SgNode | None:
@@ -118,7 +129,7 @@ def find_matches(
     `path` is where the file is in its project; it tells tests from the code that they test. `file` is where it is on
     disk, for rules that ask the project around it; None if it isn't on disk.
     """
-    code, parsed = RealtimeCode(root, text, language, path), _ParsedFile(root)
+    code, parsed = RealtimeCode(root, text, language, path, file), _ParsedFile(root)
     found = []
     context = None
     about_service = bool(_ABOUT_SERVICE.search(code.lowered))
@@ -136,7 +147,7 @@ def find_matches(
 def _places(rule: Rule, code: RealtimeCode, file: _ParsedFile) -> Iterator[Found]:
     yield from map(Found, file.find(compile_rule(rule.id, code.language)))
     if rule.find is not None and code.language.family in rule.families:
-        yield from rule.find(code)
+        yield from (replace(found, node=code.values.home(found.node)) for found in rule.find(code))
 
 
 def _word_in(rule: Rule, node: SgNode) -> str:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
+from probes.lint.analysis.calls import arguments_of
 from probes.lint.analysis.code import is_function, last_name, string_value
-from probes.lint.analysis.values import arguments_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

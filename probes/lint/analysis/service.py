@@ -50,11 +50,11 @@ _OTHERS = re.compile(
     r"api\.x\.ai\b|\bapi\.together\.|\binworld\.ai|bigmodel\.cn|\bz\.ai/|stepfun\.(?:com|ai)|dashscope|/voice-live/"
     r"|\bazure\.ai\.voicelive|(?<![a-z])voice_?live(?![a-z])|\bVoiceLive|(?<![a-z])xai(?![a-z])|XAI[A-Z][a-z]|Xai[A-Z]"
     r"|\bgrok-|(?<![a-z])litellm|(?<![a-z])qwen|\bzhipu|\bglm-(?:realtime|4)|\bspeaches\b|\blocalai\b|\bmoshi\b"
-    r"|\bgemini-[\d.]+\S*live|\bultravox"
+    r"|\bgemini-[\d.]+\S*live|\bultravox|aliyun|(?i:nemotron|nvidia[_ -]?(?:nim|riva|nemotron))"
 )
 _OTHER_PATH = re.compile(
     r"(?i)(?:^|[/_.\-])(?:xai|grok|glm|zhipu|bigmodel|stepfun|qwen|dashscope|voice[_-]?live|litellm|inworld|together"
-    r"|gemini|ultravox|localai|speaches)(?=$|[/_.\-])|VoiceLive|(?:^|/)XAI"
+    r"|gemini|ultravox|localai|speaches|aliyun|nvidia|riva)(?=$|[/_.\-])|VoiceLive|(?:^|/)XAI"
 )
 _PUBLIC = re.compile(r"api\.openai\.com")
 _AZURE = re.compile(
@@ -64,6 +64,8 @@ _AZURE = re.compile(
 _AZURE_PREVIEW = re.compile(
     r"openai/realtime\b(?!/v1)[\s\S]{0,400}api[-_]?version|api[-_]?version[\s\S]{0,400}openai/realtime\b"
 )
+#: The SDK's client for Azure, which opens the preview's path, with a version of the preview.
+_AZURE_CLIENT, _PREVIEW_VERSION = re.compile(r"\b(?:Async)?AzureOpenAI\s*\("), re.compile(r"\d{4}-\d\d-\d\d-preview\b")
 #: What only the Realtime API says; `response.created` and the like belong to the Responses API as well.
 _REALTIME = re.compile(
     r"/v1/realtime|/openai/realtime|realtime\?model=|/realtime/(?:client_secrets|sessions|calls)|input_audio_buffer\."
@@ -77,7 +79,9 @@ _RESPONSES = re.compile(
 _TEST_FOLDER = re.compile(
     r"(?i)(?:^|/)(?:tests?|__tests__|testing|spec|specs|e2e|fixtures?|mocks?|__mocks__|testdata|cassettes)/"
 )
-_TEST_NAME = re.compile(r"(?i)(?:^|/)(?:test_[^/]*|[^/]*_test|conftest|[^/]*[.-](?:test|spec|mock|stories))\.[a-z]+$")
+_TEST_NAME = re.compile(
+    r"(?i)(?:^|/)(?:test[_-][^/]*|[^/]*_test|conftest|[^/]*[.-](?:test|spec|mock|stories))\.[a-z]+$"
+)
 _BETA_FOLDER = re.compile(r"(?:^|/)beta/|(?:^|/)beta_[^/]*$")
 
 
@@ -99,7 +103,8 @@ def _service(text: str, where: str) -> Service:
     if public:
         return Service.OPENAI if _REALTIME.search(text) else Service.UNKNOWN
     if _AZURE.search(text):
-        return Service.AZURE_PREVIEW if _AZURE_PREVIEW.search(text) else Service.AZURE
+        is_preview = _AZURE_PREVIEW.search(text) or (_AZURE_CLIENT.search(text) and _PREVIEW_VERSION.search(text))
+        return Service.AZURE_PREVIEW if is_preview else Service.AZURE
     if _REALTIME.search(text):
         return Service.OPENAI
     return Service.RESPONSES if _RESPONSES.search(text) or "/responses/" in where else Service.UNKNOWN

@@ -12,13 +12,14 @@ from enum import Enum, auto
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from probes.lint.analysis.calls import arguments_of
 from probes.lint.analysis.code import Code, last_name, string_value
 from probes.lint.analysis.handlers import event_uses
-from probes.lint.analysis.values import Values, arguments_of
+from probes.lint.analysis.values import Values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import PurePath
+    from pathlib import Path, PurePath
 
     from ast_grep_py import SgNode
 
@@ -58,9 +59,9 @@ _UPDATE, _CREATE = "session.update", "response.create"
 class RealtimeCode(Code):
     """A parsed file, what its names stand for, and which sessions it configures."""
 
-    def __init__(self, root: SgNode, text: str, language: Language, path: PurePath) -> None:
+    def __init__(self, root: SgNode, text: str, language: Language, path: PurePath, file: Path | None = None) -> None:
         super().__init__(root, text, language, path)
-        self.values = Values(self)
+        self.values = Values(self, file)
 
     @cached_property
     def events(self) -> list[EventUse]:

@@ -1,9 +1,12 @@
-"""Where a value comes from: follows names, defaults, calls, spreads and merges within one file.
+"""Where a value comes from: follows names, defaults, calls, spreads and merges, and constants of other files.
 
 `Values.fields_of(expression)` answers: which entries does this object have, as far as the file shows, and is that all
 of them? Aliases are followed by name: a name stands for every value that the file gives it in a function around its
 use. That errs towards seeing too many entries rather than too few, so what must be *absent* is claimed only where
 `complete` is true. The work per file is bounded by a number of steps; past it, everything is incomplete.
+
+What an imported constant holds belongs to another file. A finding about it is placed where this file uses the name: see
+`Values.home`.
 """
 
 from __future__ import annotations
@@ -12,15 +15,18 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from probes.lint.analysis.code import is_function, last_name, string_value
+from probes.lint.analysis.calls import argument_for, arguments_of, parameters_of, returned_by
+from probes.lint.analysis.code import last_name, string_value
+from probes.lint.analysis.imports import MAX_DEPTH, MAX_FILES, constants, imported_file, imports_of, read_code
 from probes.lint.languages import PYTHON
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
     from ast_grep_py import SgNode
 
     from probes.lint.analysis.code import Code
+    from probes.lint.analysis.imports import Import
 
 #: Expressions followed per file, which take half a second at most. Hand-written files take a few hundred.
 _MAX_STEPS = 6_000
@@ -40,6 +46,7 @@ _WRAPPERS = frozenset(
     {"parenthesized_expression", "as_expression", "satisfies_expression", "non_null_expression", "await_expression"}
     | {"await", "boolean_operator", "conditional_expression", "type_assertion"}
 )
+_NAMES = frozenset({"identifier", "shorthand_property_identifier"})
 _CHOICES = frozenset({"||", "??", "|", "&&"})
 
 
@@ -69,15 +76,29 @@ class Fields:
 
 
 class Values:
-    """Follows the values of one file."""
+    """Follows the values of one file. `file` is where it is on disk; without it, imports are not followed."""
 
-    def __init__(self, code: Code) -> None:
-        self._code = code
+    def __init__(
+        self, code: Code, file: Path | None = None, depth: int = 0, files: dict[Path, Values] | None = None
+    ) -> None:
+        self.code = code
+        self._file = file if depth < MAX_DEPTH else None
+        self._depth = depth
         self._steps = 0
         self._known: dict[SgNode, Fields] = {}
+        self._imports: dict[str, Import] | None = None
+        self._files: dict[Path, Values] = {} if files is None else files
+        self._adopted: dict[SgNode, tuple[Values, SgNode]] = {}
+
+    def home(self, node: SgNode) -> SgNode:
+        """Return the node of this file that stands for a node: itself, or the name by which it was imported."""
+        return self._adopted[node][1] if node in self._adopted else node
 
     def fields_of(self, expression: SgNode) -> Fields:
         """Return the entries of an expression. The same expression is followed once."""
+        if expression in self._adopted:
+            owner, site = self._adopted[expression]
+            return self._adopt(owner.fields_of(expression), owner, site)
         if expression not in self._known:
             fields = Fields()
             self._follow(expression, fields, {expression})
@@ -102,10 +123,15 @@ class Values:
         found: list[SgNode] = []
         while waiting and self._step():
             node = waiting.pop()
-            if node.kind() in self._code.grammar.string_kinds:
+            if node in self._adopted:
+                owner, site = self._adopted[node]
+                found += [self._adopt_node(string, owner, site) for string in owner.strings(node)]
+                continue
+            if node.kind() in self.code.grammar.string_kinds:
                 found.append(node)
                 continue
-            fresh = [source for source in self._sources(node) if source not in seen]
+            sources = self._sources(node) or self._imported(node)
+            fresh = [source for source in sources if source not in seen]
             seen.update(fresh)
             waiting.extend(fresh)
         return found
@@ -118,12 +144,19 @@ class Values:
         if depth > _MAX_DEPTH or not self._step():
             fields.complete = False
             return
-        if node.kind() == self._code.grammar.object:
+        if node.kind() == self.code.grammar.object:
             fields.objects.append(node)
             self._follow_literal(node, fields, seen, depth)
             self._follow_changes(node, fields, seen, depth)
             return
         sources = self._sources(node)
+        if not sources and (imported := self._imported(node)):
+            for source in imported:
+                found = self.fields_of(source)
+                fields.entries += found.entries
+                fields.objects += found.objects
+                fields.complete = fields.complete and found.complete
+            return
         if not sources and node.kind() not in {"null", "none", "undefined"}:
             fields.complete = False
         if len(sources) >= _MAX_VALUES:
@@ -132,7 +165,7 @@ class Values:
             if source not in seen:
                 seen.add(source)
                 self._follow(source, fields, seen, depth + 1)
-        if node.kind() in {"identifier", self._code.grammar.member}:
+        if node.kind() in {"identifier", self.code.grammar.member}:
             self._follow_members(node, fields, seen, depth)
 
     def _follow_literal(self, node: SgNode, fields: Fields, seen: set[SgNode], depth: int) -> None:
@@ -158,13 +191,13 @@ class Values:
             self._follow_members(holder, fields, seen, depth)
 
     def _follow_members(self, name: SgNode, fields: Fields, seen: set[SgNode], depth: int) -> None:
-        around = self._code.functions_around(name)
-        for field_name, assignment, value in self._code.members.get(name.text(), ())[:_MAX_MEMBERS]:
-            inside = self._code.function_around(assignment)
+        around = self.code.functions_around(name)
+        for field_name, assignment, value in self.code.members.get(name.text(), ())[:_MAX_MEMBERS]:
+            inside = self.code.function_around(assignment)
             if assignment not in seen and (name.kind() != "identifier" or inside is None or inside in around):
                 seen.add(assignment)
                 fields.entries.append(Entry(field_name, assignment, value))
-        for call in self._code.updates.get(name.text(), ())[:_MAX_VALUES] if self._code.grammar is PYTHON else ():
+        for call in self.code.updates.get(name.text(), ())[:_MAX_VALUES] if self.code.grammar is PYTHON else ():
             if call not in seen:
                 seen.add(call)
                 for argument in arguments_of(call):
@@ -191,9 +224,57 @@ class Values:
             return self._operands(node) if operator is not None and operator.text() in _CHOICES else []
         if kind in {"identifier", "shorthand_property_identifier"}:
             return self._bound(node) or self._passed(node)
-        if kind == self._code.grammar.member:
+        if kind == self.code.grammar.member:
             return self._held(node)
-        return self._returned(node) if kind == self._code.grammar.call else []
+        return self._returned(node) if kind == self.code.grammar.call else []
+
+    def _imported(self, node: SgNode) -> list[SgNode]:
+        """Return the values of an imported constant: `MODEL`, or `config.MODEL` of a module or of an object."""
+        if node.kind() == self.code.grammar.member:
+            holder, name = node.field("object"), node.field(self.code.grammar.name)
+            if holder is None or name is None or holder.kind() != "identifier":
+                return []
+            module = self._module(holder.text())
+            if module is None:
+                inner = [self.fields_of(each).named(name.text()) for each in self._imported(holder)]
+                return [entry.value for entries in inner for entry in entries]
+            return [self._adopt_node(each, module, node) for each in constants(module.code, name.text())]
+        imported = self._import(node.text()) if node.kind() in _NAMES else None
+        owner = None if imported is None else self._owner(imported)
+        if imported is None or owner is None or not imported.name:
+            return []
+        return [self._adopt_node(each, owner, node) for each in constants(owner.code, imported.name)]
+
+    def _import(self, name: str) -> Import | None:
+        if self._file is None:
+            return None
+        if self._imports is None:
+            self._imports = imports_of(self.code)
+        return self._imports.get(name)
+
+    def _module(self, name: str) -> Values | None:
+        imported = self._import(name)
+        return self._owner(imported) if imported is not None and not imported.name else None
+
+    def _owner(self, imported: Import) -> Values | None:
+        """Return the values of the file that an import names, which is read once."""
+        place = imported_file(imported, self._file) if self._file is not None else None
+        if place is not None and place not in self._files and len(self._files) < MAX_FILES:
+            code = read_code(place)
+            if code is not None:
+                self._files[place] = Values(code, place, self._depth + 1, self._files)
+        return self._files.get(place) if place is not None else None
+
+    def _adopt(self, fields: Fields, owner: Values, site: SgNode) -> Fields:
+        """Return fields of another file as fields of this one."""
+        entries = [
+            Entry(each.name, site, self._adopt_node(each.value, owner, site)) for each in fields.entries[:_MAX_MEMBERS]
+        ]
+        return Fields(entries, [site] if fields.objects else [], fields.complete)
+
+    def _adopt_node(self, node: SgNode, owner: Values, site: SgNode) -> SgNode:
+        self._adopted[node] = (owner, site)
+        return node
 
     def _operands(self, node: SgNode) -> list[SgNode]:
         """Return the operands that may be the value; a condition and a type are not among them."""
@@ -212,8 +293,8 @@ class Values:
 
     def _bound(self, name: SgNode) -> list[SgNode]:
         """Return the values of a variable, from the innermost function that gives it one."""
-        bindings = self._code.bindings.get(name.text(), ())
-        around: list[SgNode | None] = [*self._code.functions_around(name), None]
+        bindings = self.code.bindings.get(name.text(), ())
+        around: list[SgNode | None] = [*self.code.functions_around(name), None]
         for scope in around:
             inside = (binding.value for binding in bindings if binding.scope == scope)
             found = list(islice(inside, _MAX_VALUES))
@@ -223,22 +304,22 @@ class Values:
 
     def _held(self, member: SgNode) -> list[SgNode]:
         """Return the values of `this.x`, or of `config.x` where config is an object of this file."""
-        held = [binding.value for binding in self._code.bindings.get(member.text(), ())[:_MAX_VALUES]]
+        held = [binding.value for binding in self.code.bindings.get(member.text(), ())[:_MAX_VALUES]]
         if held:
             return held
-        holder, name = member.field("object"), member.field(self._code.grammar.name)
-        if holder is None or name is None or holder.kind() not in {"identifier", self._code.grammar.member}:
+        holder, name = member.field("object"), member.field(self.code.grammar.name)
+        if holder is None or name is None or holder.kind() not in {"identifier", self.code.grammar.member}:
             return []
         return [entry.value for entry in self.fields_of(holder).named(name.text())] if self._step() else []
 
     def _passed(self, name: SgNode) -> list[SgNode]:
         """Return what the calls in this file pass for a parameter."""
-        for function in self._code.functions_around(name):
+        for function in self.code.functions_around(name):
             parameters = parameters_of(function)
             if name.text() in parameters:
                 index = parameters.index(name.text())
-                calls = self._code.calls.get(self._code.name_of(function), ())
-                return [found for call in calls[:_MAX_VALUES] for found in _argument(call, index, name.text())]
+                calls = self.code.calls.get(self.code.name_of(function), ())
+                return [found for call in calls[:_MAX_VALUES] for found in argument_for(call, index, name.text())]
         return []
 
     def _returned(self, call: SgNode) -> list[SgNode]:
@@ -249,59 +330,7 @@ class Values:
         if called in _COPIES:
             holder = function.field("object") if function is not None else None
             return arguments[-1:] if arguments else [holder] if holder is not None else []
-        if function is None or called not in self._code.functions:
+        if function is None or called not in self.code.functions:
             return []
-        functions = self._code.functions[called][:_MAX_VALUES]
-        return [value for each in functions for value in islice(_returns(each), _MAX_VALUES)]
-
-
-def arguments_of(call: SgNode) -> list[SgNode]:
-    """Return the arguments of a call."""
-    held = call.field("arguments")
-    return (
-        [] if held is None else [child for child in held.children() if child.is_named() and child.kind() != "comment"]
-    )
-
-
-def parameters_of(function: SgNode) -> list[str]:
-    """Return the names of a function's parameters, without `self`; a pattern counts as its text."""
-    alone = function.field("parameter")
-    held = function.field("parameters")
-    nodes = [alone] if alone is not None else [] if held is None else [c for c in held.children() if c.is_named()]
-    names = [_parameter_name(node) for node in nodes]
-    return names[1:] if names[:1] in (["self"], ["cls"]) else names
-
-
-def _parameter_name(node: SgNode) -> str:
-    name = node.field("pattern") or node.field("name") or node.field("left")
-    if name is None and node.kind() == "typed_parameter":
-        name = node.child(0)
-    return (name or node).text()
-
-
-def _argument(call: SgNode, index: int, name: str) -> Iterator[SgNode]:
-    arguments = arguments_of(call)
-    for argument in arguments:
-        label, value = argument.field("name"), argument.field("value")
-        if argument.kind() == "keyword_argument" and label is not None and value is not None and label.text() == name:
-            yield value
-            return
-    if index < len(arguments) and arguments[index].kind() not in {"keyword_argument", "spread_element", "list_splat"}:
-        yield arguments[index]
-
-
-def _returns(function: SgNode) -> Iterator[SgNode]:
-    """Yield what a function returns; functions inside it return for themselves."""
-    body = function.field("body")
-    if body is None:
-        return
-    if body.kind() not in {"statement_block", "block"}:
-        yield body
-        return
-    waiting = [body]
-    while waiting:
-        node = waiting.pop()
-        if node.kind() == "return_statement":
-            yield from (child for child in node.children() if child.is_named())
-        elif not is_function(node):
-            waiting.extend(child for child in node.children() if child.is_named())
+        functions = self.code.functions[called][:_MAX_VALUES]
+        return [value for each in functions for value in islice(returned_by(each), _MAX_VALUES)]

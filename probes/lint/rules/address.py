@@ -9,9 +9,9 @@ import re
 from typing import TYPE_CHECKING
 
 from bridge.protocol.dialects.detection import BETA_SUBPROTOCOL
+from probes.lint.analysis.calls import arguments_of
 from probes.lint.analysis.code import string_value
-from probes.lint.analysis.values import arguments_of
-from probes.lint.languages import SCRIPT, Grammar, Pattern
+from probes.lint.languages import PYTHON, SCRIPT, Grammar, Pattern
 from probes.lint.rule import Found, RemoveElement, RewriteText, Rule, Scope
 from probes.lint.rules.patterns import (
     all_of,
@@ -166,9 +166,9 @@ SESSION_ID_IN_PATH = Rule(
     fix="Open wss://api.openai.com/v1/realtime?model=MODEL with the client secret as bearer token",
     patterns=for_all_languages(
         lambda g: any_of(
-            string_matching(g, rf"{_BELOW_SOCKET_URL}(?:\$?\{{|sess_)"),
+            string_matching(g, rf"{_BELOW_SOCKET_URL}(?:\$?\{{|sess_|sessions\b)"),
             all_of(
-                string_matching(g, rf"{_BELOW_SOCKET_URL}['\"`]$"),
+                string_matching(g, rf"{_BELOW_SOCKET_URL}(?:sessions/)?['\"`]$"),
                 {
                     "inside": {
                         "kind": "binary_expression" if g is SCRIPT else "binary_operator",
@@ -180,6 +180,13 @@ SESSION_ID_IN_PATH = Rule(
     ),
     keywords=("/v1/realtime/",),
 )
+
+
+def _query_of_url(query: str) -> Pattern:
+    """Match a string with this query that continues the URL of the socket: `f"wss://..." f"?..."`."""
+    url = {"kind": "concatenated_string", "regex": r"wss?://[^/\s]*\.openai\.(?:azure\.)?com"}
+    return all_of(string_matching(PYTHON, rf"^[A-Za-z]{{0,2}}['\"]{query}"), has_parent(url))
+
 
 MODEL_WITH_INTENT = Rule(
     id="model-with-intent",
@@ -195,6 +202,7 @@ MODEL_WITH_INTENT = Rule(
                 r"(?:\S*&)?(?:intent=transcription&(?:\S*&)?model=|model=[^&\s]*&(?:\S*&)?intent=transcription)",
             ),
             object_with(g, entry(g, "intent", string_literal(g, "transcription")), entry(g, "model")),
+            *([] if g is SCRIPT else [_query_of_url(r"\?intent=transcription&(?:\S*&)?model=")]),
         )
     ),
     keywords=("transcription",),

@@ -57,6 +57,10 @@ def _loops_without_delay() -> Pattern:
     opened = call_of(
         PYTHON, matches_regex(r"(?:^|\.)(?:websockets\.connect|realtime\.connect|ws_connect|create_connection)$")
     )
+    # A connection that only some message opens is no attempt of the loop.
+    always = all_of(
+        opened, none_of({"inside": {**kind("if_statement", "match_statement"), "stopBy": kind("while_statement")}})
+    )
     swallows = has_descendant(
         {"kind": "except_clause", "regex": r"(?:pass|continue|print\(.*\)|log\w*\.\w+\(.*\))\s*$"}
     )
@@ -64,7 +68,7 @@ def _loops_without_delay() -> Pattern:
     return all_of(
         kind("while_statement"),
         endless,
-        has_descendant(opened),
+        has_descendant(always),
         swallows,
         none_of(_mentions_delay(PYTHON)),
         file_uses_realtime(PYTHON),
@@ -127,42 +131,6 @@ CLOSE_AS_FINE = Rule(
     "session",
     patterns=for_all_languages(lambda g: all_of(_treats_1001_as_normal(g), file_uses_realtime(g))),
     keywords=("1001", "connectionclosedok"),
-)
-
-
-def _retries_quota(g: Grammar) -> Pattern:
-    number = all_of(kind("number" if g is SCRIPT else "integer"), matches_regex("^1013$"))
-    collection = any_of(kind(*g.list_kinds), *([] if g is SCRIPT else [kind("set")]))
-    names = r"(?i)retr|recover|reconnect|transient|temporary"
-    holder = (
-        {"kind": "variable_declarator", "has": {"field": "name", "regex": names}}
-        if g is SCRIPT
-        else {"kind": "assignment", "has": {"field": "left", "regex": names}}
-    )
-    listed = all_of(number, has_parent(collection), has_ancestor(holder))
-    test = {"has": {"field": "condition", "regex": r"insufficient_quota|===?\s*1013\b"}}
-    reconnects = {"has": {"field": "consequence", **any_of(has_descendant(_retry_call(g)), _retry_call(g))}}
-    return any_of(
-        listed,
-        all_of(
-            kind("if_statement"), test, none_of({"has": {"field": "condition", "regex": r"!==?|\bnot\b"}}), reconnects
-        ),
-    )
-
-
-def _retry_call(g: Grammar) -> Pattern:
-    return call_of(g, matches_regex(r"(?i)(?:retry|re_?connect)\w*$"))
-
-
-QUOTA_RETRIED = Rule(
-    id="quota-retried",
-    severity=Severity.WARNING,
-    title="A close for lack of credit is retried",
-    cause="The service sends insufficient_quota with close 1013, which elsewhere means: try again later. Retrying "
-    "doesn't restore credit.",
-    fix="Check error.code before the close code: stop on insufficient_quota and the other billing codes",
-    patterns=for_all_languages(lambda g: all_of(_retries_quota(g), file_uses_realtime(g))),
-    keywords=("1013", "insufficient_quota"),
 )
 
 

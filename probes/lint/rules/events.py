@@ -21,7 +21,6 @@ from probes.lint.rules.patterns import (
     file_contains,
     file_names_other_service,
     for_all_languages,
-    for_script,
     has_child,
     has_descendant,
     has_parent,
@@ -274,27 +273,4 @@ AUDIO_NOT_BASE64 = Rule(
         lambda g: all_of(entry(g, "audio", _not_base64(g)), has_parent(message(g, "input_audio_buffer.append")))
     ),
     keywords=("input_audio_buffer.append",),
-)
-
-
-def _audio_by_exception() -> Pattern:
-    size = {
-        "kind": "member_expression",
-        "all": [
-            {"has": {"field": "object", "pattern": "$EVENT.data"}},
-            {"has": {"field": "property", "regex": "^(?:size|byteLength|arrayBuffer)$"}},
-        ],
-    }
-    parsed = {"has": {"field": "body", **has_descendant({"pattern": "JSON.parse($EVENT.data)"})}}
-    return all_of({"kind": "try_statement"}, parsed, {"has": {"field": "handler", **has_descendant(size)}})
-
-
-AUDIO_BY_EXCEPTION = Rule(
-    id="sound-by-exception",
-    severity=Severity.WARNING,
-    title="Frames that fail to parse as JSON are treated as audio",
-    cause="Every error in the message handler ends up there as well and is never seen.",
-    fix="Check the kind of frame first: typeof event.data === 'string' is JSON, anything else is audio",
-    patterns=for_script(_audio_by_exception()),
-    keywords=("json.parse",),
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from probes.lint.analysis.calls import arguments_of
 from probes.lint.analysis.code import string_value
-from probes.lint.analysis.values import arguments_of
 from probes.lint.languages import SCRIPT, Grammar, Pattern
 from probes.lint.rule import Found, Rule, Scope
 from probes.lint.rules.patterns import (
@@ -49,7 +49,7 @@ KEY_IN_SOURCE = Rule(
             ),
             # Placeholders typed by hand lack digits, or capitals among them.
             *map(matches_regex, ("sk-.*[0-9]", "sk-.*[A-Z]", "sk-.*[a-z]")),
-            none_of(matches_regex(r"(?i)xxxx|your|example|placeholder|test|fake|dummy|1234567|abcdef")),
+            none_of(matches_regex(r"(?i)xxxx|0000|your|example|placeholder|test|fake|dummy|should|1234567|abcdef")),
         )
     ),
     keywords=("sk-",),
@@ -160,6 +160,33 @@ SESSION_ID_AS_TOKEN = Rule(
 )
 
 _GA_MINT_PATH = "/realtime/client_secrets"
+_NESTED_SECRET = re.compile(
+    r"""^([\w.?!]+?)[?!]?(?:\.client_secret[?!]?\.value|\[["']client_secret["']\]\[["']value["']\])$"""
+)
+#: What stands before the field may be long; a longer path is no plain read of an answer.
+_LONGEST_SECRET_PATH = 120
+
+
+def _nested_secrets(code: RealtimeCode) -> Iterator[Found]:
+    """Find `data.client_secret.value` in a file that never reads `data.value`: one with both takes either answer."""
+    if not _MINTS.search(code.text) or _MINTS_BETA.search(code.text):
+        return
+    for node in code.of_kind(code.grammar.member, "subscript", "subscript_expression"):
+        found = _NESTED_SECRET.match(node.text()[-_LONGEST_SECRET_PATH:])
+        parent = node.parent()
+        if found is None or (parent is not None and parent.kind() in _READS_ON):
+            continue
+        if not re.search(rf"\b{re.escape(found[1])}[?!]?(?:\.value\b|\[['\"]value|\.get\(['\"]value)", code.text):
+            yield Found(node)
+
+
+_MINTS = re.compile(rf"{_GA_MINT_PATH}['\"`?\s]")
+_MINTS_BETA = re.compile(r"/realtime/(?:transcription_)?sessions['\"`?]")
+#: What is read on, or is one of several choices.
+_READS_ON = frozenset(
+    {"member_expression", "attribute", "binary_expression", "boolean_operator", "ternary_expression"}
+    | {"conditional_expression"}
+)
 NESTED_SECRET = Rule(
     id="nested-client-secret",
     severity=Severity.FAIL,
@@ -167,15 +194,7 @@ NESTED_SECRET = Rule(
     cause="/v1/realtime/client_secrets returns the secret in the top-level field value; there is no client_secret "
     "in its answer.",
     fix="Read value instead of client_secret.value",
-    patterns=for_all_languages(
-        lambda g: all_of(
-            matches_regex(r"""^[\w.?]+(?:\.client_secret\??\.value|\[["']client_secret["']\]\[["']value["']\])$"""),
-            kind("member_expression") if g is SCRIPT else kind("attribute", "subscript"),
-            file_contains(string_matching(g, rf"{_GA_MINT_PATH}['\"`?]")),
-            none_of(file_contains(string_matching(g, r"/realtime/(?:transcription_)?sessions['\"`?]"))),
-            none_of(has_parent(g.transparent)),
-        )
-    ),
+    find=_nested_secrets,
     keywords=(_GA_MINT_PATH,),
 )
 

@@ -45,20 +45,22 @@ def _import(source: str, default: str = "") -> Pattern:
 
 
 _WS_DEFAULT = _import("ws", "WebSocket")
+_WS_NAMESPACE = all_of(_import("ws"), has_descendant({"kind": "namespace_import", "regex": r"\bWebSocket$"}))
 SERVER_CONSTRUCTOR = Rule(
     id="websocket-server-constructor",
     severity=Severity.FAIL,
     scope=Scope.LANGUAGE,
     title="WebSocket.Server doesn't exist in ES modules",
-    cause="import WebSocket from 'ws' imports the client; WebSocket.Server is undefined there and exists only on "
-    "what require('ws') returns (it works in TypeScript that is compiled to CommonJS).",
+    cause="import WebSocket from 'ws' imports the client, import * as WebSocket what ws exports; WebSocket.Server is "
+    "undefined in both and exists only on what require('ws') returns (it works in TypeScript that is compiled to "
+    "CommonJS).",
     fix="import { WebSocketServer } from 'ws', then new WebSocketServer(...)",
     patterns=for_script(
         all_of(
             kind("member_expression"),
             matches_regex(r"^WebSocket\.Server$"),
             has_parent(kind("new_expression")),
-            file_contains(_WS_DEFAULT),
+            file_contains(any_of(_WS_DEFAULT, _WS_NAMESPACE)),
         )
     ),
     is_right_in=compiles_to_commonjs,
@@ -71,6 +73,7 @@ SERVER_CONSTRUCTOR = Rule(
             "{ WebSocketServer, ",
             where=all_of(_WS_DEFAULT, has_descendant(kind("named_imports"))),
         ),
+        RewriteText(r"^", "import { WebSocketServer } from 'ws';\n", where=_WS_NAMESPACE),
     ),
 )
 
@@ -148,6 +151,10 @@ MESSAGE_DATA = Rule(
 )
 
 _WEBSOCKETS_IMPORT = all_of(kind("import_statement", "import_from_statement"), matches_regex(r"\bwebsockets\b"))
+#: Code that tries one name and, on a TypeError, the other: right with every version.
+_TRIES_BOTH_NAMES = has_ancestor(
+    all_of(kind("try_statement"), has_child({"kind": "except_clause", "regex": r"^except\b[^:\n]*\bTypeError\b"}))
+)
 _LEGACY_IMPORT = all_of(kind("import_statement", "import_from_statement"), matches_regex(r"websockets\.legacy"))
 #: The version of websockets that renamed the argument.
 _RENAMED_IN = 14
@@ -160,7 +167,7 @@ EXTRA_HEADERS = Rule(
     fix="Rename it to additional_headers",
     patterns=for_python(
         all_of(
-            {"kind": "identifier", "regex": "^extra_headers$"},
+            {"kind": "identifier", "regex": "^extra_headers$", "nthChild": 1},
             has_parent(
                 all_of(
                     kind("keyword_argument"),
@@ -174,6 +181,7 @@ EXTRA_HEADERS = Rule(
             ),
             file_contains(_WEBSOCKETS_IMPORT),
             none_of(file_contains(_LEGACY_IMPORT)),
+            none_of(_TRIES_BOTH_NAMES),
         )
     ),
     is_right_in=lambda file: (major_version(file, "websockets") or _RENAMED_IN) < _RENAMED_IN,

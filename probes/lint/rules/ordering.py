@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from probes.lint.languages import PYTHON, SCRIPT, Grammar, LanguageFamily, Pattern
 from probes.lint.rule import Rule
-from probes.lint.rules.handling import RESPONSE_WITHIN_RESPONSE
 from probes.lint.rules.patterns import (
     all_of,
     any_of,
@@ -26,6 +25,7 @@ from probes.lint.rules.patterns import (
     none_of,
     string_literal,
 )
+from probes.lint.rules.responses import response_within_response
 from reports.model import Severity
 
 _FUNCTIONS = kind("arrow_function", "function_expression")
@@ -96,6 +96,11 @@ def _flush_call(g: Grammar) -> Pattern:
     return call_of(g, matches_regex(_FLUSH_NAME))
 
 
+def _flushes(g: Grammar) -> Pattern:
+    """Match a statement that sends what is buffered: the call, or one under a condition."""
+    return all_of(kind("expression_statement", "if_statement"), has_descendant(_flush_call(g)))
+
+
 READY_BEFORE_FLUSH = Rule(
     id="ready-before-flush",
     severity=Severity.WARNING,
@@ -105,16 +110,7 @@ READY_BEFORE_FLUSH = Rule(
     fix="Send the buffered audio first, queue new chunks behind it, and set ready when the queue is empty",
     patterns=for_all_languages(
         lambda g: all_of(
-            kind("expression_statement"),
-            has_child(_ready_is_set(g)),
-            {
-                "precedes": {
-                    **all_of(
-                        kind("expression_statement"), any_of(has_descendant(_flush_call(g)), has_child(_flush_call(g)))
-                    ),
-                    "stopBy": "end",
-                }
-            },
+            kind("expression_statement"), has_child(_ready_is_set(g)), {"precedes": {**_flushes(g), "stopBy": "end"}}
         )
     ),
     keywords=("ready",),
@@ -123,42 +119,12 @@ READY_BEFORE_FLUSH = Rule(
 
 #: `pendingAudioChunks`, `buffered_audio`, `micQueue`: queues of audio to send. An `audioQueue` may be for playback.
 _AUDIO_QUEUE = (
-    r"(?i)(?:(?:pending|queued|buffered|held|early|waiting|outgoing)_?\w*(?:audio|chunks?|frames?|pcm|messages?|payloads?)"
+    r"(?i)(?:(?:pending|queued|buffered|held|early|waiting|outgoing)_?\w*(?:audio|chunks?|frames?|pcm|payloads?)"
+    r"|(?:pending|queued|buffered|held|waiting|outgoing)_?(?:openai|oai|upstream|realtime)_?(?:messages?|events?)"
     r"|(?:mic|microphone|input_?audio|speech_?in|outgoing|upstream)_?\w*(?:queue|buffer|pending|backlog)"
     r"|(?:audio|pcm)_?(?:chunks?_?)?(?:pending|backlog|to_?send))"
 )
 _QUEUE_NAME = f"(?:{_AUDIO_QUEUE})" + r"\w*(?:\.current)?$"
-_UNORDERED_SEND = r"(?i)send|forward|append|push|write"
-
-UNORDERED_FLUSH = Rule(
-    id="unordered-flush",
-    severity=Severity.WARNING,
-    title="Buffered audio is sent concurrently, in no order",
-    cause="Each chunk is a task of its own, so their order is left to chance as soon as one of them waits.",
-    fix="Send the chunks one after the other: for (const chunk of held) await send(chunk)",
-    patterns={
-        LanguageFamily.SCRIPT: all_of(
-            call_of(SCRIPT, matches_regex(r"^Promise\.(?:all|allSettled)$")),
-            has_child(
-                all_of(
-                    kind("arguments"),
-                    has_child(all_of(method_call(SCRIPT, "map", _AUDIO_QUEUE), matches_regex(_UNORDERED_SEND))),
-                )
-            ),
-        ),
-        LanguageFamily.PYTHON: all_of(
-            call_of(PYTHON, matches_regex(r"^asyncio\.gather$")),
-            has_descendant(
-                all_of(
-                    kind("list_comprehension", "generator_expression"),
-                    has_descendant(all_of(kind("for_in_clause"), matches_regex(_AUDIO_QUEUE))),
-                    matches_regex(_UNORDERED_SEND),
-                )
-            ),
-        ),
-    },
-    keywords=("promise.all", "asyncio.gather"),
-)
 
 
 def _grows_unbounded(g: Grammar) -> Pattern:
@@ -217,12 +183,22 @@ _SINCE_ERROR = r"(?i)-\s*(?:\w+\.)*_?last_?(?:error|err)\w*\s*>=?|-\s*(?:\w+\.)*
 
 
 def _dropping_throttle(g: Grammar) -> Pattern:
-    """Match `if (now - lastError > window) send(...)` without an else."""
+    """Match `if (now - lastError > window) send(...)` without an else that keeps or sends what is held back."""
     condition = {"has": {"field": "condition", "regex": _SINCE_ERROR}}
     sends = matches_regex(r"(?i)\b(?:send\w*|emit\w*|write|notify\w*)\(|\.send(?:_\w+)?\(")
     body = {"has": {"field": "consequence", **sends}}
-    other = has_child({"kind": "else_clause"}) if g is SCRIPT else has_child(kind("else_clause", "elif_clause"))
+    branches = kind("else_clause") if g is SCRIPT else kind("else_clause", "elif_clause")
+    other = has_child(all_of(branches, none_of(_only_logs(g))))
     return all_of(kind("if_statement"), condition, body, none_of(other))
+
+
+def _only_logs(g: Grammar) -> Pattern:
+    """Match a branch whose only statement is a call that logs."""
+    logged = {"regex": r"(?i)^(?:await\s+)?(?:console|log\w*|print)(?:\.\w+)?\("}
+    block = kind("statement_block" if g is SCRIPT else "block")
+    statement = all_of(kind("expression_statement"), logged)
+    alone = all_of(statement, {"nthChild": {"position": 1, "reverse": True}}, {"nthChild": 1})
+    return has_child(any_of(statement, all_of(block, has_child(alone))))
 
 
 _TOOL_DONE = "response.function_call_arguments.done"
@@ -251,7 +227,7 @@ RESPONSE_TOO_EARLY = Rule(
     patterns=for_all_languages(
         lambda g: all_of(message(g, "response.create"), _directly_in(_tool_branch(g), g.functions))
     ),
-    find=RESPONSE_WITHIN_RESPONSE,
+    find=response_within_response,
     keywords=(_TOOL_DONE, "response.output_item.done"),
 )
 

@@ -5,12 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from probes.lint.rule import Rule
-from probes.lint.rules import address, closing, events, handling, keys, libraries, models, ordering, session, sockets
+from probes.lint.rules import (
+    address,
+    closing,
+    errors,
+    events,
+    keys,
+    libraries,
+    models,
+    ordering,
+    responses,
+    session,
+    sockets,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_MODULES = (address, models, keys, session, events, handling, ordering, closing, sockets, libraries)
+_MODULES = (address, models, keys, session, events, responses, errors, ordering, closing, sockets, libraries)
 
 #: From connecting to closing, as in the documentation.
 RULES: Mapping[str, Rule] = {

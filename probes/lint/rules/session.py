@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 _ALL_OR_NOTHING = "One refused field discards the whole update, and the session keeps its defaults."
 _SESSIONS = (Receiver.UPDATE, Receiver.SECRET)
+#: What a file says that gives a session its settings; these themselves may be imported.
+_CONFIGURES = ("session.update", "client_secrets", "clientsecrets", "realtime/sessions")
 
 
 _TRANSLATION = ("realtime/translations", "realtime-translate")
@@ -89,7 +91,7 @@ FLAT_SESSION_FIELD = Rule(
     cause=f"GA sessions don't have this field: unknown_parameter. {_ALL_OR_NOTHING}",
     fix="Move it to the place that the row names",
     find=_flat_session_fields,
-    keywords=tuple(_FLAT_FIELDS),
+    keywords=_CONFIGURES,
     replacements=_FLAT_FIELDS,
 )
 
@@ -111,7 +113,7 @@ FLAT_RESPONSE_FIELD = Rule(
     cause="GA responses don't have this field: unknown_parameter, and no response is created.",
     fix="Move it to the place that the row names",
     find=_flat_response_fields,
-    keywords=tuple(_FLAT_IN_RESPONSE),
+    keywords=("response.create",),
     replacements=_FLAT_IN_RESPONSE,
 )
 
@@ -132,7 +134,7 @@ BOTH_MODALITIES = Rule(
     cause="output_modalities accepts only one of them: invalid_value. Audio responses include their transcript.",
     fix='Request ["audio"], or only ["text"]',
     find=_both_modalities,
-    keywords=("output_modalities",),
+    keywords=_CONFIGURES,
     autofix=(RewriteText(r"\[[^\]]*\]", '["audio"]'),),
     is_safe=False,
 )
@@ -155,7 +157,7 @@ FLAT_FORMAT = Rule(
     cause=f"audio.input.format and audio.output.format are objects in GA: invalid_type. {_ALL_OR_NOTHING}",
     fix="Write it as the object that the row shows",
     find=_flat_formats,
-    keywords=tuple(_FORMATS),
+    keywords=_CONFIGURES,
     replacements=_FORMATS,
     autofix=tuple(RewriteText(rf"^['\"]{flat}['\"]$", nested) for flat, nested in _FORMATS.items()),
 )
@@ -184,7 +186,7 @@ PCM_RATE = Rule(
     "transcript comes.",
     fix="Resample to 24000 Hz and declare that; send telephone audio as audio/pcmu or audio/pcma",
     find=_other_pcm_rates,
-    keywords=("audio/pcm",),
+    keywords=_CONFIGURES,
 )
 
 _CAPTURE_RATE = r"^(?:8_?000|11_?025|16_?000|22_?050|32_?000|44_?100|48_?000)$"
@@ -248,7 +250,7 @@ VAD_UNSUPPORTED = Rule(
     "client secret is created (status 400). A conversation (type realtime) may have both.",
     fix="Set turn_detection to null and commit yourself, or use a model that detects turns",
     find=_unsupported_turn_detection,
-    keywords=_MODELS_WITHOUT_VAD,
+    keywords=_CONFIGURES,
 )
 
 
@@ -268,7 +270,7 @@ TURN_DETECTION_NONE = Rule(
     cause=f'There is no type "none": invalid_value. {_ALL_OR_NOTHING}',
     fix="Set turn_detection to null (None in Python)",
     find=_turn_detection_none,
-    keywords=("turn_detection",),
+    keywords=_CONFIGURES,
 )
 
 ASSISTANT_CONTENT = Rule(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from probes.lint.analysis.calls import arguments_of
 from probes.lint.analysis.code import is_function, last_name, string_value
-from probes.lint.analysis.values import arguments_of
 from probes.lint.languages import LanguageFamily
 from probes.lint.rule import Found, Rule, Scope
 from reports.model import Severity

@@ -27,6 +27,8 @@ _SCRIPT = re.compile(r"<script\b([^>]*)>(.*?)</script\s*>", re.DOTALL | re.IGNOR
 _TYPE = re.compile(r"""\btype\s*=\s*["']?([^"'\s>]+)""", re.IGNORECASE)
 _CODE_TYPES = frozenset({"module", "text/javascript", "application/javascript", "text/babel", "text/typescript"})
 _TYPED = re.compile(r"""\blang\s*=\s*["']?tsx?\b|\btype\s*=\s*["']?text/typescript""", re.IGNORECASE)
+#: What a server puts into a page before the browser sees it: Jinja, Django, Handlebars. `={{` is an attribute of JSX.
+TEMPLATE_TAG = re.compile(r"\{%.*?%\}|(?<![=$])\{\{.*?\}\}")
 _NOT_LINE_END = re.compile(r"[^\r\n]")
 #: Lines that IPython reads, and Python doesn't.
 _MAGIC = re.compile(r"^\s*[%!?]|^\s*[\w.]+\?+\s*$")
@@ -42,9 +44,14 @@ def scripts_of(text: str) -> tuple[str, Language]:
             continue
         if _TYPED.search(attributes):
             language = Language.TYPESCRIPT
-        parts += [_blank(text[end : script.start(2)]), script[2]]
+        parts += [_blank(text[end : script.start(2)]), TEMPLATE_TAG.sub(_without_tag, script[2])]
         end = script.end(2)
     return "".join([*parts, _blank(text[end:])]), language
+
+
+def _without_tag(tag: re.Match[str]) -> str:
+    """Return as many characters as a template's tag has: a number for what becomes a value, nothing for a block."""
+    return ("0" if tag[0].startswith("{{") else "").ljust(len(tag[0]))
 
 
 def _blank(text: str) -> str:

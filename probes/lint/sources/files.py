@@ -9,7 +9,14 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from probes.lint.languages import LANGUAGE_BY_SUFFIX, Language
-from probes.lint.sources.embedded import MARKUP_SUFFIXES, NOTEBOOK_SUFFIX, CellLine, cells_of, scripts_of
+from probes.lint.sources.embedded import (
+    MARKUP_SUFFIXES,
+    NOTEBOOK_SUFFIX,
+    TEMPLATE_TAG,
+    CellLine,
+    cells_of,
+    scripts_of,
+)
 from probes.lint.sources.encodings import encoding_of
 
 if TYPE_CHECKING:
@@ -62,7 +69,7 @@ class SourceFile:
     @property
     def can_be_fixed(self) -> bool:
         """Whether an edit of the code is an edit of the file."""
-        return not self.cells
+        return not self.cells and (self.code is None or not TEMPLATE_TAG.search(self.text))
 
     def with_text(self, text: str) -> SourceFile:
         """Return the file with another text, for files that can be fixed."""

@@ -42,6 +42,21 @@ def test_empty_code_has_no_syntax_error(code: str, language: Language) -> None:
     assert first_syntax_error(parse(code, language), language) is None
 
 
+@pytest.mark.parametrize(
+    ("code", "language"),
+    [
+        ("const Title = styled.h1<{ color?: string }>`color: red;`;\n", Language.TSX),
+        ("const real = await load<typeof import('node:fs')>();\n", Language.TYPESCRIPT),
+        ("expectType(a).toMatch<\n  import('./session').Session\n>();\n", Language.TYPESCRIPT),
+        ("const p = make({ a: (e, g) => g.dy < -8,\n  b: (e, g) => { stop(); } });\n", Language.TSX),
+        ("const a = <a href='/?x=1&y=2'>b</a>;\n", Language.TSX),
+    ],
+)
+def test_what_the_grammar_does_not_know_is_no_syntax_error(code: str, language: Language) -> None:
+    assert first_syntax_error(parse(code, language), language) is None
+    assert first_syntax_error(parse(f"{code}const b = ;\n", language), language) is not None
+
+
 @pytest.mark.parametrize("code", ["x = max(a), *(b for b in c)\n", "y = '\\d'\nx = a, *(b for b in c)\n"])
 def test_python_that_the_grammar_does_not_know_is_no_syntax_error(code: str) -> None:
     assert first_syntax_error(parse(code, Language.PYTHON), Language.PYTHON) is None

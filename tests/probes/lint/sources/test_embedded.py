@@ -42,6 +42,24 @@ async def test_a_finding_in_a_page_has_the_place_in_the_page(tmp_path: Path, nam
     assert (finding.place.line, finding.place.column) == (4, 15)
 
 
+async def test_what_a_server_puts_into_a_page_is_no_syntax_error(tmp_path: Path) -> None:
+    page = tmp_path / "a.html"
+    scripts = "{% if key %}\nconst id = {{ user.id|tojson }};\n{% endif %}\n"
+    page.write_text(f"<script>\n{scripts}const a = [{{{{ x }}}}, 1]; {HEADER}\n</script>\n")
+    [finding] = await findings(page)
+    assert finding.code == "LINT-BETA-HEADER"
+    assert finding.place is not None
+    assert finding.place.text.startswith("const a = [{{ x }}, 1];")
+
+
+async def test_a_page_with_template_tags_is_not_fixed(tmp_path: Path) -> None:
+    page = tmp_path / "a.html"
+    text = f"<script>const key = '{{{{ key }}}}'; {HEADER}</script>"
+    page.write_text(text)
+    assert [one.code async for one in lint([page], fix=True) if isinstance(one, Finding)] == ["LINT-BETA-HEADER"]
+    assert page.read_text() == text
+
+
 async def test_a_finding_in_a_notebook_has_the_line_in_its_json(tmp_path: Path) -> None:
     source = ["%pip install openai\n", "h = {'OpenAI-Beta': 'realtime=v1'}\n"]
     cells = [{"cell_type": "markdown", "source": ["x"]}, {"cell_type": "code", "source": source, "outputs": []}]
