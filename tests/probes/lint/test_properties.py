@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING
+from time import process_time
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -20,9 +22,6 @@ from probes.lint.options import FixLevel, LintOptions
 from probes.lint.sources.discovery import LintTarget
 from probes.lint.sources.files import SourceFile, read_source
 from reports.redaction import hide_credentials
-
-if TYPE_CHECKING:
-    import pytest
 
 EXAMPLES = read_examples()
 OPTIONS = LintOptions(fix=FixLevel.ALL)
@@ -109,6 +108,24 @@ def test_a_fixed_file_is_sound_and_stays_as_it_is(drawn: tuple[Example, str]) ->
     assert not fixed.done or not why_unsound(source.parsed, fixed.source.parsed, source.language)
     again = fix_file(fixed.source, fixed.checked, RULES, OPTIONS)
     assert again.source.text == fixed.source.text
+
+
+@pytest.mark.alone
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(mutations(), st.sampled_from((1, 20)))
+def test_no_file_takes_a_second_of_processor_time(drawn: tuple[Example, str], times: int) -> None:
+    example, text = drawn
+    source = source_of(example, text * times)
+    if source is None:
+        return
+    fastest = inf
+    for _ in range(3):  # a busy machine makes one slower, never faster
+        start = process_time()
+        list(findings_of(source, check_text(source, RULES, OPTIONS), RULES))
+        fastest = min(fastest, process_time() - start)
+        if fastest < 1:
+            return
+    raise AssertionError(f"{fastest:.1f} s for {len(source.text)} characters")
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
