@@ -77,24 +77,26 @@ class AdmissionPolicy:
 
         The client must be counted as active already, as `counted_as` its address; take it back if it is rejected.
         """
-        if self.draining:
-            return Rejection(503, "SERVER_BUSY", "The bridge is shutting down; connect again.")
-        if (problem := self.overload.problem) is not None:
-            return Rejection(503, "SERVER_BUSY", problem)
         return (
-            self.check_origin(request)
+            self._check_state()
+            or self.check_origin(request)
             or self._check_limits(request)  # before the token, so that no ticket is used up in vain
             or self._check_token(request, subprotocols)
         )
 
     def explain(self, request: HttpRequest) -> Rejection | None:
-        """Return what is known to refuse the clients of a page that asks: its origin, its token, a bridge that drains.
+        """Return what is known to refuse the clients of a page that asks: its origin, token, or the bridge's state.
 
         A ticket counts as in a check, so one that was used up is refused.
         """
+        return self._check_state() or self.check_origin(request) or self._check_token(request, ())
+
+    def _check_state(self) -> Rejection | None:
+        """Return why nobody may connect now; None if somebody may."""
         if self.draining:
             return Rejection(503, "SERVER_BUSY", "The bridge is shutting down; connect again.")
-        return self.check_origin(request) or self._check_token(request, ())
+        problem = self.overload.problem
+        return None if problem is None else Rejection(503, "SERVER_BUSY", problem)
 
     @property
     def requires_token(self) -> bool:

@@ -193,6 +193,17 @@ def test_a_full_bridge_uses_up_no_ticket() -> None:
     assert policy.check(request({"ticket": ticket})) is None
 
 
+def test_a_page_that_asks_is_told_what_nobody_can_help() -> None:
+    policy = admission(ClientRules())
+    assert policy.explain(request()) is None
+    for second in range(60):
+        policy.overload.measured(2.0, 0, float(second))
+    assert code(policy.explain(request())) == code(policy.check(request())) == (503, "SERVER_BUSY")
+    calm = admission(ClientRules())
+    calm.draining = True
+    assert code(calm.explain(request())) == (503, "SERVER_BUSY")
+
+
 def test_a_draining_bridge_rejects_every_client() -> None:
     policy = admission(OPEN)
     policy.draining = True

@@ -38,8 +38,11 @@ export function readError({ code, message, retryable, suppressed, detail }) {
 /** The client's own error for a bridge that gives no answer. @param {string} message @returns {BridgeError} */
 export const unreachable = (message) => ({ code: "bridge_unreachable", message, retryable: true });
 
-/** Errors that end the session while the socket stays open. */
-const ENDING = new Set(["SESSION_INITIALIZATION_FAILED", "SESSION_EXPIRED", "CONNECTION_LOST", "BUDGET_EXHAUSTED"]);
+/** Errors that end the session while the socket stays open, of bridges that don't name the attempts too. */
+const ENDING = new Set(
+  ("SESSION_INITIALIZATION_FAILED AUTHENTICATION_FAILED ACCESS_DENIED MODEL_NOT_AVAILABLE DIALECT_REFUSED QUOTA_EXHAUSTED " +
+    "SESSION_EXPIRED CONNECTION_LOST").split(" "),
+);
 
 /**
  * Whether an error ends the session; one that was held back until it was no longer true does not.
@@ -47,7 +50,7 @@ const ENDING = new Set(["SESSION_INITIALIZATION_FAILED", "SESSION_EXPIRED", "CON
  */
 export function endsSession(error) {
   const detail = error.detail ?? {};
-  return !detail.outdated && ("attempts" in detail || (ENDING.has(error.code) && error.code !== "BUDGET_EXHAUSTED"));
+  return !detail.outdated && ("attempts" in detail || ENDING.has(error.code));
 }
 
 /** @type {Readonly<Record<string, readonly [string, string]>>} */

@@ -251,12 +251,20 @@ export class SherpaClient extends EventTarget {
   /** @param {Record<string, any>} message */
   #receive(message) {
     this.#silence.heard();
-    const { type, generation } = message;
-    const stale = typeof generation === "number" && generation < this.#generation;
-    if (typeof generation === "number" && !stale) this.#generation = generation;
+    const { type } = message;
+    const native = type.includes(".");
+    const stale = !native && this.#isStale(message.generation);
     this.#emit("message", message);
-    if (type.includes(".")) this.#native(message);
+    if (native) this.#native(message);
     else if (!stale && Object.hasOwn(this.#own, type)) this.#own[type](message);
+  }
+
+  /** Whether a message is about an earlier session than the newest. @param {unknown} generation */
+  #isStale(generation) {
+    if (typeof generation !== "number") return false;
+    const stale = generation < this.#generation;
+    this.#generation = Math.max(this.#generation, generation);
+    return stale;
   }
 
   /** @type {Readonly<Record<string, (message: Record<string, any>) => void>>} */
