@@ -127,7 +127,9 @@ class Bridge:
 
     def __init__(self, dependencies: Dependencies) -> None:
         self._deps = dependencies
-        self.shedding = Shedding(dependencies.admission.overload)
+        self.shedding = Shedding(
+            dependencies.admission.overload, dependencies.metrics, lambda: dependencies.active_sessions.in_process
+        )
         self._connections: Counter[str] = Counter()
         self._draining = trio.Event()
         self._empty = trio.Event()
@@ -357,6 +359,8 @@ class Bridge:
         )
 
     def _record_rejection(self, rejection: Rejection, request: HttpRequest) -> None:
+        if rejection.shed is not None:
+            self._deps.metrics.increment("shed_clients_total", 1, rejection.shed)
         self._deps.observer.client_refused(
             rejection.code,
             rejection.message,

@@ -1,23 +1,37 @@
 """When a worker takes no more clients: it has too much to do or holds too much. And whom it ends if that isn't enough.
 
-Pure: `process/load_watch.py` measures. The lag is smoothed, so that one pause sheds nobody, and a worker that sheds
-goes on until the lag is half of the mark: else it would let in a crowd with each good moment. Memory past its mark
-keeps newcomers out; past a quarter more, those who hold most are ended.
+Pure: `process/load_watch.py` measures. What is measured is smoothed, so that one pause sheds nobody, and a worker that
+sheds goes on until it is well below the mark: else it would let in a crowd with each good moment.
+
+Two measures tell that there is too much to do. The *lag* says that it is too late: a worker that can't keep up is late
+for everybody, and letting nobody else in does not change that. So newcomers are kept out before, by how *busy* the
+worker is: the part of the time in which it serves open connections. (Not handshakes, so that a thousand clients that
+come back at once are let in; and those who send more than their share only for a part, or they would lock the others
+out.) A newcomer counts at once as what a client costs on average, before it shows what it costs.
+
+Memory past its mark keeps newcomers out; past a quarter more, those who hold most are ended.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-#: Over how long the lag is smoothed, in seconds.
+#: Over how long lag and business are smoothed, in seconds.
 SMOOTH_SECONDS: Final = 1.0
 #: A worker that sheds takes clients again once the lag is this part of the mark.
 _CALM: Final = 0.5
+#: From which part of the time on a worker is busy enough, and below which it takes clients again. The rest is for
+#: handshakes, refusals among them, and for what a moment brings: the nearer to 1, the longer it takes to catch up.
+BUSY: Final = 0.7
+_LESS_BUSY: Final = 0.63
+#: Among so few clients, what one of them does says nothing about the next one.
+_FEWEST_CLIENTS: Final = 8
 #: From how many times the memory mark on sessions are ended.
 _END_AT: Final = 1.25
 #: What the sessions of one address may hold of the memory mark. (Loopback too: behind a proxy that isn't trusted, all
@@ -31,12 +45,30 @@ _LEAST_BYTES: Final = 2 * 2**20
 _PAUSE_SECONDS: Final = 5.0
 
 
+class ShedReason(StrEnum):
+    """Why newcomers are rejected: a label of metrics."""
+
+    LAG = "lag"
+    BUSY = "busy"
+    MEMORY = "memory"
+
+
+#: What rejected clients are told.
+MESSAGES: Final = {
+    ShedReason.LAG: "The bridge is overloaded. Try again later.",
+    ShedReason.BUSY: "The bridge has as many clients as it can serve well. Try again later.",
+    ShedReason.MEMORY: "The bridge is short of memory. Try again later.",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadMarks:
     """Past what a worker sheds load. 0: never."""
 
     lag_seconds: float = 0.25
-    """Of the event loop: how late what is ready has its turn. Answers are heard to stutter from about this on."""
+    """Of the event loop: how late what is ready has its turn. Answers are heard to stutter from about this on.
+
+    0 also switches off the mark for how busy the worker is."""
     memory_bytes: int = 2**30
     """Of the process."""
 
@@ -55,9 +87,11 @@ class Overload:
 
     def __init__(self, marks: LoadMarks) -> None:
         self.marks = marks
-        self._lag, self._memory = 0.0, 0
+        self._lag, self._busy, self._clients, self._memory = 0.0, 0.0, 0.0, 0
         self._at: float | None = None
-        self._slow = False
+        self._busy_at: float | None = None
+        self._last_clients = 0
+        self._late = self._full = False
         self._ended_at = -math.inf
 
     @property
@@ -67,20 +101,31 @@ class Overload:
 
     def measured(self, lag: float, memory: int, now: float) -> None:
         """Take a measurement: the longest lag since the last one in seconds, and the memory of the process in bytes."""
-        elapsed = 0.0 if self._at is None else now - self._at
-        self._at, self._memory = now, memory
-        self._lag += (lag - self._lag) * (1 - math.exp(-elapsed / SMOOTH_SECONDS))
+        new, self._at = _weight(self._at, now), now
+        self._lag += (lag - self._lag) * new
+        self._memory = memory
         mark = self.marks.lag_seconds
-        self._slow = mark > 0 and self._lag > (mark * _CALM if self._slow else mark)
+        self._late = mark > 0 and self._lag > (mark * _CALM if self._late else mark)
 
-    @property
-    def problem(self) -> str | None:
-        """Why newcomers are rejected; None if they are not."""
-        if self._slow:
-            return "The bridge is overloaded. Try again later."
-        if 0 < self.marks.memory_bytes < self._memory:
-            return "The bridge is short of memory. Try again later."
-        return None
+    def served(self, busy: float, clients: int, now: float) -> None:
+        """Take another one: in which part of the time since the last one clients were served, and how many there are.
+
+        Take it over half a second or so: who sends in bursts is busy for a moment.
+        """
+        new, self._busy_at = _weight(self._busy_at, now), now
+        served, self._last_clients = (clients + self._last_clients) / 2, clients  # who came lately was served for less
+        self._busy += (busy - self._busy) * new
+        self._clients += (served - self._clients) * new
+
+    def sheds(self, clients: int) -> ShedReason | None:
+        """Return why a newcomer is rejected that would be the last one of so many clients; None if it is not."""
+        if self._late:
+            return ShedReason.LAG
+        more = clients / max(1.0, self._clients) if clients > _FEWEST_CLIENTS else 1.0
+        self._full = self.marks.lag_seconds > 0 and self._busy * more > (_LESS_BUSY if self._full else BUSY)
+        if self._full:
+            return ShedReason.BUSY
+        return ShedReason.MEMORY if 0 < self.marks.memory_bytes < self._memory else None
 
     def too_much(self, holders: Iterable[Holder]) -> list[str]:
         """Return the clients to end, by id: the largest of an address with too much, and of all if memory is short."""
@@ -103,3 +148,8 @@ class Overload:
                 excess[one.address] -= one.held_bytes
                 short -= one.held_bytes
         return ended
+
+
+def _weight(last: float | None, now: float) -> float:
+    """Return how much a measurement counts beside all earlier ones, by the time since the last one."""
+    return 0.0 if last is None else 1 - math.exp(-(now - last) / SMOOTH_SECONDS)

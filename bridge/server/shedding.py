@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Protocol
 from bridge.server.overload import Holder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from bridge.server.overload import Overload
+    from bridge.telemetry.metrics import Metrics
 
 
 class SheddableClient(Protocol):
@@ -31,10 +32,11 @@ class SheddableClient(Protocol):
 class Shedding:
     """The clients of one process."""
 
-    def __init__(self, overload: Overload) -> None:
-        self._overload = overload
+    def __init__(self, overload: Overload, metrics: Metrics, count_clients: Callable[[], int]) -> None:
+        self._overload, self._metrics, self._count_clients = overload, metrics, count_clients
         self._clients: dict[str, tuple[SheddableClient, str]] = {}
         """With their addresses, by id."""
+        self._served_at: float | None = None
 
     @contextmanager
     def serving(self, client: SheddableClient, address: str) -> Iterator[None]:
@@ -48,9 +50,18 @@ class Shedding:
     def measured(self, lag: float, memory: int, now: float) -> None:
         """Take a measurement; see `Overload.measured`."""
         self._overload.measured(lag, memory, now)
+        self._metrics.observe("loop_lag_seconds", lag)
+
+    def served(self, busy: float, now: float) -> None:
+        """Take another one; see `Overload.served`."""
+        if self._served_at is not None:
+            self._metrics.increment("serving_seconds_total", busy * (now - self._served_at))
+        self._served_at = now
+        self._overload.served(busy, self._count_clients(), now)
 
     def end_largest(self) -> None:
         """End the clients that hold too much, if any do."""
         holders = [Holder(one, address, client.held_bytes) for one, (client, address) in self._clients.items()]
         for client_id in self._overload.too_much(holders):
+            self._metrics.increment("shed_sessions_total")
             self._clients[client_id][0].end_busy()

@@ -71,6 +71,13 @@ METRICS: Mapping[str, MetricDefinition] = {
     "workers": MetricDefinition(_G, "Worker processes included in these metrics"),
     "clients_total": MetricDefinition(_C, "Clients that were accepted, by endpoint", "door"),
     "refused_total": MetricDefinition(_C, "Clients that were rejected before the upgrade, by error code", "code"),
+    "shed_clients_total": MetricDefinition(
+        _C, "Clients that were rejected because of the worker's load, by reason", "reason"
+    ),
+    "shed_sessions_total": MetricDefinition(_C, "Sessions that were ended because they held too much memory"),
+    "serving_seconds_total": MetricDefinition(
+        _C, "Time in which workers served open connections; 1 s per second is a worker without a pause"
+    ),
     "attempts_total": MetricDefinition(_C, "Attempts to open an upstream session"),
     "upstream_refusals_total": MetricDefinition(_C, "Attempts that failed, by error code", "cause"),
     "upstream_forbidden_total": MetricDefinition(_C, "Attempts refused with 403: the key has no access"),
@@ -116,6 +123,7 @@ METRICS: Mapping[str, MetricDefinition] = {
     "worker_restarts_total": MetricDefinition(_C, "Worker processes that were replaced"),
     "log_lines_dropped_total": MetricDefinition(_C, "Log lines that the stream did not take in time, or refused"),
     "internal_errors_total": MetricDefinition(_C, "Errors of the bridge itself; the log has a traceback of each"),
+    "loop_lag_seconds": MetricDefinition(_H, "How late the event loop was, at most, in each 50 ms", buckets=_FAST),
     "ready_seconds": MetricDefinition(_H, "Time from the first attempt to the ready session", buckets=_SLOW),
     "reconnect_seconds": MetricDefinition(_H, "Time from the loss to the new ready session", buckets=_SLOW),
     "forward_seconds": MetricDefinition(

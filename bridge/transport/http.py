@@ -41,8 +41,8 @@ class HttpRequest:
     @property
     def bearer(self) -> str:
         """The credential of `Authorization: Bearer`; empty if there is none."""
-        scheme, _, credential = (self.header("authorization") or "").strip().partition(" ")
-        return credential.strip() if scheme.lower() == "bearer" else ""
+        scheme, _, credential = (self.header("authorization") or "").partition(" ")
+        return credential.strip(" \t") if scheme.lower() == "bearer" else ""
 
     def header_values(self, name: str) -> tuple[str, ...]:
         """Return the value of each line of a header, in order. The name's case does not matter."""

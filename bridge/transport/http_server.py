@@ -237,8 +237,11 @@ class _ServerConnection:
 
 
 def _split_list(value: str) -> tuple[str, ...]:
-    """Split a comma-separated header. Empty elements are allowed and ignored (RFC 9110 5.6.1)."""
-    return tuple(part for part in (piece.strip() for piece in value.split(",")) if part)
+    """Split a comma-separated header. Empty elements are allowed and ignored (RFC 9110 5.6.1).
+
+    Blanks and tabs surround an element and nothing else, or a proxy in front may read another one than we do.
+    """
+    return tuple(part for part in (piece.strip(" \t") for piece in value.split(",")) if part)
 
 
 def is_upgrade_request(request: HttpRequest) -> bool:

@@ -33,6 +33,8 @@ ROUND_SECONDS: Final = 0.005
 #: How many links may end in a round. A frame is handled in microseconds, but what follows an end in other tasks
 #: (closing, logging, opening another session) takes a good part of a millisecond: a thousand at once would stop all.
 ENDS_PER_ROUND: Final = 4
+#: As which part of all time one socket that stands behind counts, at most.
+MOST_BEHIND: Final = 0.1
 
 
 class Pollable(Protocol):
@@ -81,6 +83,10 @@ class Reactor:
         """What to set for the links that have ended, the first one first."""
         self._in_round = False
         self._found_at, self._longest_turn = math.inf, 0.0
+        self._busy_seconds = 0.0
+        self._busy_since = clock()
+        self._seconds_behind: dict[Pollable, float] = {}
+        """For how long each that stood behind was served meanwhile."""
 
     def add(self, one: Pollable) -> None:
         """Serve a socket, readable for now, and in the next round in any case."""
@@ -136,6 +142,20 @@ class Reactor:
         longest, self._longest_turn = self._longest_turn, 0.0
         return longest
 
+    def take_busy(self) -> float:
+        """Return for which part of the time since the last call sockets were served, from 0 to 1.
+
+        One that stands behind counts for a tenth at most: with more, it only fills up what the others leave. Ask for
+        half a second or more: a slice may take a good part of less.
+        """
+        now = self._clock()
+        elapsed, self._busy_since = now - self._busy_since, now
+        most = elapsed * MOST_BEHIND
+        busy = self._busy_seconds + sum(min(seconds, most) for seconds in self._seconds_behind.values())
+        self._busy_seconds = 0.0
+        self._seconds_behind.clear()
+        return min(1.0, busy / elapsed) if elapsed > 0 else 0.0
+
     async def run(self) -> None:
         """Serve until cancelled."""
         try:
@@ -152,10 +172,9 @@ class Reactor:
 
     def _round(self) -> None:
         """Serve what is ready, until all had their turn or ROUND_SECONDS are over."""
-        now, until = trio.current_time(), self._clock() + ROUND_SECONDS
-        todo = self._todo
+        now, begins = trio.current_time(), self._clock()
+        until, todo = begins + ROUND_SECONDS, self._todo
         if not todo:  # else the rest of the last round comes first: nobody is passed over
-            begins = until - ROUND_SECONDS
             self._longest_turn = max(self._longest_turn, begins - self._found_at)
             self._found_at = begins
             self._find_ready()
@@ -166,24 +185,33 @@ class Reactor:
                 self._serve(*todo.popleft(), now)
                 if self._clock() >= until:
                     break
-            if behind:
-                self._serve_behind(behind, now, until)
         finally:
             self._in_round = False
-        if self._to_flush:
+        if self._to_flush:  # nobody's answer waits for those who stand behind
             self._flush()
+        self._busy_seconds += self._clock() - begins
+        if behind:
+            self._serve_behind(behind, now, until)
         for _ in range(min(len(self._ends), ENDS_PER_ROUND)):
             self._ends.popleft().set()
 
     def _serve_behind(self, count: int, now: float, until: float) -> None:
         """Serve those that stood behind at the begin of the round, in what is left of it; the first one in any case."""
-        behind = self._behind
-        for one in list(islice(behind, count)):
-            if one not in behind:
-                continue  # it was removed meanwhile
-            self._serve(one, behind.pop(one), now)
-            if self._clock() >= until:
-                break
+        behind, ended = self._behind, self._clock()
+        self._in_round = True
+        try:
+            for one in list(islice(behind, count)):
+                if one not in behind:
+                    continue  # it was removed meanwhile
+                self._serve(one, behind.pop(one), now)
+                began, ended = ended, self._clock()
+                self._seconds_behind[one] = self._seconds_behind.get(one, 0.0) + ended - began
+                if ended >= until:
+                    break
+        finally:
+            self._in_round = False
+        if self._to_flush:
+            self._flush()
 
     def _find_ready(self) -> None:
         """Fill the round: each socket once, whatever the reasons. Heavy ones stand behind."""

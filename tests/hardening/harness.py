@@ -193,12 +193,14 @@ def checked_bridge_process(folder: Path, *words: str, **environment: str) -> Ite
 
 
 @contextmanager
-def bridge_process(folder: Path, *words: str, **environment: str) -> Iterator[BridgeProcess]:
+def bridge_process(
+    folder: Path, *words: str, program: Sequence[str] = PROGRAM, **environment: str
+) -> Iterator[BridgeProcess]:
     """Run `sherpa-bridge serve` as a process, and kill it at the end."""
     log = folder / "bridge.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [*PROGRAM, "serve", "--port", "0", *words],
+            [*program, "serve", "--port", "0", *words],
             stdout=out,
             stderr=out,
             cwd=folder,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.server.overload import Holder, LoadMarks, Overload
+from bridge.server.overload import Holder, LoadMarks, Overload, ShedReason
 
 MIB = 2**20
 
@@ -23,41 +23,90 @@ def run(load: Overload, lag: float, *, seconds: float, since: float = 0.0, memor
 def test_a_worker_with_little_to_do_takes_clients() -> None:
     load = overload()
     run(load, 0.01, seconds=60)
-    assert load.problem is None
+    assert load.sheds(1) is None
 
 
 def test_one_pause_sheds_nobody_and_a_lag_that_lasts_sheds_newcomers() -> None:
     load = overload()
     now = run(load, 0.005, seconds=10)
     load.measured(1.0, 0, now)
-    assert load.problem is None
+    assert load.sheds(1) is None
     now = run(load, 0.5, seconds=2, since=now + 0.05)
-    assert load.problem == "The bridge is overloaded. Try again later."
+    assert load.sheds(1) is ShedReason.LAG
 
 
 def test_a_worker_that_sheds_takes_clients_again_once_the_lag_is_half_of_the_mark() -> None:
     load = overload()
     now = run(load, 0.5, seconds=5)
     now = run(load, 0.15, seconds=20, since=now)
-    assert load.problem is not None
+    assert load.sheds(1) is not None
     now = run(load, 0.05, seconds=5, since=now)
-    assert load.problem is None
+    assert load.sheds(1) is None
     run(load, 0.15, seconds=20, since=now)
-    assert load.problem is None
+    assert load.sheds(1) is None
+
+
+def serve(load: Overload, busy: float, clients: int, *, seconds: float, since: float = 0.0) -> float:
+    """Measure twice a second how busy it is; give the time afterwards."""
+    for step in range(round(seconds * 2) + 1):
+        load.served(busy, clients, since + step / 2)
+    return since + seconds
+
+
+def test_a_worker_is_full_before_it_is_late() -> None:
+    load = overload()
+    now = serve(load, 0.6, 60, seconds=20)
+    assert load.sheds(61) is None
+    serve(load, 0.75, 75, seconds=20, since=now)
+    assert load.sheds(76) is ShedReason.BUSY
+
+
+def test_a_newcomer_counts_as_what_a_client_costs_before_it_has_done_anything() -> None:
+    load = overload()
+    serve(load, 0.5, 50, seconds=20)
+    assert load.sheds(69) is None
+    assert load.sheds(72) is ShedReason.BUSY
+
+
+def test_clients_that_come_one_after_the_other_are_let_in_up_to_the_mark_though_measures_come_late() -> None:
+    load, clients = overload(), 0
+    for step in range(200):
+        if load.sheds(clients + 1) is None:
+            clients += 1
+        if step % 5 == 0:
+            load.served(min(1.0, clients * 0.01), clients, step / 10)
+    assert 65 <= clients <= 72
+
+
+def test_what_one_of_few_clients_does_keeps_nobody_out() -> None:
+    load = overload()
+    serve(load, 0.6, 1, seconds=20)
+    assert load.sheds(8) is None
+
+
+def test_a_full_worker_takes_clients_again_once_some_have_left() -> None:
+    load = overload()
+    now = serve(load, 0.75, 75, seconds=20)
+    assert load.sheds(76) is ShedReason.BUSY
+    now = serve(load, 0.66, 66, seconds=20, since=now)
+    assert load.sheds(67) is ShedReason.BUSY
+    serve(load, 0.6, 60, seconds=20, since=now)
+    assert load.sheds(61) is None
 
 
 def test_past_the_memory_mark_newcomers_are_rejected_and_below_it_not() -> None:
     load = overload()
     load.measured(0.0, 101 * MIB, 1.0)
-    assert load.problem == "The bridge is short of memory. Try again later."
+    assert load.sheds(1) is ShedReason.MEMORY
     load.measured(0.0, 100 * MIB, 2.0)
-    assert load.problem is None
+    assert load.sheds(1) is None
 
 
 def test_without_marks_nobody_is_rejected_or_ended() -> None:
     load = overload(0.0, 0)
     run(load, 9.0, seconds=60, memory=2**40)
-    assert load.problem is None
+    serve(load, 1.0, 100, seconds=60)
+    assert load.sheds(1) is None
     assert load.too_much([Holder("a", "1", 2**40)]) == []
 
 

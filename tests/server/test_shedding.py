@@ -32,10 +32,24 @@ async def test_newcomers_get_503_with_a_time_to_wait_and_running_calls_go_on(lag
             assert b"SERVER_BUSY" in refused.value.body.upper()
         await inside.send("ping", id="still here")
         assert (await inside.receive_until("pong"))["id"] == "still here"
+        metrics = bridge.bridge._deps.metrics
+        assert metrics.value("shed_clients_total", "lag" if lag else "memory") == 2
+        assert metrics.value("loop_lag_seconds") == 3
         for now in range(3, 60):
             bridge.bridge.shedding.measured(0.0, 0, float(now))
         await (await bridge.connect()).link.close()
         await inside.link.close()
+
+
+async def test_a_worker_that_is_busy_enough_takes_nobody_else() -> None:
+    async with running_bridge(make_settings(ClientRules(marks=MARKS))) as bridge:
+        for now in range(60):
+            bridge.bridge.shedding.served(0.9, float(now))
+        with pytest.raises(HandshakeRefused, match="503"):
+            await bridge.connect()
+        metrics = bridge.bridge._deps.metrics
+        assert metrics.value("shed_clients_total", "busy") == 1
+        assert metrics.value("serving_seconds_total") == pytest.approx(0.9 * 59)
 
 
 async def test_a_client_that_holds_most_is_told_and_closed_and_others_are_not() -> None:
@@ -55,13 +69,14 @@ async def test_a_client_that_holds_most_is_told_and_closed_and_others_are_not() 
         assert end.code == 1013
         assert "SERVER_BUSY" in [one.get("code") for one in large.received]
         assert "x" * 100 not in str(large.received)
+        assert bridge.bridge._deps.metrics.value("shed_sessions_total") == 1
 
 
 async def test_the_watch_measures_until_it_is_cancelled() -> None:
     async with running_bridge(make_settings(ClientRules(marks=LoadMarks(memory_bytes=1)))) as bridge:
         bridge.nursery.start_soon(watch_load, bridge.bridge.shedding)
         with trio.fail_after(60):
-            while bridge.bridge._deps.admission.overload.problem is None:  # noqa: ASYNC110 - nothing tells
+            while bridge.bridge._deps.admission.overload.sheds(1) is None:  # noqa: ASYNC110 - nothing tells
                 await trio.sleep(0.1)
         with pytest.raises(HandshakeRefused):
             await bridge.connect()

@@ -114,6 +114,14 @@ async def test_a_malformed_request_gets_400_and_a_closed_connection(name: str) -
     assert (server.requests, server.errors) == ([], [])
 
 
+@pytest.mark.parametrize("odd", ["\x1e", "\x85", "\xa0"])
+async def test_only_blanks_and_tabs_surround_the_elements_of_a_list(odd: str) -> None:
+    server = HttpHarness()
+    request = upgrade_head(Connection="keep-alive,?Upgrade").replace(b"?", odd.encode("latin-1"))
+    assert statuses(await server.exchange(request)) == [400]
+    assert server.upgrades == []
+
+
 OTHER_VERSIONS = {
     "a version that there is not": head("GET", "/", version="9.9"),
     "the preface of HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",

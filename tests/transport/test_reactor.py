@@ -7,6 +7,7 @@ import socket
 from collections import Counter
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from itertools import chain, repeat
 from threading import Thread
 from typing import TYPE_CHECKING, NoReturn
 
@@ -14,10 +15,10 @@ import pytest
 import trio
 import trio.testing
 
-from bridge.transport.reactor import ROUND_SECONDS, Reactor, current_reactor, has_reactor
+from bridge.transport.reactor import MOST_BEHIND, ROUND_SECONDS, Reactor, current_reactor, has_reactor
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Iterator
 
 pytestmark = pytest.mark.skipif(not has_reactor(), reason="this system has no selector that can be waited for")
 
@@ -450,3 +451,48 @@ async def test_the_reactor_tells_how_long_what_was_ready_had_to_wait() -> None:
             await trio.lowlevel.checkpoint()
         assert 0.1 <= many[0].reactor.take_longest_turn() <= 0.14
         assert many[0].reactor.take_longest_turn() <= 0.02
+
+
+async def test_the_reactor_tells_how_busy_it_is_and_counts_those_behind_for_a_part_only() -> None:
+    clock = FakeClock()
+    async with sessions(2, clock) as (one, two):
+
+        def work(session: FakeSession, seconds: float, again: Iterator[bool]) -> bool:
+            clock.now += seconds
+            session.read()
+            return next(again)
+
+        one.on_turn = partial(work, one, 0.3, repeat(False))
+        one.reactor.take_busy()
+        one.theirs.send(b"x")
+        await settle()
+        clock.now += 0.7
+        assert one.reactor.take_busy() == pytest.approx(0.3)
+        two.on_turn = partial(work, two, 0.4, chain(repeat(True, 5), repeat(False)))
+        two.theirs.send(b"x")
+        await settle()
+        clock.now += 10.0 - 6 * 0.4
+        assert one.reactor.take_busy() == pytest.approx(0.04 + MOST_BEHIND)  # its first turn was not behind
+        assert one.reactor.take_busy() == 0.0
+
+
+async def test_who_stands_behind_keeps_nobodys_answer_waiting() -> None:
+    async with sessions(2) as (one, two):
+        seen: list[int] = []
+
+        def flood() -> bool:
+            two.read()
+            seen.append(one.flushed)
+            return len(seen) < 3
+
+        def answer() -> bool:
+            one.reactor.flush_soon(one)
+            return one.read()
+
+        one.on_turn, two.on_turn = answer, flood
+        two.theirs.send(b"x")
+        await trio.lowlevel.checkpoint()
+        one.theirs.send(b"x")
+        await settle()
+        assert len(seen) == 3
+        assert seen[-1] == 1

@@ -22,7 +22,7 @@ from bridge.protocol.dialects.detection import KEY_SUBPROTOCOL_PREFIX
 from bridge.server.addresses import client_behind, counted_as, is_in, is_loopback
 from bridge.server.admission.rates import AddressRates
 from bridge.server.admission.tickets import TicketStatus, check_ticket, looks_like_ticket
-from bridge.server.overload import Overload
+from bridge.server.overload import MESSAGES, Overload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from bridge.server.admission.session_counts import ActiveSessions
     from bridge.server.admission.tickets import UsedTickets
     from bridge.server.config.settings import ClientRules
+    from bridge.server.overload import ShedReason
     from bridge.transport.http import HttpRequest
     from reports.redaction import Secret
 
@@ -45,6 +46,8 @@ class Rejection:
     code: str
     """An error code of the client protocol, or one of HTTP: NOT_FOUND, METHOD_NOT_ALLOWED, UPGRADE_REQUIRED."""
     message: str
+    shed: ShedReason | None = None
+    """Why the load of this worker is the reason, if it is."""
 
 
 _NO_CREDENTIAL = Rejection(401, "UNAUTHORIZED", "A token is missing. Send it as Authorization: Bearer.")
@@ -95,8 +98,8 @@ class AdmissionPolicy:
         """Return why nobody may connect now; None if somebody may."""
         if self.draining:
             return Rejection(503, "SERVER_BUSY", "The bridge is shutting down; connect again.")
-        problem = self.overload.problem
-        return None if problem is None else Rejection(503, "SERVER_BUSY", problem)
+        reason = self.overload.sheds(self._active.in_process)
+        return None if reason is None else Rejection(503, "SERVER_BUSY", MESSAGES[reason], reason)
 
     @property
     def requires_token(self) -> bool:
