@@ -6,27 +6,22 @@ creates and ends sessions in a loop, or asks again for a model that was refused,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bridge.core.token_bucket import FULL, BucketRate
 
 
-@dataclass(slots=True)
 class OpeningRate:
-    """A token bucket. Time is that of the session."""
+    """The openings of one client. Time is that of the session."""
 
-    at_once: int
-    """A client that had a bad start or restarts a few times waits for nothing."""
-    every_seconds: float
-    _left: float = 0.0
-    _at: float = float("-inf")
+    __slots__ = ("_full_at", "_rate")
+
+    def __init__(self, at_once: int, every_seconds: float) -> None:
+        """A client that had a bad start or restarts a few times waits for nothing: so `at_once` is more than 1."""
+        self._rate, self._full_at = BucketRate(1 / every_seconds, at_once), FULL
 
     def next_at(self, now: float) -> float:
         """Return when a session may be opened: `now`, or later."""
-        missing = 1.0 - self._filled(now)
-        return now if missing <= 0 else now + missing * self.every_seconds
+        return now + self._rate.wait_seconds(self._full_at, now)
 
     def opened(self, now: float) -> None:
         """Count a session that is opened now, allowed or not."""
-        self._left, self._at = self._filled(now) - 1.0, now
-
-    def _filled(self, now: float) -> float:
-        return min(float(self.at_once), self._left + (now - self._at) / self.every_seconds)
+        self._full_at = self._rate.take(self._full_at, now)

@@ -106,6 +106,8 @@ class Dependencies:
     """How often sessions are opened; None: as often as clients ask."""
     rates: AddressRates = field(default_factory=lambda: AddressRates(0))
     """How often an address may connect."""
+    now: Callable[[], float] = trio.current_time
+    """The clock of the rates, which all workers have in common."""
     count_prewarmed: Callable[[], int] = lambda: 0
     """Returns the number of upstream sessions that wait for a client."""
     clock: Callable[[], datetime] = utc_now
@@ -156,7 +158,7 @@ class Bridge:
         idle = self._connections[host] - self._deps.active_sessions.in_process_from(host)
         trusted = self._deps.admission.is_trusted_proxy(peer)
         too_many = idle >= _MAX_IDLE_PER_ADDRESS and not trusted
-        too_often = not (trusted or self._deps.rates.may_connect(host, trio.current_time()))
+        too_often = not (trusted or self._deps.rates.may_connect(host, self._deps.now()))
         full = self._connections.total() >= self._deps.rules.max_sessions + _SPARE_CONNECTIONS
         if too_many or too_often or full:
             await reset_stream(stream)

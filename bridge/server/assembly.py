@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from bridge.server.page.simulator_panel import SimulatorControl
     from bridge.telemetry.log import Log
     from bridge.telemetry.metrics import MetricsSnapshot
+    from bridge.transport.token_buckets import BucketTable
+    from bridge.upstream.dial_limits import DialState
     from bridge.upstream.link import Connector
     from bridge.upstream.service import UpstreamService
 
@@ -63,8 +65,14 @@ class SharedState:
     merge_workers: Callable[[MetricsSnapshot], MetricsSnapshot] = lambda own: own
     others: OtherWorkers | None = None
     """The other workers, which have fallback sessions of their own."""
+    dials: DialState | None = None
+    """What the limits of dialling remember."""
+    connections: BucketTable | None = None
+    wrong_credentials: BucketTable | None = None
+    """What the rates of addresses remember."""
     now: Callable[[], float] = trio.current_time
-    """The clock for outcomes of attempts, shared by all workers: trio's own starts differently in each process."""
+    """The clock for rates and for outcomes of attempts, shared by all workers: trio's own starts differently in each
+    process."""
 
 
 def upstream_from_config(config: Config) -> UpstreamService:
@@ -146,7 +154,10 @@ def make_bridge(
     metrics, active = Metrics(), ActiveSessions(shared.worker_counts)
     kept = settings.clients.used_tickets_dir
     used_tickets = shared.used_tickets if kept is None else FolderUsedTickets(Path(kept))
-    rates = AddressRates(settings.clients.connections_per_ip)
+    rates = AddressRates(settings.clients.connections_per_ip, shared.connections, shared.wrong_credentials)
+    dial_limits = DialLimits(
+        per_address=settings.clients.dials_per_ip, in_all=settings.clients.dials, state=shared.dials, now=shared.now
+    )
     health = UpstreamHealth(shared.now, settings.upstream.model.value)
     observer = TelemetryObserver(
         log, metrics, SessionTraces(find_tracer()), now=trio.current_time, watchers=(health.on_log_event,)
@@ -155,9 +166,12 @@ def make_bridge(
         rules=settings.clients,
         connector=connector,
         driver=make_driver_settings(settings),
-        admission=AdmissionPolicy(settings.clients, active, used_tickets, unix_now=time.time, rates=rates),
+        admission=AdmissionPolicy(
+            settings.clients, active, used_tickets, unix_now=time.time, now=shared.now, rates=rates
+        ),
         rates=rates,
-        dial_limits=DialLimits(per_address=settings.clients.dials_per_ip, in_all=settings.clients.dials),
+        now=shared.now,
+        dial_limits=dial_limits,
         active_sessions=active,
         health=health,
         observer=observer,

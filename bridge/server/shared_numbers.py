@@ -1,7 +1,8 @@
-"""Numbers that the worker processes of a bridge share: each worker writes its own slot and reads those of all.
+"""Numbers that the worker processes of a bridge share. Make the memory before the workers are forked.
 
-A slot has one writer, and a number is written in one piece, so there is no lock that a dead or stopped worker could
-hold. Make the memory before the workers are forked.
+There is no lock that a dead or stopped worker could hold: a number is written in one piece. What is counted has a slot
+for each worker, with one writer. What is limited (the states of token buckets, of a circuit breaker) has one number for
+all: if two workers write it in the same instant, one token more is given out, and nothing else happens.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ import secrets
 from typing import Final
 
 _NUMBER_BYTES: Final = 8
-#: Rows and cells of a table of addresses: 1 MiB for each worker, as far as it is used.
+#: Rows and cells of a table of addresses: 1 MiB for each worker, 2 MiB for buckets, as far as it is used.
 _ROWS: Final = 4
 _CELLS: Final = 65_536
 _CELL_BYTES: Final = 4
 
 
 class SharedNumbers:
-    """One number for each worker."""
+    """One number for each worker, or for each of the things that all of them limit together."""
 
     def __init__(self, workers: int) -> None:
         self._memory = mmap.mmap(-1, workers * _NUMBER_BYTES)
@@ -66,5 +67,32 @@ class SharedAddressCounts:
         self._memory[slot * size : (slot + 1) * size] = bytes(size)
 
     def _cells(self, address: str) -> list[int]:
-        digest = hashlib.blake2b(address.encode(), digest_size=2 * _ROWS, key=self._key).digest()
-        return [row * _CELLS + int.from_bytes(digest[2 * row : 2 * row + 2], "big") for row in range(_ROWS)]
+        return _cells(address, self._key)
+
+
+class SharedBucketTable:
+    """The states of token buckets, one for each key, over all workers. See `transport/token_buckets.py`.
+
+    Bounded like the counts of addresses: a key has four cells, of which the lowest counts. Other keys may share a cell,
+    hardly ever all four.
+    """
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, _ROWS * _CELLS * _NUMBER_BYTES)
+        self._full_at = memoryview(self._memory).cast("d")
+        self._key = secrets.token_bytes(16)
+
+    def full_at(self, key: str) -> float:
+        """Return when a bucket is full again; 0 if it was never used, which is long ago on the clock of the system."""
+        return min(self._full_at[cell] for cell in _cells(key, self._key))
+
+    def put(self, key: str, full_at: float) -> None:
+        """Keep the state of a bucket."""
+        for cell in _cells(key, self._key):
+            self._full_at[cell] = max(self._full_at[cell], full_at)
+
+
+def _cells(key: str, secret: bytes) -> list[int]:
+    """Return the cells of a key, one in each row."""
+    digest = hashlib.blake2b(key.encode(), digest_size=2 * _ROWS, key=secret).digest()
+    return [row * _CELLS + int.from_bytes(digest[2 * row : 2 * row + 2], "big") for row in range(_ROWS)]

@@ -1,24 +1,28 @@
 """How often upstream sessions are opened: for each address of clients, in all, and while the upstream can't be reached.
 
-All clients of a process share them; with several workers, each has its own. An attempt that comes a little too early
-waits; one that would wait for longer than an attempt may take fails, with the time after which to try again.
+All clients of a bridge share them, over all workers: their state is in memory that the workers share. An attempt that
+comes a little too early waits; one that would wait for longer than an attempt may take fails, with the time after which
+to try again.
 """
 
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
 from bridge.core.events import Failure
-from bridge.transport.token_buckets import TokenBuckets
+from bridge.transport.token_buckets import OwnBucketTable, TokenBuckets
 from bridge.upstream.circuit_breaker import CircuitBreaker
 from bridge.upstream.failures import ConnectFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from bridge.transport.token_buckets import BucketTable
+    from bridge.upstream.circuit_breaker import Numbers
     from bridge.upstream.link import Connector, UpstreamLink
 
 #: Within the time that an attempt has until the session must be ready (`CoreSettings.ready_seconds`), with a reserve.
@@ -32,14 +36,39 @@ _SLOW_SECONDS: Final = 5.0
 _ALL: Final = "all"
 
 
-class DialLimits:
-    """The limits of one process."""
+@dataclass(frozen=True, slots=True)
+class DialState:
+    """What the limits remember: in this process, or in memory that workers share."""
 
-    def __init__(self, *, per_address: float, in_all: float) -> None:
-        """Both in attempts per second; 0: no limit."""
-        self._addresses = TokenBuckets(per_address, max(1.0, per_address * _BURST_SECONDS)) if per_address else None
-        self._all = TokenBuckets(in_all, max(1.0, in_all * 2)) if in_all else None
-        self.breaker = CircuitBreaker()
+    addresses: BucketTable = field(default_factory=OwnBucketTable)
+    all: BucketTable = field(default_factory=OwnBucketTable)
+    breaker: Numbers | None = None
+    """See `CircuitBreaker`."""
+
+
+class DialLimits:
+    """The limits of one bridge, in one process."""
+
+    def __init__(
+        self,
+        *,
+        per_address: float,
+        in_all: float,
+        state: DialState | None = None,
+        now: Callable[[], float] = trio.current_time,
+    ) -> None:
+        """Both in attempts per second; 0: no limit. `now` is a clock that all who share the state have in common."""
+        state = state or DialState()
+        self._now = now
+        self._addresses = (
+            TokenBuckets(per_address, max(1.0, per_address * _BURST_SECONDS), state.addresses) if per_address else None
+        )
+        self._all = TokenBuckets(in_all, max(1.0, in_all * 2), state.all) if in_all else None
+        self.breaker = CircuitBreaker(state.breaker)
+
+    def now(self) -> float:
+        """Return the time on the clock of the limits."""
+        return self._now()
 
     def connector(self, connector: Connector, address: str | None) -> LimitedConnector:
         """Return the connector of one client; an address of None has no limit of its own."""
@@ -47,7 +76,7 @@ class DialLimits:
 
     async def wait(self, address: str | None) -> None:
         """Wait until an attempt may begin. Raises ConnectFailed if that takes too long."""
-        now = trio.current_time()
+        now = self._now()
         self._check(self.breaker.wait_seconds(now))  # first, so that no token is taken in vain
         waits = [0.0]
         for buckets, key in ((self._addresses, address), (self._all, _ALL)):
@@ -58,7 +87,7 @@ class DialLimits:
                     raise ConnectFailed(_refused("RATE_LIMITED", "Too many sessions are being opened.", again))
                 waits.append(wait)
         await trio.sleep(max(waits))
-        self._check(self.breaker.admit(trio.current_time()))
+        self._check(self.breaker.admit(self._now()))
 
     def _check(self, retry_after: float) -> None:
         if retry_after:
@@ -75,17 +104,17 @@ class LimitedConnector:
     async def open(self, generation: int, session_options: Mapping[str, Any]) -> UpstreamLink:
         """Open a session as soon as the limits allow. Raises ConnectFailed. Cancelling leaves nothing open."""
         await self._limits.wait(self._address)
-        breaker, began = self._limits.breaker, trio.current_time()
+        breaker, began = self._limits.breaker, self._limits.now()
         try:
             link = await self._connector.open(generation, session_options)
         except ConnectFailed as failed:
             if failed.failure.code == _UNREACHED and failed.failure.retryable:
-                breaker.failed(trio.current_time())
+                breaker.failed(self._limits.now())
             else:
                 breaker.succeeded()
             raise
         except trio.Cancelled:  # the session was not ready in time, or the client has left
-            now = trio.current_time()
+            now = self._limits.now()
             if now - began >= _SLOW_SECONDS:
                 breaker.failed(now)
             else:

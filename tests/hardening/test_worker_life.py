@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import ssl
+import sys
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 import trio
+import trustme
 
 from bridge.transport.link import HandshakeRefused
+from bridge.upstream.dial.errors import DialFailed
 from tests.hardening.harness import KEY, HealthyCaller, bridge_process, checked_bridge_process, remote_port, wait_until
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.hardening.harness import BridgeProcess, SimulatorThread
     from tests.server.harness import JsonTestClient
 
@@ -91,6 +94,43 @@ async def test_no_worker_survives_the_parent_and_the_port_is_free_at_once(
         await wait_until(lambda: not any(worker.is_running() and worker.status() != "zombie" for worker in workers), 8)
 
 
+#: A worker that hears speech hangs for ever.
+_HANGING = """
+import sys
+sys.path.insert(0, sys.argv.pop(1))
+from bridge.server.clients.json_client import JsonClient
+def hang(client, data):
+    while True: pass
+JsonClient.on_binary = hang
+from bridge.server.cli import main; main()
+"""
+HANGING = (sys.executable, "-c", _HANGING, str(Path(__file__).parents[2]))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a stopped process that its parent has died")
+@pytest.mark.parametrize("how", ["stopped", "hung"])
+async def test_a_worker_that_is_stopped_or_hangs_does_not_survive_its_parent_either(
+    how: str, upstream: SimulatorThread, tmp_path: Path
+) -> None:
+    words = ("--upstream", upstream.url, "--workers", "2", *JSON)
+    environment = {"OPENAI_API_KEY": KEY, "SHERPA_BRIDGE_DRAIN_SECONDS": "1"}
+    with bridge_process(tmp_path, *words, program=HANGING, **environment) as bridge:
+        await wait_until(lambda: len(bridge.ps.children()) == 2, 5)
+        workers = bridge.ps.children()
+        if how == "stopped":
+            workers[0].suspend()
+            await wait_until(lambda: workers[0].status() == psutil.STATUS_STOPPED, 5)
+        else:
+            client = await bridge.connect(headers=())
+            await client.receive_until("connected")
+            await client.link.send_binary(bytes(2))
+            await trio.sleep(0.5)
+            await client.link.abort()
+        os.kill(bridge.process.pid, signal.SIGKILL)
+        bridge.process.wait(5)
+        await wait_until(lambda: not any(worker.is_running() and worker.status() != "zombie" for worker in workers), 20)
+
+
 def _can_listen(bridge: BridgeProcess) -> bool:
     host, _, port = bridge.address.partition(":")
     socket.create_server((host, int(port))).close()
@@ -145,6 +185,45 @@ async def test_hup_takes_over_new_rules_for_clients_and_drops_no_call(
             await _connect_from(bridge, "https://old.test")
         await caller.turn()
         caller.assert_unharmed()
+        await caller.disconnect()
+
+
+async def test_hup_takes_over_new_certificates_and_no_call_loses_a_word(
+    upstream: SimulatorThread, tmp_path: Path
+) -> None:
+    authorities = {name: trustme.CA() for name in ("old", "new")}
+
+    def issue(name: str) -> None:
+        made = authorities[name].issue_cert("127.0.0.1")
+        made.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
+        made.cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
+
+    def trusting(name: str) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        authorities[name].configure_trust(context)
+        return context
+
+    issue("old")
+    words = ("--upstream", upstream.url, "--tls-cert", "cert.pem", "--tls-key", "key.pem", *JSON)
+    with checked_bridge_process(tmp_path, *words, OPENAI_API_KEY=KEY) as bridge:
+        caller = HealthyCaller(bridge, upstream)
+        await caller.connect(headers=(), ssl_context=trusting("old"))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(caller.turn)  # the reload falls into its speech
+            await trio.sleep(0.05)
+            issue("new")
+            bridge.process.send_signal(signal.SIGHUP)
+            await wait_until(lambda: bridge.log_lines("settings.reloaded"), 5)
+        with pytest.raises(DialFailed):
+            await bridge.connect(headers=(), ssl_context=trusting("old"))
+        await (await bridge.connect(headers=(), ssl_context=trusting("new"))).link.close()
+        authorities["old"].issue_cert("127.0.0.1").cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
+        bridge.process.send_signal(signal.SIGHUP)
+        await wait_until(lambda: bridge.log_lines("settings.rejected"), 5)  # the key is another certificate's
+        await (await bridge.connect(headers=(), ssl_context=trusting("new"))).link.close()
+        await caller.turn()
+        caller.assert_unharmed()
+        assert upstream.lost_ms(caller.source) == 0
         await caller.disconnect()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.transport.token_buckets import TokenBuckets
+from bridge.transport.token_buckets import OwnBucketTable, TokenBuckets
 
 
 def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:
@@ -34,9 +34,10 @@ def test_a_clock_that_goes_back_gives_no_tokens_and_takes_none() -> None:
 
 
 def test_the_table_is_bounded_and_forgets_what_was_used_longest_ago() -> None:
-    buckets = TokenBuckets(per_second=0.001, burst=1, max_keys=2)
+    table = OwnBucketTable(max_keys=2)
+    buckets = TokenBuckets(per_second=0.001, burst=1, table=table)
     for key in ("a", "b", "a", "c"):
         buckets.take(key, 0.0)
-    assert len(buckets) == 2
+    assert len(table) == 2
     assert buckets.take("b", 0.0)
     assert not buckets.take("c", 0.0)

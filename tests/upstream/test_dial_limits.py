@@ -12,8 +12,8 @@ import trio
 import trio.testing
 
 from bridge.core.events import Failure
-from bridge.upstream.circuit_breaker import FAILURES, FIRST_SECONDS, LONGEST_SECONDS, CircuitBreaker
-from bridge.upstream.dial_limits import DialLimits
+from bridge.upstream.circuit_breaker import FAILURES, FIRST_SECONDS, LONGEST_SECONDS, STATE_NUMBERS, CircuitBreaker
+from bridge.upstream.dial_limits import DialLimits, DialState
 from bridge.upstream.failures import ConnectFailed
 from tests.driver.harness import FakeUpstream
 
@@ -116,6 +116,27 @@ async def test_all_clients_share_one_rate(autojump_clock: trio.testing.MockClock
     for address in ("a", "b", "c", None):
         await limits.connector(upstream, address).open(1, {})
     assert trio.current_time() == 2
+
+
+async def test_those_who_share_the_state_share_the_rates_and_the_breaker(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    state = DialState(breaker=[0.0] * STATE_NUMBERS)
+    one, two = (DialLimits(per_address=0.5, in_all=1, state=state) for _ in range(2))
+    for limits in (one, two, one, two):
+        await limits.connector(FakeUpstream(), None).open(1, {})
+    assert trio.current_time() == 2
+    for number in range(FAILURES):
+        await trio.sleep(2)
+        await failure_of((one, two)[number % 2], Failing(UNREACHED), f"{number}")
+    assert one.breaker.is_open
+    assert two.breaker.is_open
+    failing = Failing(UNREACHED)
+    await failure_of(two, failing)
+    assert failing.asked == 0
+    await trio.sleep(FIRST_SECONDS)
+    assert one.breaker.admit(one.now()) == 0
+    assert two.breaker.admit(two.now()) > 0, "one attempt at a time, in all of them"
 
 
 async def test_while_the_upstream_is_out_of_reach_hardly_anybody_dials(

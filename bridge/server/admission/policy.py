@@ -14,6 +14,7 @@ Tokens. The static token or a ticket, in `Authorization: Bearer` or in the subpr
 from __future__ import annotations
 
 import hmac
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -63,10 +64,12 @@ class AdmissionPolicy:
         used_tickets: UsedTickets,
         *,
         unix_now: Callable[[], float],
+        now: Callable[[], float] = time.monotonic,
         rates: AddressRates | None = None,
     ) -> None:
+        """`unix_now` is for tickets, whose time is in Unix seconds. `now` is for rates, and never goes back."""
         self._rules, self._active, self._used, self._unix_now = rules, active_sessions, used_tickets, unix_now
-        self._rates = rates or AddressRates(0)
+        self._rates, self._now = rates or AddressRates(0), now
         self.overload = Overload(rules.marks)
         self.draining = False
         """Whether every new client is rejected."""
@@ -132,7 +135,7 @@ class AdmissionPolicy:
         return Rejection(403, "ORIGIN_NOT_ALLOWED", "This origin may not connect. Allow it with --allow-origin.")
 
     def _check_token(self, request: HttpRequest, subprotocols: tuple[str, ...]) -> Rejection | None:
-        token, address, now = self._rules.token, counted_as(self.client_address(request)), self._unix_now()
+        token, address, now = self._rules.token, counted_as(self.client_address(request)), self._now()
         if token is None:
             return None
         if not self._rates.may_authenticate(address, now):

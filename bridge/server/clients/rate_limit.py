@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bridge.core.token_bucket import FULL, BucketRate
+
 #: A client may be slowed down for this long without a pause (client protocol, RATE_EXCEEDED).
 SUSTAINED_SECONDS = 5.0
 #: A pause lets a bucket fill for this long. Waking up a little late from a wait isn't a pause.
@@ -28,49 +30,45 @@ class RateLimits:
 class ClientRateLimiter:
     """The limits of one client: two token buckets that may go into debt."""
 
-    __slots__ = ("_at", "_bytes_left", "_frames_left", "_limited_since", "_limits", "until")
+    __slots__ = ("_bytes", "_bytes_full_at", "_frames", "_frames_full_at", "_limited_since", "until")
 
     def __init__(self, limits: RateLimits) -> None:
-        self._limits = limits
-        self._bytes_left, self._frames_left = limits.burst_bytes, limits.burst_frames
-        self._at = 0.0
+        self._bytes = BucketRate(limits.bytes_per_second, limits.burst_bytes)
+        self._frames = BucketRate(limits.frames_per_second, limits.burst_frames)
+        self._bytes_full_at = self._frames_full_at = FULL
         self._limited_since: float | None = None
         self.until = 0.0
         """When the next frame may be read."""
 
     def charge(self, n_bytes: int, now: float, frames: int = 1) -> bool:
         """Count bytes and frames at the time `now`; return False if the client has exceeded its limits."""
-        limits = self._limits
-        elapsed, self._at = now - self._at, now
-        bytes_left = self._bytes_left + elapsed * limits.bytes_per_second
-        frames_left = self._frames_left + elapsed * limits.frames_per_second
-        self._bytes_left = bytes_left = min(bytes_left, limits.burst_bytes) - n_bytes
-        self._frames_left = frames_left = min(frames_left, limits.burst_frames) - frames
-        in_debt = bytes_left < 0 or frames_left < 0
+        self._bytes_full_at = bytes_full_at = self._bytes.take(self._bytes_full_at, now, n_bytes)
+        self._frames_full_at = frames_full_at = self._frames.take(self._frames_full_at, now, frames)
+        in_debt = self._bytes.left(bytes_full_at, now) < 0 or self._frames.left(frames_full_at, now) < 0
         if self._limited_since is None and not in_debt:
             return True
         return self._limit(now, in_debt=in_debt)
 
     def _limit(self, now: float, *, in_debt: bool) -> bool:
         """Count how long the client has been in debt; return False if that is too long."""
-        if now >= self.until and self._rested:
+        if now >= self.until and self._rested(now):
             self._limited_since = None
         if not in_debt:
             return True
-        limits = self._limits
-        debt = max(-self._bytes_left / limits.bytes_per_second, -self._frames_left / limits.frames_per_second)
-        self.until = now + debt
+        self.until = now + max(
+            self._bytes.wait_seconds(self._bytes_full_at, now, 0.0),
+            self._frames.wait_seconds(self._frames_full_at, now, 0.0),
+        )
         if self._limited_since is None:
             self._limited_since = now
         return now - self._limited_since < SUSTAINED_SECONDS
 
-    @property
-    def _rested(self) -> bool:
+    def _rested(self, now: float) -> bool:
         """Whether the client paused before it sent this."""
-        limits = self._limits
-        return self._bytes_left >= min(
-            limits.burst_bytes / 2, limits.bytes_per_second * PAUSE_SECONDS
-        ) and self._frames_left >= min(limits.burst_frames / 2, limits.frames_per_second * PAUSE_SECONDS)
+        buckets = (self._bytes, self._bytes_full_at), (self._frames, self._frames_full_at)
+        return all(
+            rate.left(full_at, now) >= min(rate.burst / 2, rate.per_second * PAUSE_SECONDS) for rate, full_at in buckets
+        )
 
     def wait_seconds(self, now: float) -> float:
         """Return the seconds to wait before the next frame is read."""

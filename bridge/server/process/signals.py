@@ -6,6 +6,7 @@ without a word, and its calls with it.
 
 from __future__ import annotations
 
+import ctypes
 import faulthandler
 import os
 import signal
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 RELOAD: Final = signal.SIGHUP
 #: Writes the stacks of all threads to stderr, even in a process that hangs.
 DUMP: Final = signal.SIGUSR1
+#: `prctl` of Linux: the signal that a process gets when its parent dies.
+_PR_SET_PDEATHSIG: Final = 1
 #: Nothing is done, and a line says so.
 _IGNORED: Final = (signal.SIGUSR2, signal.SIGQUIT, signal.SIGALRM)
 
@@ -61,3 +64,9 @@ def signal_all(pids: Iterable[int], number: signal.Signals) -> None:
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, number)
+
+
+def continue_without_parent() -> None:
+    """Let this process go on when its parent dies, should it be stopped then. On Linux; elsewhere it stays stopped."""
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGCONT))

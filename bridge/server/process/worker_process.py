@@ -1,7 +1,8 @@
 """What runs in the process of one of several workers, and what the workers share in memory.
 
 A worker whose parent is gone has nobody who would replace it or stop it: it drains, and ends for certain a moment after
-the drain time, even if it hangs. It learns of the end by a pipe of which only the parent has the other end.
+the drain time, even if it hangs. It learns of the end by a pipe of which only the parent has the other end. A worker
+that is stopped (SIGSTOP) learns nothing, so the system lets it go on when its parent dies.
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ from bridge.server.admission.tickets import FolderUsedTickets
 from bridge.server.assembly import SharedState
 from bridge.server.fallback.other_workers import OtherWorkers
 from bridge.server.process.balance import WorkerLoads
-from bridge.server.process.signals import handle_signals
+from bridge.server.process.signals import continue_without_parent, handle_signals
 from bridge.server.process.worker import CLOSE_SECONDS, serve_worker
 from bridge.server.process.worker_metrics import WorkerSnapshots
-from bridge.server.shared_numbers import SharedNumbers
+from bridge.server.shared_numbers import SharedBucketTable, SharedNumbers
+from bridge.upstream.circuit_breaker import STATE_NUMBERS
+from bridge.upstream.dial_limits import DialState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +49,8 @@ class SharedMemory:
     def __init__(self, workers: int) -> None:
         self.sessions = SharedWorkerCounts(workers)
         self.loads, self.beats = SharedNumbers(workers), SharedNumbers(workers)
+        self.dials = DialState(SharedBucketTable(), SharedBucketTable(), SharedNumbers(STATE_NUMBERS))
+        self.connections, self.wrong_credentials = SharedBucketTable(), SharedBucketTable()
 
     def clear(self, slot: int) -> None:
         """Give back what a worker that has ended had counted."""
@@ -76,6 +81,7 @@ class WorkerProcess:
     def run(self, settings: BridgeSettings, slot: int, folder: Path, ready: Callable[[], None], log: Log) -> int:
         """Serve, and return the exit code. Errors are logged. `ready` is called when signals can be handled."""
         os.close(self._parents_end)
+        continue_without_parent()
         watch = partial(self._watch_parent, settings.drain_seconds, folder)
         with log.in_background():  # a thread of this process: the parent has none, because it forks
             try:
@@ -103,6 +109,9 @@ class WorkerProcess:
             used_tickets=FolderUsedTickets(folder),
             merge_workers=snapshots.merge_workers,
             others=OtherWorkers(folder, settings.node, slot, settings.workers),
+            dials=self.shared.dials,
+            connections=self.shared.connections,
+            wrong_credentials=self.shared.wrong_credentials,
             now=time.monotonic,
         )
         await serve_worker(

@@ -259,8 +259,8 @@ def test_all_addresses_of_a_customer_with_ipv6_are_one_client() -> None:
 
 
 def test_an_address_that_sends_wrong_tokens_again_and_again_is_not_listened_to_for_a_while() -> None:
-    now = [NOW]
-    policy = AdmissionPolicy(GUARDED, ActiveSessions(), InMemoryUsedTickets(), unix_now=lambda: now[0])
+    now = [0.0]
+    policy = AdmissionPolicy(GUARDED, ActiveSessions(), InMemoryUsedTickets(), unix_now=lambda: NOW, now=lambda: now[0])
     wrong, right = request(authorization="Bearer no"), request(authorization=f"Bearer {TOKEN}")
     for _ in range(100):
         assert code(policy.check(request())) == UNKNOWN, "to send none is not to guess"
@@ -270,6 +270,18 @@ def test_an_address_that_sends_wrong_tokens_again_and_again_is_not_listened_to_f
     assert policy.check(request(peer="203.0.113.8:1", authorization=f"Bearer {TOKEN}")) is None
     now[0] += 1
     assert policy.check(right) is None
+
+
+def test_a_clock_that_is_set_back_by_an_hour_locks_nobody_out() -> None:
+    unix, now = [NOW], [0.0]
+    policy = AdmissionPolicy(
+        GUARDED, ActiveSessions(), InMemoryUsedTickets(), unix_now=lambda: unix[0], now=lambda: now[0]
+    )
+    for _ in range(30):
+        policy.check(request(authorization="Bearer no"))
+    unix[0] -= 3600
+    now[0] += 1
+    assert policy.check(request(authorization=f"Bearer {TOKEN}")) is None
 
 
 def test_wrong_tokens_from_this_machine_are_not_counted() -> None:
