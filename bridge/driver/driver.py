@@ -170,7 +170,7 @@ class _Driver:
         if not self.session.relay_event(generation, event_type, frame, now):
             self.handle(UpstreamEvent(generation, event_type, frame))
         elif not (self._gap or self._close is not None or self._client.forward(event_type, frame, now)):
-            self._too_slow()
+            self._too_slow(len(frame))
             self._work_off()
 
     # Events and commands
@@ -225,14 +225,14 @@ class _Driver:
             if isinstance(frame, ClosingFrame):
                 self._close_client(frame.code, frame.data.decode())
             elif not self._client.send(frame, read_at):
-                self._too_slow()
+                self._too_slow(len(frame.data))
                 return
 
-    def _too_slow(self) -> None:
+    def _too_slow(self, n_bytes: int) -> None:
         """Drop what is queued: the client would take up to a minute to read it before it learned why it is closed."""
-        dropped = self._client.drop_unsent()
+        self._client.drop_unsent()
         self._gap = self._after_gap = True
-        message = f"The client reads too slowly: {dropped} bytes were queued for it."
+        message = f"The client reads too slowly: a message of {n_bytes} bytes finds no room behind what waits for it."
         self._events.insert(0, ClientLimitExceeded("SLOW_CONSUMER", message, 1013))
 
     def _send_upstream(self, command: UpstreamCommand) -> None:

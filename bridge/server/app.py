@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from bridge.server.admission.policy import AdmissionPolicy
     from bridge.server.admission.session_counts import ActiveSessions
     from bridge.server.config.settings import ClientRules
+    from bridge.server.fallback.client import FallbackClient
     from bridge.server.fallback.other_workers import OtherWorkers
     from bridge.server.http.health import UpstreamHealth
     from bridge.server.page.simulator_panel import SimulatorControl
@@ -140,7 +141,7 @@ class Bridge:
             dependencies.others,
             admit=self._admit,
             forget=self._forget,
-            serve=lambda client: self._run(client, client.address),
+            serve=self._serve_fallback,
             rules=lambda: self._deps.rules,
             telemetry=FallbackTelemetry(dependencies.observer, dependencies.metrics, dependencies.log),
             admission=dependencies.admission,
@@ -327,6 +328,10 @@ class Bridge:
         finally:
             ended = {"closeCode": link.close_code, "closeReason": link.close_reason}
             self._deps.observer.client_event("client.disconnected", "A client disconnected", **fields, **ended)
+
+    async def _serve_fallback(self, client: FallbackClient) -> None:
+        with self.shedding.serving(client, client.address):
+            await self._run(client, client.address)
 
     async def _run(self, client: ClientConnection, address: str) -> None:
         deps, limits = self._deps, self._deps.dial_limits

@@ -22,6 +22,9 @@ _ONCE: Final = 1
 _STEPS: Final = 10
 #: The same for clients that come and go, over all of them: after a deploy, a thousand may come at once.
 _VISITS: Final = 200
+#: The same for all sessions together: clients that come, get a session and leave, again and again, have new ones each
+#: time.
+OF_ALL_SESSIONS: Final = 500
 #: Amounts in the fields of an event that are added up over the lines that were left out.
 _AMOUNTS: Final = ("chunks", "ms", "messages")
 #: Events that are told apart. Names are constants, so this is never reached; it bounds the memory if one is not.
@@ -70,6 +73,12 @@ class _Window:
     left_out: int = 0
     amounts: dict[str, float] = field(default_factory=dict)
 
+    def add(self, left_out: LeftOut) -> None:
+        self.left_out += left_out.count
+        for name, amount in left_out.amounts.items():
+            if amount:
+                self.amounts[name] = self.amounts.get(name, 0) + amount
+
     def take_left_out(self) -> LeftOut:
         if not self.left_out:
             return NOTHING_LEFT_OUT
@@ -79,17 +88,28 @@ class _Window:
 
 
 class LogLimiter:
-    """The limits of one session, or of all requests that have none."""
+    """The limits of one session, of all sessions together, or of all requests that have none."""
 
-    __slots__ = ("_windows",)
+    __slots__ = ("_lines", "_windows")
 
-    def __init__(self) -> None:
+    def __init__(self, lines: int | None = None) -> None:
+        """`lines` is how many there may be of each event; None: as the table says."""
         self._windows: dict[tuple[str, str], _Window] = {}
+        self._lines = lines
 
-    def offer(self, event: str, fields: Mapping[str, Any], now: float, *, kind: str = "") -> LeftOut | None:
+    def offer(
+        self,
+        event: str,
+        fields: Mapping[str, Any],
+        now: float,
+        *,
+        kind: str = "",
+        before: LeftOut = NOTHING_LEFT_OUT,
+    ) -> LeftOut | None:
         """Return None if the line of this event is to be left out, else what was left out since the last line.
 
-        Events of the same name but another `kind` have limits of their own.
+        Events of the same name but another `kind` have limits of their own. `before` is what another limiter left out
+        before this line: it is told with it, or left out with it.
         """
         key = event, kind
         if key not in self._windows and len(self._windows) >= _MAX_EVENTS:
@@ -99,14 +119,14 @@ class LogLimiter:
             window = self._windows[key] = _Window(now)
         elif now - window.since >= WINDOW_SECONDS:
             window.since, window.written = now, 0
-        if window.written < _LIMITS.get(event, _ONCE):
+        limit = _LIMITS.get(event, _ONCE) if self._lines is None else self._lines
+        if window.written < limit:
             window.written += 1
+            window.add(before)
             return window.take_left_out()
-        window.left_out += 1
-        for name in _AMOUNTS:
-            amount = fields.get(name)
-            if isinstance(amount, int | float) and amount:
-                window.amounts[name] = window.amounts.get(name, 0) + amount
+        window.add(before)
+        amounts = {name: fields[name] for name in _AMOUNTS if isinstance(fields.get(name), int | float)}
+        window.add(LeftOut(1, amounts))
         return None
 
     def finish(self) -> list[tuple[str, str, LeftOut]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bridge.telemetry.log_events import METRIC_UPDATES, SESSION_STATES, write_left_out, write_log_event
-from bridge.telemetry.log_limits import NOTHING_LEFT_OUT, LogLimiter
+from bridge.telemetry.log_limits import NOTHING_LEFT_OUT, OF_ALL_SESSIONS, LogLimiter
 from bridge.telemetry.metric_table import MS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class TelemetryObserver:
         self._log, self._metrics, self._traces, self._now = log, metrics, traces, now
         self._watchers = watchers
         self._clients: dict[str, _Client] = {}
-        self._without_session = LogLimiter()
+        self._without_session, self._of_all = LogLimiter(), LogLimiter(OF_ALL_SESSIONS)
 
     # Called by the driver
 
@@ -66,7 +66,10 @@ class TelemetryObserver:
         """Log, count and trace an event of the core. A frequent one is not logged each time."""
         client = self._clients.get(client_id)
         limiter = None if client is None else client.limiter
-        left_out = NOTHING_LEFT_OUT if limiter is None else limiter.offer(event.name, event.fields, self._now())
+        now = self._now()
+        left_out = NOTHING_LEFT_OUT if limiter is None else limiter.offer(event.name, event.fields, now)
+        if left_out is not None:
+            left_out = self._of_all.offer(event.name, event.fields, now, before=left_out)
         if left_out is not None:
             write_log_event(self._log, client_id, event, left_out)
         count = METRIC_UPDATES.get(event.name)
@@ -107,8 +110,9 @@ class TelemetryObserver:
             self._log.write("info", event, message, **fields, **left_out.as_fields())
 
     def server_ended(self) -> None:
-        """Log what was left out of requests without a session."""
+        """Log what was left out over all sessions, and of requests without one."""
         write_left_out(self._log, self._without_session)
+        write_left_out(self._log, self._of_all)
 
     def update_gauges(self) -> None:
         """Set the gauges to the current values."""

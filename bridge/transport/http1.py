@@ -26,9 +26,10 @@ _READ_BYTES: Final = 16 * 1024
 #: How many pieces of a body are handled in one go before others get their turn: a read may hold thousands.
 _PIECES_PER_TURN: Final = 32
 _NOT_MODIFIED: Final = 304
-#: How long, and how much, is read and discarded after a rejection, so that the client gets the response, not a reset.
+#: How long, and how much, is read and discarded after a rejection, so that the client gets the response, not a reset
+#: (RFC 9112 9.6): a recording of a minute that somebody posts in one piece.
 LINGER_SECONDS: Final = 1.0
-LINGER_BYTES: Final = 1024 * 1024
+LINGER_BYTES: Final = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,6 +260,7 @@ class HttpConnection:
                 await self.stream.send_eof()
             while remaining > 0 and (data := await self.stream.receive_some(_READ_BYTES)):
                 remaining -= len(data)
+                await take_turn()
 
 
 def _reason(status: int) -> bytes:

@@ -22,6 +22,7 @@ from bridge.protocol.events.limits import MAX_MESSAGE_BYTES
 from bridge.transport.http import HttpAnswer, HttpRequest, HttpResponse, StreamingResponse, text_response
 from bridge.transport.http1 import Disconnected, HttpConnection, HttpLimits, RequestRejected
 from bridge.transport.link import Headers, LinkClosed
+from bridge.transport.sockets import bound_close
 from bridge.transport.websocket import MAX_FRAGMENTS, WebSocketLink
 
 if TYPE_CHECKING:
@@ -158,6 +159,7 @@ async def serve_connection(
     except Exception as error:  # noqa: BLE001 - an error in one connection must not end the others
         on_error(error)
     finally:
+        bound_close(stream)
         with trio.move_on_after(_CLOSE_SECONDS):
             await stream.aclose()
 

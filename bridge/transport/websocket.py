@@ -21,7 +21,7 @@ from bridge.transport.fragments import MAX_FRAGMENTS
 from bridge.transport.frame_cutter import FRAMES_PER_SLICE
 from bridge.transport.frame_parser import NO_STATUS_RCVD
 from bridge.transport.link import LinkClosed, MessageTooLarge
-from bridge.transport.sockets import peer_name, reset_stream
+from bridge.transport.sockets import bound_close, peer_name, reset_stream
 from bridge.transport.websocket_sender import WebSocketSender, acquire
 
 if TYPE_CHECKING:
@@ -215,6 +215,7 @@ class WebSocketLink(WebSocketSender):
             with trio.move_on_after(CLOSE_SECONDS):
                 if not self._codec.eof_received:
                     await self._close_handshake()
+                bound_close(self.stream)
                 await self.stream.aclose()
         finally:
             await self._release_stream()
@@ -247,6 +248,7 @@ class WebSocketLink(WebSocketSender):
 
     async def _close_stream(self) -> None:
         self._stream_closed = True
+        bound_close(self.stream)
         await trio.aclose_forcefully(self.stream)
 
     async def close(self, code: int = 1000, reason: str = "") -> None:

@@ -187,6 +187,7 @@ async def test_a_client_that_reads_too_slowly_gets_an_error_and_is_disconnected(
         await call.ended.wait()
         assert call.client.closed == (1013, "SLOW_CONSUMER")
         assert call.client.received[-1]["code"] == "SLOW_CONSUMER"
+        assert f"a message of {len(NATIVE.frame)} bytes finds no room" in call.client.received[-1]["message"]
         assert len(call.client.received_of_type("response.output_audio.delta")) == 1
     assert upstream.open_links == 0
 

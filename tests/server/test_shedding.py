@@ -11,6 +11,7 @@ from bridge.server.config.settings import ClientRules
 from bridge.server.overload import LoadMarks
 from bridge.server.process.load_watch import resident_bytes, watch_load
 from bridge.transport.link import HandshakeRefused
+from tests.server.fallback.harness import JSON, RestClient
 from tests.server.harness import NATIVE_URL, make_settings, running_bridge
 
 MIB = 2**20
@@ -70,6 +71,19 @@ async def test_a_client_that_holds_most_is_told_and_closed_and_others_are_not() 
         assert "SERVER_BUSY" in [one.get("code") for one in large.received]
         assert "x" * 100 not in str(large.received)
         assert bridge.bridge._deps.metrics.value("shed_sessions_total") == 1
+
+
+async def test_a_client_of_the_fallback_is_ended_too(autojump_clock: trio.testing.MockClock) -> None:  # noqa: ARG001
+    async with running_bridge(make_settings(ClientRules(marks=MARKS))) as bridge:
+        client = RestClient(bridge)
+        await client.create(turnDetection="none")
+        await client.receive_until("session_ready")
+        for _ in range(6):
+            assert (await client.post("messages", LARGE.encode(), JSON)).status == 202
+        bridge.bridge.shedding.measured(0.0, 126 * MIB, 1.0)
+        bridge.bridge.shedding.end_largest()
+        assert (await client.receive_until("error"))["code"] == "SERVER_BUSY"
+        assert (await client.ask("DELETE", client.path)).status == 204
 
 
 async def test_the_watch_measures_until_it_is_cancelled() -> None:

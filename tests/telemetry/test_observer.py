@@ -10,6 +10,7 @@ from bridge.core.commands import LogEvent
 from bridge.core.session import SessionStatistics
 from bridge.core.states import State
 from bridge.telemetry.log import Log
+from bridge.telemetry.log_limits import OF_ALL_SESSIONS, WINDOW_SECONDS
 from bridge.telemetry.metrics import Metrics
 from bridge.telemetry.observer import TelemetryObserver
 from bridge.telemetry.tracing import SessionTraces
@@ -59,6 +60,24 @@ def test_an_unknown_event_is_logged_under_its_name() -> None:
     observer, _, text, _, _ = made()
     observer.log_event("c", LogEvent("brand.new", {}))
     assert json.loads(text.getvalue())["message"] == "brand.new"
+
+
+def test_sessions_that_come_and_go_in_a_loop_share_a_limit_of_lines_and_none_is_left_uncounted() -> None:
+    observer, _, text, clock, _ = made()
+    for number in range(OF_ALL_SESSIONS + 100):
+        observer.session_started(f"{number}", lambda: statistics(State.READY))
+        observer.log_event(f"{number}", LogEvent("session.closed", {"reason": "ended"}))
+        observer.session_ended(f"{number}")
+    lines = [json.loads(line) for line in text.getvalue().splitlines()]
+    assert len(lines) == OF_ALL_SESSIONS
+    clock.now += WINDOW_SECONDS
+    observer.log_event("last", LogEvent("session.closed", {"reason": "ended"}))
+    assert json.loads(text.getvalue().splitlines()[-1])["count"] == 100
+    for _ in range(OF_ALL_SESSIONS + 7):
+        observer.log_event("last", LogEvent("session.lost", {}))
+    observer.server_ended()
+    left_out = [line for line in map(json.loads, text.getvalue().splitlines()) if line["event"] == "log.left_out"]
+    assert [(line["of"], line["count"]) for line in left_out] == [("session.lost", 7)]
 
 
 def test_early_speech_has_a_line_of_its_own() -> None:

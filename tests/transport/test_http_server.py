@@ -319,6 +319,21 @@ async def test_a_rejection_on_a_stream_that_cannot_close_one_half_is_sent_too(
     assert server.errors == []
 
 
+@pytest.mark.wall_clock
+async def test_who_posts_5_mb_too_many_gets_413_and_no_reset() -> None:
+    server = HttpHarness()
+    with trio.fail_after(20):
+        async with trio.open_nursery() as nursery:
+            _, port = await nursery.start(lambda **how: serve_tcp(http=server.http, websocket=server.websocket, **how))
+            stream = await trio.open_tcp_stream("127.0.0.1", port)
+            await stream.send_all(head("POST", "/", Content_Length=str(5_000_000)))
+            for _ in range(5):
+                await stream.send_all(bytes(1_000_000))
+            assert statuses(await read_all(stream)) == [413]
+            await stream.aclose()
+            nursery.cancel_scope.cancel()
+
+
 async def test_others_have_their_turn_between_the_requests_of_many_and_within_a_body_of_many_chunks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import socket
+
 import pytest
 import trio
 import trio.testing
 from websockets.protocol import Side
 
-from bridge.transport.sockets import find_socket, peer_name, reset_stream
+from bridge.transport.sockets import UNREAD_SECONDS, bound_close, find_socket, peer_name, reset_stream
 from bridge.transport.websocket import WebSocketLink
 
 
@@ -45,6 +48,20 @@ async def test_aborting_a_link_resets_the_connection() -> None:
             await client.receive_some()
         assert isinstance(caught.value.__cause__, ConnectionResetError)
         await client.aclose()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system has no such option")
+async def test_the_system_keeps_what_a_server_did_not_get_rid_of_for_half_a_minute_at_most() -> None:
+    with trio.fail_after(5):
+        client, server = await tcp_pair()
+        same = socket.socket(fileno=os.dup(server.socket.fileno()))
+        link = WebSocketLink(server, Side.SERVER)
+        await client.aclose()
+        await link.close()
+        assert same.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == UNREAD_SECONDS * 1000
+        same.close()
+        bound_close(server)  # closed already: nothing happens
+        bound_close(trio.testing.memory_stream_pair()[0])
 
 
 async def test_resetting_twice_does_nothing() -> None:

@@ -16,7 +16,7 @@ from bridge.core.events import ClientAudio, CreateSession
 from bridge.driver.client import Frame
 from bridge.protocol.events.groups import AUDIO_DELTAS
 from bridge.protocol.events.peek import is_json
-from bridge.server.clients.frame_limits import TOO_FAST
+from bridge.server.clients.frame_limits import TOO_FAST, TOO_MUCH_HELD
 from bridge.server.clients.json_messages import parse_client_frame
 from bridge.server.clients.json_rendering import connected_message, encode_message, render_message
 from bridge.server.clients.rate_limit import ClientRateLimiter
@@ -198,6 +198,15 @@ class FallbackClient:
         """End the session: what waits can still be fetched."""
         del code, reason  # the messages before say it
         self.end()
+
+    @property
+    def held_bytes(self) -> int:
+        """About how much memory is held for the client: what its session keeps, and what it has not fetched."""
+        return self.events.held_bytes + (self._handler.held_bytes if self._handler is not None else 0)
+
+    def end_busy(self) -> None:
+        """End the session: the bridge is short of memory, and this client holds much of it."""
+        self._handle(TOO_MUCH_HELD)
 
     def end(self) -> None:
         """The session is over: answer those who wait."""

@@ -24,12 +24,12 @@ class UnknownEventError(ValueError):
 class EventLog:
     """The messages to one client, numbered from 1."""
 
-    __slots__ = ("_delivered", "_events", "_gap", "_max_bytes", "_undelivered_bytes", "last")
+    __slots__ = ("_delivered", "_events", "_gap", "_held_bytes", "_max_bytes", "_undelivered_bytes", "last")
 
     def __init__(self, max_bytes: int = MAX_LOG_BYTES) -> None:
         self._max_bytes = max_bytes
         self._events: deque[bytes] = deque()
-        self._undelivered_bytes = 0
+        self._undelivered_bytes = self._held_bytes = 0
         self._delivered = 0
         """The number of the newest message that a response had."""
         self._gap = False
@@ -42,12 +42,18 @@ class EventLog:
         """The number of the newest message that is forgotten."""
         return self.last - len(self._events)
 
+    @property
+    def held_bytes(self) -> int:
+        """How many bytes the client has not acknowledged."""
+        return self._held_bytes
+
     def append(self, message: bytes) -> bool:
         """Add a message. False, and nothing is added, if too much waits for delivery already."""
         if self._undelivered_bytes + len(message) > self._max_bytes:
             return False
         self._events.append(message)
         self._undelivered_bytes += len(message)
+        self._held_bytes += len(message)
         self.last += 1
         return True
 
@@ -57,7 +63,7 @@ class EventLog:
             raise UnknownEventError(f"Event {number} does not exist: the newest is {self.last}.")
         self._deliver_up_to(number)
         while self.acknowledged < number:
-            self._events.popleft()
+            self._held_bytes -= len(self._events.popleft())
 
     def deliver(self, after: int) -> Sequence[bytes]:
         """Return the messages behind this one, as many as may be unacknowledged; the first one in any case.
@@ -86,7 +92,7 @@ class EventLog:
 
     def drop(self) -> int:
         """Forget everything. Returns how many bytes nobody had got."""
-        dropped, self._undelivered_bytes = self._undelivered_bytes, 0
+        dropped, self._undelivered_bytes, self._held_bytes = self._undelivered_bytes, 0, 0
         self._events.clear()
         self._delivered, self._gap = self.last, True
         return dropped

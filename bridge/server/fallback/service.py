@@ -103,7 +103,7 @@ class Fallback:
         """Serve one session to its end. Raises only Cancelled."""
         telemetry, fields = self._telemetry, {"clientId": client.client_id, "peer": client.peer, "door": "fallback"}
         telemetry.metrics.increment("clients_total", 1, "fallback")
-        telemetry.log.write("info", "client.connected", "A client connected", **fields)
+        telemetry.observer.client_event("client.connected", "A client connected", **fields)
         try:
             await self._serve(client)
         except Exception as error:  # noqa: BLE001 - a bug in one session must end only that session
@@ -113,4 +113,4 @@ class Fallback:
             with trio.move_on_after(_FETCH_SECONDS):
                 await client.fetched.wait()
             self._forget(client.address)
-            telemetry.log.write("info", "client.disconnected", "A client disconnected", **fields)
+            telemetry.observer.client_event("client.disconnected", "A client disconnected", **fields)

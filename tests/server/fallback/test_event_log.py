@@ -96,3 +96,15 @@ def test_a_client_that_polls_gets_every_message_once_and_in_order(steps: list[tu
         else:
             log.acknowledge(max(log.acknowledged, len(got) - number))
     assert got == sent[: len(got)]
+
+
+def test_what_is_held_is_what_the_client_has_not_acknowledged() -> None:
+    log = EventLog()
+    for _ in range(3):
+        log.append(b"x" * 10)
+    log.deliver(0)
+    assert log.held_bytes == 30
+    log.acknowledge(2)
+    assert log.held_bytes == 10
+    log.drop()
+    assert log.held_bytes == 0
