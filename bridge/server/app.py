@@ -130,9 +130,7 @@ class Bridge:
 
     def __init__(self, dependencies: Dependencies) -> None:
         self._deps = dependencies
-        self.shedding = Shedding(
-            dependencies.admission.overload, dependencies.metrics, lambda: dependencies.active_sessions.in_process
-        )
+        self.shedding = Shedding(dependencies.admission.overload, dependencies.metrics)
         self._connections: Counter[str] = Counter()
         self._draining = trio.Event()
         self._empty = trio.Event()

@@ -5,9 +5,9 @@ sheds goes on until it is well below the mark: else it would let in a crowd with
 
 Two measures tell that there is too much to do. The *lag* says that it is too late: a worker that can't keep up is late
 for everybody, and letting nobody else in does not change that. So newcomers are kept out before, by how *busy* the
-worker is: the part of the time in which it serves open connections. (Not handshakes, so that a thousand clients that
-come back at once are let in; and those who send more than their share only for a part, or they would lock the others
-out.) A newcomer counts at once as what a client costs on average, before it shows what it costs.
+worker is: the part of the time in which it serves open connections. (Not handshakes and other begins, so that a
+thousand clients that come back at once are let in; and those who send more than their share only for a part, or they
+would lock the others out.) A newcomer counts at once as what a client costs on average, before it shows what it costs.
 
 Memory past its mark keeps newcomers out; past a quarter more, those who hold most are ended.
 """
@@ -27,9 +27,10 @@ SMOOTH_SECONDS: Final = 1.0
 #: A worker that sheds takes clients again once the lag is this part of the mark.
 _CALM: Final = 0.5
 #: From which part of the time on a worker is busy enough, and below which it takes clients again. The rest is for
-#: handshakes, refusals among them, and for what a moment brings: the nearer to 1, the longer it takes to catch up.
-BUSY: Final = 0.7
-_LESS_BUSY: Final = 0.63
+#: writing, for handshakes (refusals among them), and for what a moment brings: the nearer to 1, the longer it takes to
+#: catch up.
+BUSY: Final = 0.6
+_LESS_BUSY: Final = 0.54
 #: Among so few clients, what one of them does says nothing about the next one.
 _FEWEST_CLIENTS: Final = 8
 #: From how many times the memory mark on sessions are ended.
@@ -90,7 +91,6 @@ class Overload:
         self._lag, self._busy, self._clients, self._memory = 0.0, 0.0, 0.0, 0
         self._at: float | None = None
         self._busy_at: float | None = None
-        self._last_clients = 0
         self._late = self._full = False
         self._ended_at = -math.inf
 
@@ -108,14 +108,14 @@ class Overload:
         self._late = mark > 0 and self._lag > (mark * _CALM if self._late else mark)
 
     def served(self, busy: float, clients: int, now: float) -> None:
-        """Take another one: in which part of the time since the last one clients were served, and how many there are.
+        """Take another one: in which part of the time since the last one clients were served, and how many.
 
-        Take it over half a second or so: who sends in bursts is busy for a moment.
+        Without those that came in the last seconds. Take it over half a second or so: who sends in bursts is busy for a
+        moment.
         """
         new, self._busy_at = _weight(self._busy_at, now), now
-        served, self._last_clients = (clients + self._last_clients) / 2, clients  # who came lately was served for less
         self._busy += (busy - self._busy) * new
-        self._clients += (served - self._clients) * new
+        self._clients += (clients - self._clients) * new
 
     def sheds(self, clients: int) -> ShedReason | None:
         """Return why a newcomer is rejected that would be the last one of so many clients; None if it is not."""

@@ -76,7 +76,7 @@ METRICS: Mapping[str, MetricDefinition] = {
     ),
     "shed_sessions_total": MetricDefinition(_C, "Sessions that were ended because they held too much memory"),
     "serving_seconds_total": MetricDefinition(
-        _C, "Time in which workers served open connections; 1 s per second is a worker without a pause"
+        _C, "Time in which workers served connections older than 2 s; 1 s per second is a worker without a pause"
     ),
     "attempts_total": MetricDefinition(_C, "Attempts to open an upstream session"),
     "upstream_refusals_total": MetricDefinition(_C, "Attempts that failed, by error code", "cause"),

@@ -19,7 +19,7 @@ import os
 import select
 from collections import deque
 from contextlib import suppress
-from itertools import islice
+from itertools import islice, takewhile
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -35,6 +35,8 @@ ROUND_SECONDS: Final = 0.005
 ENDS_PER_ROUND: Final = 4
 #: As which part of all time one socket that stands behind counts, at most.
 MOST_BEHIND: Final = 0.1
+#: For how long a socket is young: what a connection costs at its start says nothing about what it costs later.
+YOUNG_SECONDS: Final = 2.0
 
 
 class Pollable(Protocol):
@@ -87,10 +89,13 @@ class Reactor:
         self._busy_since = clock()
         self._seconds_behind: dict[Pollable, float] = {}
         """For how long each that stood behind was served meanwhile."""
+        self._young: dict[Pollable, float] = {}
+        """When sockets that came lately are young no more, the first one first."""
 
     def add(self, one: Pollable) -> None:
         """Serve a socket, readable for now, and in the next round in any case."""
         self._served[one.fd] = one
+        self._young[one] = self._clock() + YOUNG_SECONDS
         self._watched[one.fd] = 0
         self.watch(one, readable=True, writable=False)
         self.serve_soon(one)
@@ -99,6 +104,7 @@ class Reactor:
         """Stop serving a socket. Call it before the socket is closed: its number may be another one's afterwards."""
         if self._served.get(one.fd) is one:
             del self._served[one.fd]
+            self._young.pop(one, None)
             if self._watched.pop(one.fd):
                 with suppress(OSError):  # it was closed too early, and the selector knows
                     self._poll.unregister(one.fd)
@@ -143,7 +149,7 @@ class Reactor:
         return longest
 
     def take_busy(self) -> float:
-        """Return for which part of the time since the last call sockets were served, from 0 to 1.
+        """Return for which part of the time since the last call sockets were served that are not young, from 0 to 1.
 
         One that stands behind counts for a tenth at most: with more, it only fills up what the others leave. Ask for
         half a second or more: a slice may take a good part of less.
@@ -154,6 +160,8 @@ class Reactor:
         busy = self._busy_seconds + sum(min(seconds, most) for seconds in self._seconds_behind.values())
         self._busy_seconds = 0.0
         self._seconds_behind.clear()
+        for one in list(takewhile(lambda one: self._young[one] <= now, self._young)):
+            del self._young[one]
         return min(1.0, busy / elapsed) if elapsed > 0 else 0.0
 
     async def run(self) -> None:
@@ -173,7 +181,7 @@ class Reactor:
     def _round(self) -> None:
         """Serve what is ready, until all had their turn or ROUND_SECONDS are over."""
         now, begins = trio.current_time(), self._clock()
-        until, todo = begins + ROUND_SECONDS, self._todo
+        until, ended, todo = begins + ROUND_SECONDS, begins, self._todo
         if not todo:  # else the rest of the last round comes first: nobody is passed over
             self._longest_turn = max(self._longest_turn, begins - self._found_at)
             self._found_at = begins
@@ -182,14 +190,17 @@ class Reactor:
         self._in_round = True
         try:
             while todo:
-                self._serve(*todo.popleft(), now)
-                if self._clock() >= until:
+                one, events = todo.popleft()
+                self._serve(one, events, now)
+                began, ended = ended, self._clock()
+                if one not in self._young:
+                    self._busy_seconds += ended - began
+                if ended >= until:
                     break
         finally:
             self._in_round = False
         if self._to_flush:  # nobody's answer waits for those who stand behind
             self._flush()
-        self._busy_seconds += self._clock() - begins
         if behind:
             self._serve_behind(behind, now, until)
         for _ in range(min(len(self._ends), ENDS_PER_ROUND)):
@@ -205,7 +216,8 @@ class Reactor:
                     continue  # it was removed meanwhile
                 self._serve(one, behind.pop(one), now)
                 began, ended = ended, self._clock()
-                self._seconds_behind[one] = self._seconds_behind.get(one, 0.0) + ended - began
+                if one not in self._young:
+                    self._seconds_behind[one] = self._seconds_behind.get(one, 0.0) + ended - began
                 if ended >= until:
                     break
         finally:

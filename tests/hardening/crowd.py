@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bridge.transport.websocket import WebSocketLink
 
 #: Between two that come, while the worker fills: each has time to show what it costs.
-ARRIVAL_SECONDS = 0.2
+ARRIVAL_SECONDS = 0.5
 #: For how long each load is measured.
 PHASE_SECONDS = 8.0
 #: After a refusal, a newcomer asks again so soon, much sooner than it was told.
@@ -103,7 +103,8 @@ class _Crowd:
         now = time.monotonic()
         return _p99([*self.trips, *((sent, now - sent) for sent in self.waiting)], since)
 
-    async def ask_until_let_in(self) -> None:
+    async def ask_until_let_in(self, delay: float) -> None:
+        await trio.sleep(delay)
         while not await self.enter():  # noqa: ASYNC110 - it asks another process
             await trio.sleep(_AGAIN_SECONDS)
 
@@ -122,8 +123,9 @@ async def _main(url: str) -> None:
         loads = []
         for times in (1, 2, 3):
             async with trio.open_nursery() as newcomers:
-                for _ in range((times - 1) * capacity):
-                    newcomers.start_soon(crowd.ask_until_let_in)
+                many = (times - 1) * capacity
+                for number in range(many):
+                    newcomers.start_soon(crowd.ask_until_let_in, _AGAIN_SECONDS * number / many)
                 since = time.monotonic()
                 await trio.sleep(PHASE_SECONDS)
                 loads.append(

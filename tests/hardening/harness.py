@@ -183,9 +183,11 @@ def remote_port(address: Sequence[Any]) -> int:
 
 
 @contextmanager
-def checked_bridge_process(folder: Path, *words: str, **environment: str) -> Iterator[BridgeProcess]:
+def checked_bridge_process(
+    folder: Path, *words: str, program: Sequence[str] = PROGRAM, **environment: str
+) -> Iterator[BridgeProcess]:
     """Run `sherpa-bridge serve` as a process. SIGTERM must end it with code 0 and without an internal error."""
-    with bridge_process(folder, *words, **environment) as bridge:
+    with bridge_process(folder, *words, program=program, **environment) as bridge:
         yield bridge
         bridge.process.terminate()
         assert bridge.process.wait(60) == 0

@@ -15,7 +15,7 @@ import pytest
 import trio
 import trio.testing
 
-from bridge.transport.reactor import MOST_BEHIND, ROUND_SECONDS, Reactor, current_reactor, has_reactor
+from bridge.transport.reactor import MOST_BEHIND, ROUND_SECONDS, YOUNG_SECONDS, Reactor, current_reactor, has_reactor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
@@ -463,6 +463,10 @@ async def test_the_reactor_tells_how_busy_it_is_and_counts_those_behind_for_a_pa
             return next(again)
 
         one.on_turn = partial(work, one, 0.3, repeat(False))
+        one.theirs.send(b"x")
+        await settle()
+        assert one.reactor.take_busy() == 0.0, "what a connection costs at its start"
+        clock.now += YOUNG_SECONDS
         one.reactor.take_busy()
         one.theirs.send(b"x")
         await settle()
