@@ -13,8 +13,8 @@ from bridge.core.generation import Generation, Recovery
 from bridge.core.history import ConversationHistory
 from bridge.core.input_buffer import BYTES_PER_MS, InputBuffer
 from bridge.core.json_access import as_object, as_text, loggable_id
-from bridge.core.opening_rate import OpeningRate
 from bridge.core.pacing.error_throttle import ErrorMessage, ErrorThrottle, ReleasedError
+from bridge.core.pacing.opening_rate import OpeningRate
 from bridge.core.responses import ResponseTracker
 from bridge.core.session_updates import SessionUpdates
 from bridge.core.speech.replay_buffer import ReplayBuffer

@@ -29,10 +29,13 @@ _CALM: Final = 0.5
 #: From which part of the time on a worker is busy enough, and below which it takes clients again. The rest is for
 #: writing, for handshakes (refusals among them), and for what a moment brings: the nearer to 1, the longer it takes to
 #: catch up.
-BUSY: Final = 0.6
-_LESS_BUSY: Final = 0.54
-#: Among so few clients, what one of them does says nothing about the next one.
-_FEWEST_CLIENTS: Final = 8
+BUSY: Final = 0.5
+_LESS_BUSY: Final = 0.45
+#: How many times as much newcomers may count as those who are measured: who comes and says nothing keeps others out
+#: only where there is little room for them anyway.
+_MOST_MORE: Final = 1.5
+#: Among fewer clients, what one of them does says nothing about the next one.
+_FEWEST_CLIENTS: Final = 4
 #: From how many times the memory mark on sessions are ended.
 _END_AT: Final = 1.25
 #: What the sessions of one address may hold of the memory mark. (Loopback too: behind a proxy that isn't trusted, all
@@ -121,8 +124,10 @@ class Overload:
         """Return why a newcomer is rejected that would be the last one of so many clients; None if it is not."""
         if self._late:
             return ShedReason.LAG
-        more = clients / max(1.0, self._clients) if clients > _FEWEST_CLIENTS else 1.0
-        self._full = self.marks.lag_seconds > 0 and self._busy * more > (_LESS_BUSY if self._full else BUSY)
+        more = clients / self._clients if self._clients >= _FEWEST_CLIENTS else 1.0
+        self._full = self.marks.lag_seconds > 0 and self._busy * min(more, _MOST_MORE) > (
+            _LESS_BUSY if self._full else BUSY
+        )
         if self._full:
             return ShedReason.BUSY
         return ShedReason.MEMORY if 0 < self.marks.memory_bytes < self._memory else None

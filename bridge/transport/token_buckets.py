@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from bridge.core.token_bucket import FULL, BucketRate
+from bridge.core.pacing.token_bucket import FULL, BucketRate
 
 #: Keys that are remembered: about 2 MB. Who comes from more addresses than that can't be told from many clients.
 MAX_KEYS: Final = 10_000

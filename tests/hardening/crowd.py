@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bridge.transport.websocket import WebSocketLink
 
 #: Between two that come, while the worker fills: each has time to show what it costs.
-ARRIVAL_SECONDS = 0.5
+ARRIVAL_SECONDS = 0.8
 #: For how long each load is measured.
 PHASE_SECONDS = 8.0
 #: After a refusal, a newcomer asks again so soon, much sooner than it was told.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.server.overload import Holder, LoadMarks, Overload, ShedReason
+from bridge.server.overload import BUSY, Holder, LoadMarks, Overload, ShedReason
 
 MIB = 2**20
 
@@ -55,45 +55,51 @@ def serve(load: Overload, busy: float, clients: int, *, seconds: float, since: f
 
 def test_a_worker_is_full_before_it_is_late() -> None:
     load = overload()
-    now = serve(load, 0.5, 50, seconds=20)
-    assert load.sheds(51) is None
-    serve(load, 0.65, 65, seconds=20, since=now)
-    assert load.sheds(66) is ShedReason.BUSY
+    now = serve(load, BUSY * 0.9, 45, seconds=20)
+    assert load.sheds(46) is None
+    serve(load, BUSY * 1.1, 55, seconds=20, since=now)
+    assert load.sheds(56) is ShedReason.BUSY
 
 
 def test_a_newcomer_counts_as_what_a_client_costs_before_it_has_done_anything() -> None:
     load = overload()
-    serve(load, 0.5, 50, seconds=20)
-    assert load.sheds(59) is None
-    assert load.sheds(61) is ShedReason.BUSY
+    serve(load, BUSY * 0.8, 40, seconds=20)
+    assert load.sheds(49) is None
+    assert load.sheds(51) is ShedReason.BUSY
 
 
 def test_clients_that_come_one_after_the_other_are_let_in_up_to_the_mark_though_measures_come_late() -> None:
     load, came = overload(), list[float]()
     for step in range(400):
-        now = step / 10
+        now = step / 5
         if load.sheds(len(came) + 1) is None:
             came.append(now)
-        if step % 5 == 0:
+        if step % 3 == 0:
             settled = sum(now - at >= 2.0 for at in came)
-            load.served(min(1.0, settled * 0.01), settled, now)
+            load.served(min(1.0, settled * BUSY / 60), settled, now)
     assert 52 <= len(came) <= 62
 
 
 def test_what_one_of_few_clients_does_keeps_nobody_out() -> None:
     load = overload()
-    serve(load, 0.55, 1, seconds=20)
+    serve(load, BUSY * 0.9, 1, seconds=20)
     assert load.sheds(8) is None
+
+
+def test_a_crowd_that_says_nothing_keeps_nobody_out_where_there_is_room() -> None:
+    load = overload()
+    serve(load, BUSY * 0.6, 40, seconds=20)
+    assert load.sheds(5000) is None
 
 
 def test_a_full_worker_takes_clients_again_once_some_have_left() -> None:
     load = overload()
-    now = serve(load, 0.65, 65, seconds=20)
-    assert load.sheds(66) is ShedReason.BUSY
-    now = serve(load, 0.57, 57, seconds=20, since=now)
-    assert load.sheds(58) is ShedReason.BUSY
-    serve(load, 0.5, 50, seconds=20, since=now)
-    assert load.sheds(51) is None
+    now = serve(load, BUSY * 1.1, 55, seconds=20)
+    assert load.sheds(56) is ShedReason.BUSY
+    now = serve(load, BUSY * 0.95, 48, seconds=20, since=now)
+    assert load.sheds(48) is ShedReason.BUSY
+    serve(load, BUSY * 0.8, 40, seconds=20, since=now)
+    assert load.sheds(41) is None
 
 
 def test_past_the_memory_mark_newcomers_are_rejected_and_below_it_not() -> None:

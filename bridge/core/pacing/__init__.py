@@ -1,1 +1,1 @@
-"""How often something happens: the waits between attempts, and the window in which a client gets one error."""
+"""How often something happens: waits between attempts, token buckets, openings, and the window of one error."""

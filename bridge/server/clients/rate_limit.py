@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bridge.core.token_bucket import FULL, BucketRate
+from bridge.core.pacing.token_bucket import FULL, BucketRate
 
 #: A client may be slowed down for this long without a pause (client protocol, RATE_EXCEEDED).
 SUSTAINED_SECONDS = 5.0

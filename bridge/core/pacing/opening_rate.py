@@ -6,7 +6,7 @@ creates and ends sessions in a loop, or asks again for a model that was refused,
 
 from __future__ import annotations
 
-from bridge.core.token_bucket import FULL, BucketRate
+from bridge.core.pacing.token_bucket import FULL, BucketRate
 
 
 class OpeningRate:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bridge.core.commands import Command, OpenUpstream
 from bridge.core.events import AttemptFailed, CreateSession, EndSession, Event, RestartSession, Tick
-from bridge.core.opening_rate import OpeningRate
+from bridge.core.pacing.opening_rate import OpeningRate
 from bridge.core.states import State
 from tests.core.builders import MANUAL, REFUSED_KEY, configured, created, messages, new_session, play, ready_session
 
