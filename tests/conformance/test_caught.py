@@ -22,6 +22,11 @@ def test_every_defect_is_caught_by_a_case_that_there_is() -> None:
     assert {case.lstrip("~") for cases in CAUGHT.values() for case in cases} - {case.id for case in CASES} == set()
 
 
+def test_every_case_fails_for_some_defect() -> None:
+    failing = {case for cases in CAUGHT.values() for case in cases if not case.startswith("~")}
+    assert [case.id for case in CASES if case.id not in failing] == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("defect", HANDFUL)
 def test_a_defect_fails_its_case_and_nothing_else_does(defect: str) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from probes.conformance.peers.client import BridgeClient, BridgeSaid
     from probes.conformance.peers.upstream import SeenSession
 
+REPLACED: Final = "`reconnected`: a fresh session replaces the lost one"
 GROUP = Group("F", "Reconnection and restoration")
 _LOST = "Session life 4: lost"
 #: First waits are short, but full of jitter.
@@ -32,9 +33,7 @@ async def lose(context: CaseContext, client: BridgeClient, how: str) -> BridgeSa
             session.reset()
         case (_, _, code):
             session.close(int(code))
-    return await client.expect(
-        "reconnected", after=last, within=_RECONNECT, expected="`reconnected`: a fresh session replaces the lost one"
-    )
+    return await client.expect("reconnected", after=last, within=_RECONNECT, expected=REPLACED)
 
 
 def _json(session: SeenSession) -> str:
@@ -137,7 +136,7 @@ async def holds_while_lost(context: CaseContext) -> None:
     context.upstream.sessions[0].drop()
     await client.expect("reconnecting", after=last)
     await client.speak(400)
-    await client.expect("reconnected", after=last, within=_RECONNECT)
+    await client.expect("reconnected", after=last, within=_RECONNECT, expected=REPLACED)
     await context.heard_in_newest(client)
     context.check_speech(client)
 
@@ -238,7 +237,7 @@ async def commits_again(context: CaseContext) -> None:
     client = await context.ready(turnDetection="none")
     await client.speak(400)
     await client.send("audio_commit")
-    back = await client.expect("reconnected", within=_RECONNECT)
+    back = await client.expect("reconnected", within=_RECONNECT, expected=REPLACED)
     session = context.upstream.sessions[-1]
     await context.upstream_received(session, "input_audio_buffer.commit")
     context.check_speech(client)
@@ -258,7 +257,7 @@ async def asks_again(context: CaseContext) -> None:
     context.upstream.plan(["drop:at=create"], [])
     client = await context.ready()
     await client.send("text", text="What is my balance?")
-    back = await client.expect("reconnected", within=_RECONNECT)
+    back = await client.expect("reconnected", within=_RECONNECT, expected=REPLACED)
     await client.expect("response.done", after=back, within=10.0, expected="the answer, from the fresh session")
     items = _json(context.upstream.sessions[-1])
     check("What is my balance?" in items, expected="the question in the fresh session", seen="it is not there")
@@ -279,7 +278,7 @@ async def names_cut(context: CaseContext) -> None:
     context.upstream.plan(["drop:at=audio,nth=3", "pace:times=4"], [])
     client = await context.ready()
     await client.send("text", text="Tell me a story.")
-    back = await client.expect("reconnected", within=_RECONNECT)
+    back = await client.expect("reconnected", within=_RECONNECT, expected=REPLACED)
     lost = back.body.get("lost")
     check(isinstance(lost, list) and lost, expected="`lost` names the answer that was cut", seen=f"lost {lost!r}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from probes.conformance.bounds import READY_SECONDS
-from probes.conformance.cases.f_recovery import GROUP, lose
+from probes.conformance.cases.f_recovery import GROUP, REPLACED, lose
 from probes.conformance.verdict import check
 
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ async def gives_up(context: CaseContext) -> None:
     context.upstream.plan([], ["http:status=503"])
     client = await context.ready()
     context.upstream.sessions[0].drop()
-    error = await client.expect("error", within=_GIVES_UP)
+    error = await client.expect(
+        "error", within=_GIVES_UP, expected=f"`error` CONNECTION_LOST after {_ATTEMPTS} attempts to reconnect"
+    )
     check(error.code == "CONNECTION_LOST", expected="`error` CONNECTION_LOST", seen=error.shown_code)
     check(error.body.get("retryable") is True, expected="it is retryable", seen=str(error.body.get("retryable")))
     attempts = len(context.upstream.dials) - 1
@@ -75,7 +77,9 @@ async def fatal_while_lost(context: CaseContext) -> None:
     context.upstream.plan([], ["refuse:code=invalid_api_key"])
     client = await context.ready()
     context.upstream.sessions[0].drop()
-    error = await client.expect("error", within=_RECONNECT)
+    error = await client.expect(
+        "error", within=_RECONNECT, expected="`error` AUTHENTICATION_FAILED for the attempt to reconnect"
+    )
     check(error.code == "AUTHENTICATION_FAILED", expected="`error` AUTHENTICATION_FAILED", seen=error.shown_code)
     attempts = len(context.upstream.dials) - 1
     check(attempts == 1, expected="one attempt", seen=f"{attempts} attempts")
@@ -181,7 +185,7 @@ async def broken_frame(context: CaseContext) -> None:
     await client.speak(200)
     await context.heard(client)
     context.upstream.sessions[0].send_raw(b"\x81\x04\xc3\x28\xff\xfe")
-    await client.expect("reconnected", within=_RECONNECT)
+    await client.expect("reconnected", within=_RECONNECT, expected=REPLACED)
     await context.heard_in_newest(client)
 
 

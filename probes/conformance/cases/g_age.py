@@ -40,7 +40,12 @@ async def rolls_over(context: CaseContext) -> None:
         seen="the same session",
         within=_WITHIN,
     )
-    await context.session(2, within=_WITHIN)
+    await context.waiter.until(
+        lambda: len(context.upstream.sessions) > 1,
+        expected="a fresh session when the first one reaches its age",
+        seen=client.describe,
+        within=_WITHIN,
+    )
     expired = first.sent_of("error")
     if expired and expired[0].at < context.upstream.sessions[1].opened_at:
         context.non_strict(
@@ -180,6 +185,11 @@ async def in_a_pause(context: CaseContext) -> None:
     if ended and ended[0].at < fresh.dial.at:
         context.non_strict("a rollover before the upstream ends the session", "the session was lost to its age")
         return
+    check(
+        client.of_type("session_expiring"),
+        expected="`session_expiring` before the rollover, so that the client can pause",
+        seen=client.describe(),
+    )
     check(
         before[-1:] != ["input_audio_buffer.speech_started"],
         expected="the fresh session is opened in the pause that comes half a second after `session_expiring`",

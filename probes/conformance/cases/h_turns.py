@@ -31,7 +31,7 @@ async def text(context: CaseContext) -> None:
     """Types a turn."""
     client = await context.ready()
     await client.send("text", text="Good morning, suite.")
-    await client.expect("response.done", within=_ANSWER)
+    await client.expect("response.done", within=_ANSWER, expected="an answer to the typed text")
     session = context.upstream.sessions[0]
     items = [event.body.get("item", {}) for event in session.of_type("conversation.item.create")]
     check(
@@ -140,7 +140,9 @@ async def truncates_at_playback(context: CaseContext) -> None:
     await client.expect("response.output_audio.delta", after=client.last, within=_ANSWER)
     await client.send("playback", itemId=item, playedMs=80)
     await client.send("interrupt")
-    await context.upstream_received(session, "conversation.item.truncate")
+    await context.upstream_received(
+        session, "conversation.item.truncate", expected="truncation at the 80 ms that `playback` reported"
+    )
     truncated = _truncations(session)[0]
     check(
         truncated.get("audio_end_ms") == 80,  # noqa: PLR2004 - what was sent

@@ -25,7 +25,7 @@ async def invalid(context: CaseContext, *, text: str, names: str) -> None:
     client = await context.ready()
     before = len(context.upstream.sessions[0].received)
     await client.send_text(text)
-    error = await client.expect("error")
+    error = await client.expect("error", expected="`error` INVALID_MESSAGE, and the socket stays open")
     check(error.code == "INVALID_MESSAGE", expected="`error` INVALID_MESSAGE", seen=error.shown_code)
     check(error.body.get("retryable") is False, expected="it is not retryable", seen=str(error.body.get("retryable")))
     message = str(error.body.get("message"))
@@ -64,7 +64,7 @@ for number, (what, text, names) in enumerate(_BAD, 1):
 
 async def _alive(context: CaseContext) -> None:
     other = await context.connect()
-    await other.ping_pong()
+    await other.ping_pong(expected="the bridge goes on answering other clients: `pong`")
 
 
 @GROUP.case(
@@ -218,14 +218,19 @@ async def slow_client(context: CaseContext) -> None:
     client = await context.ready()
     await _flood(context, client)
     client.read_on()
-    end = await client.ended(expected="the bridge ends the socket of a client that does not read", within=20.0)
+    await context.waiter.holds(lambda: client.end, within=20.0)
     numbers = [str(said.body.get("event_id")) for said in client.of_type("suite.flood")]
     sent = [str(event.body.get("event_id")) for event in context.upstream.sessions[0].sent_of("suite.flood")]
+    lost = next((at for at, (one, other) in enumerate(zip(numbers, sent, strict=False), 1) if one != other), None)
     check(
-        numbers == sent[: len(numbers)],
+        lost is None,
         expected="no event is left out before the end",
-        seen="events are missing in the middle",
+        seen=f"{len(numbers)} of {len(sent)} events arrived; event {lost} is missing, later ones are not",
     )
+    end = client.end
+    if end is None:
+        seen = f"it goes on; {len(numbers)} of the upstream's {len(sent)} events have arrived"
+        fail("the bridge ends the socket of a client that does not read", seen)
     if not any(error.code == "SLOW_CONSUMER" for error in client.errors) or end.code != 1013:  # noqa: PLR2004 - the code for it
         context.non_strict("`error` SLOW_CONSUMER and close 1013", str(end))
     await _alive(context)

@@ -110,6 +110,7 @@ const LISTED = {
   ],
   G: [
     ['no-rollover', 'a session runs into its maximum duration', 'Session life 5'],
+    ['age-ends-session', 'a session near its maximum duration ends, and is not replaced', 'Session life 5'],
     ['rollover-in-a-sentence', 'a rollover does not wait for a pause', 'Session life 5'],
     ['expiring-silent', 'no `session_expiring` is sent', 'Messages from the bridge'],
     ['rollover-gap', 'speech that comes during a rollover is lost', 'Session life 5'],

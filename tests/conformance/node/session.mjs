@@ -389,7 +389,8 @@ export class Session {
     if (silent > settings.stallMs && !has('stall-not-seen')) this.#lose('stalled');
     else if (this.rolloverDue && (this.talk.inPause || Date.now() > this.rolloverForced)) {
       this.rolloverDue = false;
-      this.#lose('rollover');
+      if (has('age-ends-session')) this.end('expired');
+      else this.#lose('rollover');
     }
   }
 
