@@ -34,7 +34,7 @@ _COMMENT: Final = "#"
 SECONDS: Final = 900
 JOBS: Final = 4
 #: Cases mostly wait: this many bridges with a defect each are tested side by side.
-DEFECTS_AT_ONCE: Final = 3
+DEFECTS_AT_ONCE: Final = 4
 
 
 def listed_defects() -> list[dict[str, str]]:

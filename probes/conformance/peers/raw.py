@@ -129,19 +129,21 @@ class RawSocket:
                 nursery.cancel_scope.cancel()
 
     async def blast(self, data: bytes, *, seconds: float) -> None:
-        """Send the same bytes again and again, as fast as they are taken, until the bridge ends the socket."""
+        """Send the same bytes again and again, as fast as they are taken, until the bridge ends the socket.
+
+        At most for so many seconds, and longer on a machine that is late: it sends more slowly, too.
+        """
         self.waiter.log.add(CLIENT, f"blocks of {len(data)} bytes", "raw")
-        with trio.move_on_after(seconds):
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._read_on)
-                while not self.ended and self.close_code is None:
-                    try:
-                        await self.stream.send_all(data)
-                    except (trio.BrokenResourceError, trio.ClosedResourceError):
-                        break
-                with trio.move_on_after(SOON):
-                    await self._until_over()
-                nursery.cancel_scope.cancel()
+        async with self.waiter.bounded(seconds), trio.open_nursery() as nursery:
+            nursery.start_soon(self._read_on)
+            while not self.ended and self.close_code is None:
+                try:
+                    await self.stream.send_all(data)
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    break
+            with trio.move_on_after(SOON):
+                await self._until_over()
+            nursery.cancel_scope.cancel()
 
     async def _until_over(self) -> None:
         while not self.ended and self.close_code is None:
