@@ -13,10 +13,8 @@ import trio
 
 from bridge.config.resolve import DialectChoice
 from bridge.core.settings import CoreSettings
-from bridge.core.spending.usage import Prices
 from bridge.driver.settings import DriverSettings
 from bridge.protocol.dialects.detection import Dialect
-from bridge.protocol.prices import PRICES
 from bridge.server.admission.policy import AdmissionPolicy
 from bridge.server.admission.rates import AddressRates
 from bridge.server.admission.session_counts import ActiveSessions
@@ -134,7 +132,8 @@ def make_pool(settings: BridgeSettings, connector: RealtimeConnector, log: Log) 
 def make_driver_settings(settings: BridgeSettings) -> DriverSettings:
     """Return the limits and times of each session."""
     core = CoreSettings(
-        prices={model: Prices(**prices) for model, prices in PRICES.items()},
+        caps=settings.clients.caps,
+        prices=settings.clients.prices,
         rollover=settings.session_defaults.rollover,
         no_session_seconds=settings.clients.no_session_seconds or math.inf,
     )

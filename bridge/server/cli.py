@@ -134,8 +134,9 @@ def ticket(client_token_env: str, seconds: int) -> None:
     """Print a ticket: a short-lived token for one connection of a browser."""
     import time
 
+    from bridge.config.toml_file import ConfigError
     from bridge.server.admission.tickets import make_ticket
-    from bridge.server.config.resolve import ConfigError, SourcedValue, client_token
+    from bridge.server.config.sourced_value import SourcedValue, client_token
 
     try:
         token = client_token(SourcedValue(client_token_env, "--client-token-env"), os.environ)
@@ -155,7 +156,7 @@ def _inherited_sockets() -> InheritedSockets:
 
 
 def _settings(given: dict[str, Any]) -> BridgeSettings:
-    from bridge.server.config.resolve import ConfigError
+    from bridge.config.toml_file import ConfigError
 
     if given["simulate"] is not None:
         _check_simulation(given["simulate"], {name: given[option] for option, name in _UPSTREAM.items()})

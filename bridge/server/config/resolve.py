@@ -7,45 +7,31 @@ errors are reported at once, one line each with the place of the setting; Config
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
-from bridge.config.api_key import key_from_environment
 from bridge.config.resolve import ConfigError, Flags, read_config
 from bridge.config.tls import tls_context
 from bridge.config.toml_file import FILE_NAME, SettingsFile, did_you_mean, read_settings_file
-from bridge.protocol.schema.locks import LOCKABLE_FIELDS
-from bridge.server.addresses import parse_network
-from bridge.server.clients.rate_limit import RateLimits
+from bridge.server.config.client_rules import client_rules
 from bridge.server.config.options import OPTIONS, Option
-from bridge.server.config.settings import AdminSettings, BridgeSettings, ClientRules, SessionDefaults
-from bridge.server.overload import LoadMarks
+from bridge.server.config.settings import AdminSettings, BridgeSettings, SessionDefaults
+from bridge.server.config.sourced_value import ConfigErrors, SourcedValue, client_token
 from bridge.telemetry.log import LogFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-    from bridge.server.addresses import Network
-    from bridge.server.clients.native_messages import LockedFields
-    from reports.redaction import Secret
+    from collections.abc import Mapping
+    from pathlib import Path
 
 __all__ = [
     "BridgeFlags",
     "ConfigError",
     "SourcedValue",
-    "client_token",
     "is_loopback",
     "read_bridge_settings",
     "unknown_variables",
 ]
-
-#: Shorter tokens can be guessed.
-_MIN_TOKEN_CHARACTERS = 16
 
 _MAX_PORT = 65_535
 _NODE = re.compile(r"[A-Za-z0-9-]{1,40}")
@@ -64,21 +50,13 @@ class BridgeFlags:
     simulate: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SourcedValue:
-    """A value and where it was set, for error messages."""
-
-    value: Any
-    source: str
-
-
 def read_bridge_settings(flags: BridgeFlags, environment: Mapping[str, str], folder: Path) -> BridgeSettings:
     """Resolve all settings. sherpa.toml is read from `folder`. Raises ConfigError with every error that was found."""
     path = flags.upstream.config
     file = read_settings_file(path or folder / FILE_NAME, must_exist=path is not None)
-    errors = _Errors()
+    errors = ConfigErrors()
     resolved = {key: _resolve(errors, key, option, flags, environment, file) for key, option in OPTIONS.items()}
-    clients = _client_rules(resolved, environment, errors)
+    clients = client_rules(resolved, environment, errors)
     with errors.collect():
         _check_exposure(resolved)
     with errors.collect():
@@ -124,26 +102,6 @@ def _check_node(node: SourcedValue) -> None:
         raise ConfigError(f"{node.source}: a node's name has 1 to 40 letters, digits and dashes, not {node.value!r}.")
 
 
-class _Errors:
-    """The errors so far, to be reported at once."""
-
-    def __init__(self) -> None:
-        self._lines: list[str] = []
-
-    @contextmanager
-    def collect(self) -> Iterator[None]:
-        """Collect a ConfigError of the block, and continue after it."""
-        try:
-            yield
-        except ConfigError as error:
-            self._lines += error.lines
-
-    def raise_all(self) -> None:
-        """Raise one ConfigError with all errors, if there are any."""
-        if self._lines:
-            raise ConfigError(*self._lines)
-
-
 def unknown_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
     """Return a warning for each variable that has the bridge's prefix but isn't a setting."""
     names = [name for name in environment if name.startswith(_PREFIX) and not _KUBERNETES.fullmatch(name)]
@@ -152,7 +110,12 @@ def unknown_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _resolve(
-    errors: _Errors, key: str, option: Option, flags: BridgeFlags, environment: Mapping[str, str], file: SettingsFile
+    errors: ConfigErrors,
+    key: str,
+    option: Option,
+    flags: BridgeFlags,
+    environment: Mapping[str, str],
+    file: SettingsFile,
 ) -> SourcedValue:
     """Resolve one setting. For an invalid one, collect the error and continue with the default."""
     with errors.collect():
@@ -184,114 +147,6 @@ def _first_set(
 
 def _checked(option: Option, value: object, source: str) -> SourcedValue:
     return SourcedValue(option.check(value, source), source)
-
-
-# Clients
-
-
-def _client_rules(resolved: Mapping[str, SourcedValue], environment: Mapping[str, str], errors: _Errors) -> ClientRules:
-    token, locked, origins = None, frozenset[str](), list[str]()
-    proxies: list[Network] = []
-    for text in resolved["allow_origin"].value:
-        with errors.collect():
-            origins.append(_origin(text, resolved["allow_origin"].source))
-    with errors.collect():
-        token = client_token(resolved["client_token_env"], environment)
-    for text in resolved["trusted_proxies"].value:
-        with errors.collect():
-            proxies.append(_proxy(text, resolved["trusted_proxies"].source))
-    tickets_dir = None
-    with errors.collect():
-        tickets_dir = _folder(resolved["used_tickets_dir"])
-    with errors.collect():
-        locked = _locked(resolved["locked"])
-    return ClientRules(
-        origins=tuple(origins),
-        token=token,
-        max_sessions=resolved["max_sessions"].value,
-        sessions_per_ip=resolved["sessions_per_ip"].value,
-        connections_per_ip=float(resolved["connections_per_ip_per_second"].value),
-        dials_per_ip=float(resolved["dials_per_ip_per_second"].value),
-        dials=float(resolved["dials_per_second"].value),
-        trusted_proxies=tuple(proxies),
-        used_tickets_dir=tickets_dir,
-        no_session_seconds=float(resolved["no_session_seconds"].value),
-        locked=locked,
-        max_message_bytes=resolved["max_message_bytes"].value,
-        rates=_rates(resolved),
-        marks=LoadMarks(
-            lag_seconds=float(resolved["shed_lag_ms"].value) / 1000,
-            memory_bytes=resolved["memory_mib"].value * 2**20,
-        ),
-    )
-
-
-def _rates(resolved: Mapping[str, SourcedValue]) -> RateLimits:
-    n_bytes, frames = float(resolved["bytes_per_second"].value), float(resolved["frames_per_second"].value)
-    defaults = RateLimits()
-    return RateLimits(
-        bytes_per_second=n_bytes,
-        burst_bytes=n_bytes * defaults.burst_bytes / defaults.bytes_per_second,
-        frames_per_second=frames,
-        burst_frames=frames * defaults.burst_frames / defaults.frames_per_second,
-    )
-
-
-_ORIGIN = re.compile(r"https?://[^/?#@\s*]+")
-
-
-def _origin(text: str, source: str) -> str:
-    """Normalize an origin to what browsers send: lower case, no default port, no path. Raises ConfigError."""
-    if "*" in text:
-        raise ConfigError(
-            f"{source}: {text!r} has a wildcard. List every origin in full, such as https://app.example.com"
-        )
-    origin = text.strip().rstrip("/").lower()
-    if not _ORIGIN.fullmatch(origin):
-        raise ConfigError(f"{source}: {text!r} is not an origin. Write it like https://app.example.com, without a path")
-    parts = urlsplit(origin)
-    default = {"http": ":80", "https": ":443"}[parts.scheme]
-    return f"{parts.scheme}://{parts.netloc.removesuffix(default)}"
-
-
-def _proxy(text: str, source: str) -> Network:
-    """Parse the address or network of a proxy. Raises ConfigError."""
-    try:
-        return parse_network(text)
-    except ValueError:
-        raise ConfigError(
-            f"{source}: {text!r} is neither an address nor a network. Write it like 10.1.2.3 or 10.0.0.0/8"
-        ) from None
-
-
-def _folder(named: SourcedValue) -> str | None:
-    """Return the path of a folder that must exist and be writable. Raises ConfigError."""
-    path = cast("str | None", named.value)
-    if path is not None and not (Path(path).is_dir() and os.access(path, os.W_OK | os.X_OK)):
-        raise ConfigError(f"{named.source}: {path} is not a folder in which the bridge may write")
-    return path
-
-
-def client_token(named: SourcedValue, environment: Mapping[str, str]) -> Secret | None:
-    """Read a token, such as that of the clients, from the environment variable that is named. Raises ConfigError."""
-    if named.value is None:
-        return None
-    found = key_from_environment(named.value, environment)
-    if found is None:
-        raise ConfigError(f"the environment variable {named.value} (named by {named.source}) is not set")
-    if len(found.secret.reveal()) < _MIN_TOKEN_CHARACTERS:
-        raise ConfigError(
-            f"the token in {named.value} has fewer than {_MIN_TOKEN_CHARACTERS} characters. Make one with:"
-            " openssl rand -hex 32"
-        )
-    return found.secret
-
-
-def _locked(named: SourcedValue) -> LockedFields:
-    for name in named.value:
-        if name not in LOCKABLE_FIELDS:
-            raise ConfigError(f"{named.source}: {name!r} can't be locked{did_you_mean(name, LOCKABLE_FIELDS)}")
-    return frozenset(named.value)
 
 
 # Checks across settings

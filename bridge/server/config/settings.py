@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from bridge.core.spending.caps import Caps
 from bridge.server.clients.rate_limit import RateLimits
+from bridge.server.config.prices_file import known_prices
 from bridge.server.overload import LoadMarks
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bridge.config.resolve import Config
+    from bridge.core.spending.usage import Prices
     from bridge.server.addresses import Network
     from bridge.server.clients.native_messages import LockedFields
     from bridge.telemetry.log import LogFormat
@@ -41,6 +46,10 @@ class ClientRules:
     """The folder that remembers used tickets. None: they are forgotten with the bridge, and no other one knows them."""
     no_session_seconds: float = 60.0
     """How long a client may be connected without a session; 0: for ever."""
+    caps: Caps = field(default_factory=Caps)
+    """How long a client may talk, and how much it may take."""
+    prices: Mapping[str, Prices] = field(default_factory=known_prices)
+    """What tokens and speech cost, by model."""
     locked: LockedFields = frozenset()
     """Fields of `create_session` that clients may not set."""
     max_message_bytes: int = 4 * 2**20

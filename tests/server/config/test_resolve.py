@@ -8,8 +8,10 @@ import pytest
 
 from bridge.config.resolve import Flags
 from bridge.config.toml_file import TABLES
+from bridge.core.spending.caps import Caps
 from bridge.server.addresses import parse_network
 from bridge.server.config.options import OPTIONS
+from bridge.server.config.prices_file import known_prices
 from bridge.server.config.resolve import BridgeFlags, ConfigError, read_bridge_settings
 
 if TYPE_CHECKING:
@@ -42,6 +44,12 @@ def test_by_default_the_bridge_listens_on_loopback_only(tmp_path: Path) -> None:
     assert settings.log_format is None
 
 
+def test_by_default_there_is_no_cap_and_the_known_prices_hold(tmp_path: Path) -> None:
+    rules = read(tmp_path).clients
+    assert rules.caps == Caps()
+    assert rules.prices == known_prices()
+
+
 def test_a_flag_overrides_a_variable_the_file_and_the_default(tmp_path: Path) -> None:
     toml = "[bridge]\nport = 1\nmax_sessions = 1\nworkers = 1\nlocked = ['voice']\n"
     environment = {"SHERPA_BRIDGE_PORT": "2", "SHERPA_BRIDGE_MAX_SESSIONS": "2", "SHERPA_BRIDGE_WORKERS": " "}
@@ -70,6 +78,10 @@ max_message_bytes = 100000
 bytes_per_second = 100000
 frames_per_second = 100
 drain_seconds = 2.5
+idle_seconds = 120
+max_session_seconds = 3000
+max_cost_usd = 0.5
+max_tokens = 100000
 log_format = "json"
 log_level = "debug"
 """
@@ -80,6 +92,7 @@ log_level = "debug"
     assert rules.token.reveal() == TOKEN
     proxies = (parse_network("10.0.0.1"), parse_network("10.1.0.0/16"))
     assert (rules.sessions_per_ip, rules.trusted_proxies, rules.max_message_bytes) == (5, proxies, 100_000)
+    assert rules.caps == Caps(idle_seconds=120, max_session_seconds=3000, max_cost_usd=0.5, max_tokens=100_000)
     assert (rules.rates.burst_bytes, rules.rates.burst_frames) == (800_000, 400)
     assert (defaults.mint, defaults.rollover, defaults.voice, defaults.turn_detection) == (
         True,
@@ -156,6 +169,8 @@ def test_invalid_settings_are_reported_in_one_line(tmp_path: Path, given: dict[s
         ("turn_detection = 'vad'", ["unknown value 'vad'", "server_vad"]),
         ("voice = ' '", ["[bridge] voice", "is empty"]),
         ("max_message_bytes = 10", ["from 65536"]),
+        ("max_tokens = 0.5", ["[bridge] max_tokens", "whole number"]),
+        ("prices = '/no/prices.toml'", ["/no/prices.toml", "cannot be read"]),
     ],
 )
 def test_an_error_in_the_file_is_reported_with_its_place(tmp_path: Path, toml: str, words: list[str]) -> None:
