@@ -92,11 +92,15 @@ async def refused_configuration(context: CaseContext) -> None:
     seconds=4.0,
 )
 async def drops_at_failure(context: CaseContext) -> None:
-    """Speaks 400 ms; every attempt is refused because of the key."""
-    context.upstream.plan(["refuse:code=invalid_api_key", "latency:ms=500"])
+    """Speaks 400 ms while the upstream creates no session; then the upstream refuses the key."""
+    context.upstream.plan(["create:seconds=-1"])
     client = await context.connect()
     await client.send("create_session")
     await client.speak(400)
+    await client.ping_pong()  # the bridge has read the speech
+    session = await context.session(1)
+    session.send_error("invalid_api_key", "Incorrect API key provided.")
+    session.close(3000, "invalid_request_error.invalid_api_key")
     await client.expect("error", within=READY_SECONDS)
     dropped = await client.expect(
         "audio_dropped", within=SOON, expected="`audio_dropped` for the 400 ms of speech that were held"

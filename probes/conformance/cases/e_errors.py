@@ -281,11 +281,14 @@ async def storm(context: CaseContext) -> None:
     """Lets the upstream send 200 errors a second for a second, and pings."""
     context.upstream.plan(["storm:per-second=200"])
     client = await context.ready()
+    started = context.now
     for _ in range(10):
         await context.sleep(0.1)
         await client.ping_pong()
-    errors = len(client.errors)
-    check(errors <= 2, expected="at most one error in 2 s", seen=f"{errors} errors in a second")  # noqa: PLR2004 - one, and one at the edge
+    errors, seconds = len(client.errors), context.now - started
+    # One at each end of a window; on a busy machine this takes several.
+    most = 2 + int(seconds / _WINDOW)
+    check(errors <= most, expected="at most one error in 2 s", seen=f"{errors} errors in {seconds:.1f} s")
 
 
 @GROUP.case(
