@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     from bridge.core.commands import ClientCommand, Command
     from bridge.core.events import Event
+    from bridge.core.spending.caps import Account
     from bridge.driver.client import ClientConnection, SessionObserver
     from bridge.driver.upstream_session import UpstreamCommand
     from bridge.upstream.link import Connector
@@ -60,11 +61,12 @@ async def run_session(
     observer: SessionObserver,
     rng: Callable[[], float],
     drain: trio.Event | None = None,
+    identity: Account | None = None,
 ) -> None:
     """Serve one client from its first message until it disconnects or the core closes its connection.
 
     `rng` returns numbers in [0, 1), for the jitter of waits between attempts. Once `drain` is set, the session ends in
-    the next pause, after `settings.drain_seconds` at the latest.
+    the next pause, after `settings.drain_seconds` at the latest. `identity` is the account of whoever the client is.
 
     Raises nothing that a peer can cause. Cancelling ends everything at once, except the upstream's closing handshake,
     which may take `settings.upstream_close_seconds`.
@@ -72,7 +74,7 @@ async def run_session(
     The client's socket is closed here only if the core asked for it, or with 1011 if the client answers no pings. In
     all other cases that is left to the caller.
     """
-    driver = _Driver(client, connector, settings, observer, rng)
+    driver = _Driver(client, connector, settings, observer, Session(settings.core, rng=rng, identity=identity))
     observer.session_started(client.client_id, driver.session.statistics)
     try:
         await driver.run(drain)
@@ -89,9 +91,9 @@ class _Driver:
         connector: Connector,
         settings: DriverSettings,
         observer: SessionObserver,
-        rng: Callable[[], float],
+        session: Session,
     ) -> None:
-        self.session = Session(settings.core, rng=rng)
+        self.session = session
         self._client, self._connector, self._settings, self._observer = client, connector, settings, observer
         self._events: list[Event] = []
         self._handling = False

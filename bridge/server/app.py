@@ -9,7 +9,7 @@ import random
 import re
 import uuid
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -26,9 +26,8 @@ from bridge.client_protocol.endpoints import (
 from bridge.driver.driver import run_session
 from bridge.protocol.dialects.detection import GA_SUBPROTOCOL, KEY_SUBPROTOCOL_PREFIX
 from bridge.server.addresses import counted_as, is_loopback
-from bridge.server.admission.policy import Rejection, host_from_peer
-from bridge.server.admission.rates import AddressRates
-from bridge.server.clients.json_client import JsonClient, utc_now
+from bridge.server.admission.policy import TOO_MANY_OF_ONE, Admitted, Rejection, host_from_peer
+from bridge.server.clients.json_client import JsonClient
 from bridge.server.clients.native_client import NativeClient, session_options_from_query
 from bridge.server.fallback.service import Fallback, FallbackTelemetry
 from bridge.server.http.responses import (
@@ -49,24 +48,15 @@ from bridge.transport.sockets import peer_name, reset_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from bridge.driver.client import ClientConnection
     from bridge.driver.settings import DriverSettings
-    from bridge.server.admission.policy import AdmissionPolicy
-    from bridge.server.admission.session_counts import ActiveSessions
     from bridge.server.config.settings import ClientRules
+    from bridge.server.dependencies import Dependencies
     from bridge.server.fallback.client import FallbackClient
-    from bridge.server.fallback.other_workers import OtherWorkers
-    from bridge.server.http.health import UpstreamHealth
-    from bridge.server.page.simulator_panel import SimulatorControl
-    from bridge.telemetry.log import Log
-    from bridge.telemetry.metrics import Metrics, MetricsSnapshot
-    from bridge.telemetry.observer import TelemetryObserver
+    from bridge.telemetry.metrics import MetricsSnapshot
     from bridge.transport.http import HttpAnswer, HttpRequest, HttpResponse
     from bridge.transport.http1 import RequestRejected
-    from bridge.upstream.dial_limits import DialLimits
-    from bridge.upstream.link import Connector
 
 _ENDPOINTS: Final = (CLIENT_PATH, NATIVE_PATH)
 _API_PREFIX: Final = "/v1/"
@@ -86,43 +76,6 @@ _SPARE_CONNECTIONS: Final = 4096
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 #: RFC 6455 7.4.1: the server hit an unexpected condition.
 _INTERNAL_ERROR: Final = 1011
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dependencies:
-    """What a bridge is made of. `assembly.py` makes it from the settings; simulation and tests make their own."""
-
-    rules: ClientRules
-    connector: Connector
-    driver: DriverSettings
-    admission: AdmissionPolicy
-    active_sessions: ActiveSessions
-    health: UpstreamHealth
-    observer: TelemetryObserver
-    metrics: Metrics
-    log: Log
-    merge_workers: Callable[[MetricsSnapshot], MetricsSnapshot] = lambda own: own
-    """Adds the metrics of the other workers, and the outcomes of their attempts, to this worker's."""
-    dial_limits: DialLimits | None = None
-    """How often sessions are opened; None: as often as clients ask."""
-    rates: AddressRates = field(default_factory=lambda: AddressRates(0))
-    """How often an address may connect."""
-    now: Callable[[], float] = trio.current_time
-    """The clock of the rates, which all workers have in common."""
-    count_prewarmed: Callable[[], int] = lambda: 0
-    """Returns the number of upstream sessions that wait for a client."""
-    clock: Callable[[], datetime] = utc_now
-    """The time of day, for the timestamp of every message."""
-    public_metrics: bool = True
-    """Whether the clients' port serves metrics, too; not if there is a listener for them."""
-    process_name: str = "bridge-0"
-    """The name of this process in the ids of its fallback sessions."""
-    others: OtherWorkers | None = None
-    """The other workers, which have fallback sessions of their own; None if there are none."""
-    page: bool = True
-    """Whether the browser page is served."""
-    simulator: SimulatorControl | None = None
-    """Controls the simulator behind the bridge, for the page's fault panel; None if there is none."""
 
 
 class Bridge:
@@ -179,6 +132,7 @@ class Bridge:
         """Serve clients that come from now on by these rules."""
         self._deps = replace(self._deps, rules=rules, driver=driver)
         self._deps.admission.apply(rules)
+        self._deps.identities.caps = rules.identity_caps
 
     def _takes_body(self, request: HttpRequest) -> bool:
         """Only the REST fallback takes bodies; no stranger's is kept in memory."""
@@ -280,31 +234,35 @@ class Bridge:
         if path not in _ENDPOINTS:
             await upgrade.reject(to_response(_not_found(path)))
             return
-        address = self._admit(upgrade.request, upgrade.subprotocols)
-        if isinstance(address, Rejection):
-            await upgrade.reject(to_response(address))
+        admitted = self._admit(upgrade.request, upgrade.subprotocols)
+        if isinstance(admitted, Rejection):
+            await upgrade.reject(to_response(admitted))
             return
         try:
-            await self._serve_client(upgrade, address, native=path == NATIVE_PATH)
+            await self._serve_client(upgrade, admitted, native=path == NATIVE_PATH)
         finally:
-            self._forget(address)
+            self._forget(admitted)
 
-    def _admit(self, request: HttpRequest, subprotocols: tuple[str, ...] = ()) -> str | Rejection:
+    def _admit(self, request: HttpRequest, subprotocols: tuple[str, ...] = ()) -> Admitted | Rejection:
         """Count a new client, and return where; or why it is rejected."""
         address = counted_as(self._deps.admission.client_address(request))
         self._deps.active_sessions.add(address)  # before the check: see `session_counts.py`
-        rejection = self._deps.admission.check(request, subprotocols)
-        if rejection is None:
-            return address
+        found = self._deps.admission.admit(request, subprotocols)
+        if isinstance(found, str) and found and not self._deps.identities.enter(found):
+            found = TOO_MANY_OF_ONE
+        if isinstance(found, str):
+            return Admitted(address, found)
         self._deps.active_sessions.remove(address)
-        self._record_rejection(rejection, request)
-        return rejection
+        self._record_rejection(found, request)
+        return found
 
-    def _forget(self, address: str) -> None:
-        self._deps.active_sessions.remove(address)
+    def _forget(self, client: Admitted) -> None:
+        self._deps.active_sessions.remove(client.address)
+        if client.subject:
+            self._deps.identities.leave(client.subject)
         self._check_empty()
 
-    async def _serve_client(self, upgrade: WebSocketUpgrade, address: str, *, native: bool) -> None:
+    async def _serve_client(self, upgrade: WebSocketUpgrade, admitted: Admitted, *, native: bool) -> None:
         rules = self._deps.rules
         subprotocol = choose_subprotocol(upgrade.subprotocols, native=native)
         accepted = await upgrade.accept(subprotocol, max_size=rules.max_message_bytes, defer_close=True)
@@ -313,13 +271,13 @@ class Bridge:
         client = self._make_client(link, upgrade.request, native=native)
         endpoint = "native" if native else "sherpa"
         self._deps.metrics.increment("clients_total", 1, endpoint)
-        fields = {"clientId": client.client_id, "peer": client.peer, "door": endpoint}
+        fields = {"clientId": client.client_id, "peer": client.peer, "door": endpoint, **admitted.log_fields}
         self._deps.observer.client_event("client.connected", "A client connected", **fields)
         try:
             for frame in client.initial_frames():
                 client.send(frame)
-            with self.shedding.serving(client, address):
-                await self._run(client, address)
+            with self.shedding.serving(client, admitted.address):
+                await self._run(client, admitted)
         except Exception as error:  # noqa: BLE001 - a bug in one session must end only that session
             self._deps.observer.internal_error(client.client_id, error)
             await link.close(_INTERNAL_ERROR, "internal error")
@@ -328,12 +286,12 @@ class Bridge:
             self._deps.observer.client_event("client.disconnected", "A client disconnected", **fields, **ended)
 
     async def _serve_fallback(self, client: FallbackClient) -> None:
-        with self.shedding.serving(client, client.address):
-            await self._run(client, client.address)
+        with self.shedding.serving(client, client.admitted.address):
+            await self._run(client, client.admitted)
 
-    async def _run(self, client: ClientConnection, address: str) -> None:
+    async def _run(self, client: ClientConnection, admitted: Admitted) -> None:
         deps, limits = self._deps, self._deps.dial_limits
-        dialler = None if is_loopback(address) else address
+        dialler = None if is_loopback(admitted.address) else admitted.address
         await run_session(
             client,
             deps.connector if limits is None else limits.connector(deps.connector, dialler),
@@ -341,6 +299,7 @@ class Bridge:
             observer=deps.observer,
             rng=random.random,
             drain=self._draining,
+            identity=deps.identities.account(admitted.subject) if admitted.subject else None,
         )
 
     def _make_client(self, link: PushLink, request: HttpRequest, *, native: bool) -> JsonClient | NativeClient:

@@ -15,11 +15,13 @@ from bridge.config.resolve import DialectChoice
 from bridge.core.settings import CoreSettings
 from bridge.driver.settings import DriverSettings
 from bridge.protocol.dialects.detection import Dialect
+from bridge.server.admission.identities import Identities
 from bridge.server.admission.policy import AdmissionPolicy
 from bridge.server.admission.rates import AddressRates
 from bridge.server.admission.session_counts import ActiveSessions
 from bridge.server.admission.tickets import FolderUsedTickets, InMemoryUsedTickets
-from bridge.server.app import Bridge, Dependencies
+from bridge.server.app import Bridge
+from bridge.server.dependencies import Dependencies
 from bridge.server.fallback.sessions import process_name
 from bridge.server.http.health import UpstreamHealth
 from bridge.telemetry.metrics import Metrics
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
     from bridge.config.resolve import Config
     from bridge.core.events import Failure
+    from bridge.server.admission.identities import DayLedger
     from bridge.server.admission.session_counts import WorkerCounts
     from bridge.server.admission.tickets import UsedTickets
     from bridge.server.config.settings import BridgeSettings
@@ -59,6 +62,9 @@ class SharedState:
     """What a worker shares with the other workers; the defaults are for a single process."""
 
     worker_counts: WorkerCounts | None = None
+    identity_counts: WorkerCounts | None = None
+    ledger: DayLedger | None = None
+    """What the subjects of tickets have, and spend."""
     used_tickets: UsedTickets = field(default_factory=InMemoryUsedTickets)
     merge_workers: Callable[[MetricsSnapshot], MetricsSnapshot] = lambda own: own
     others: OtherWorkers | None = None
@@ -172,6 +178,12 @@ def make_bridge(
         now=shared.now,
         dial_limits=dial_limits,
         active_sessions=active,
+        identities=Identities(
+            settings.clients.identity_caps,
+            ActiveSessions(shared.identity_counts),
+            shared.ledger,
+            unix_now=time.time,
+        ),
         health=health,
         observer=observer,
         metrics=metrics,

@@ -130,7 +130,8 @@ def check_config(**given: Any) -> None:
 @cli.command(short_help="Print a ticket for a browser.")
 @click.option("--client-token-env", required=True, metavar="NAME", help="Environment variable with the clients' token.")
 @click.option("--seconds", default=60, show_default=True, type=click.IntRange(1, 600), help="Lifetime of the ticket.")
-def ticket(client_token_env: str, seconds: int) -> None:
+@click.option("--subject", default="", metavar="ID", help="Whose ticket it is; limits per identity count by it.")
+def ticket(client_token_env: str, seconds: int, subject: str) -> None:
     """Print a ticket: a short-lived token for one connection of a browser."""
     import time
 
@@ -142,8 +143,12 @@ def ticket(client_token_env: str, seconds: int) -> None:
         token = client_token(SourcedValue(client_token_env, "--client-token-env"), os.environ)
     except ConfigError as error:
         _fail(*error.lines)
-    if token is not None:
-        click.echo(make_ticket(token, time.time(), seconds).reveal())
+    if token is None:
+        return
+    try:
+        click.echo(make_ticket(token, time.time(), seconds, subject).reveal())
+    except ValueError as error:
+        _fail(f"--subject: {error}")
 
 
 def _inherited_sockets() -> InheritedSockets:

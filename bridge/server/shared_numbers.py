@@ -17,6 +17,7 @@ _NUMBER_BYTES: Final = 8
 _ROWS: Final = 4
 _CELLS: Final = 65_536
 _CELL_BYTES: Final = 4
+_MAX_COUNT: Final = 2**32 - 1
 
 
 class SharedNumbers:
@@ -54,12 +55,16 @@ class SharedAddressCounts:
         """Change the count of an address by one worker."""
         for cell in self._cells(address):
             at = slot * _ROWS * _CELLS + cell
-            self._counts[at] = max(0, self._counts[at] + change)
+            self._counts[at] = min(max(0, self._counts[at] + change), _MAX_COUNT)
 
     def elsewhere(self, slot: int, address: str) -> int:
         """Return how many clients of an address the other workers have."""
-        others = [other * _ROWS * _CELLS for other in range(self._workers) if other != slot]
-        return min(sum(self._counts[start + cell] for start in others) for cell in self._cells(address))
+        return self.total(address, [other for other in range(self._workers) if other != slot])
+
+    def total(self, address: str, slots: list[int]) -> int:
+        """Return the count of an address in these slots."""
+        starts = [slot * _ROWS * _CELLS for slot in slots]
+        return min(sum(self._counts[start + cell] for start in starts) for cell in self._cells(address))
 
     def clear(self, slot: int) -> None:
         """Give back the counts of a worker that has ended."""

@@ -24,8 +24,9 @@ from bridge.protocol.dialects.detection import Dialect
 from bridge.server.admission.policy import AdmissionPolicy
 from bridge.server.admission.session_counts import ActiveSessions
 from bridge.server.admission.tickets import InMemoryUsedTickets
-from bridge.server.app import Bridge, Dependencies
+from bridge.server.app import Bridge
 from bridge.server.config.settings import ClientRules
+from bridge.server.dependencies import Dependencies
 from bridge.server.http.health import UpstreamHealth
 from bridge.simulation.client import SimulatedCaller
 from bridge.simulation.connection import ConnectionRecord

@@ -5,17 +5,25 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pytest
+import trio.testing
 
 from bridge.client_protocol.native_errors import bridge_code
 from bridge.core.spending.caps import Caps
-from bridge.server.config.settings import ClientRules
+from bridge.server.admission.tickets import make_ticket
+from bridge.server.config.settings import ClientRules, IdentityCaps
+from bridge.transport.link import HandshakeRefused
+from reports.redaction import Secret
 from tests.driver.harness import simulated_upstream
-from tests.server.harness import NATIVE_URL, make_settings, running_bridge
+from tests.server.harness import CLIENT_PATH, NATIVE_URL, TOKEN, make_settings, running_bridge
 
-if TYPE_CHECKING:
-    import trio.testing
+
+def ticket_url(subject: str) -> str:
+    return f"{CLIENT_PATH}?ticket={make_ticket(Secret(TOKEN), time.time(), subject=subject).reveal()}"
 
 
 def capped(**caps: Any) -> Any:
@@ -56,6 +64,29 @@ async def test_an_sdk_is_closed_as_by_a_service_without_credit(autojump_clock: t
         error = client.received[-1]["error"]
         assert (error["code"], bridge_code(error)) == ("insufficient_quota", "budget_exhausted")
         assert client.types()[-2:] == ["response.done", "error"]
+
+
+async def test_everybody_with_one_subject_has_its_sessions_and_its_day(autojump_clock: trio.testing.MockClock) -> None:
+    rules = ClientRules(token=Secret(TOKEN), identity_caps=IdentityCaps(sessions=1, tokens=1))
+    async with simulated_upstream() as (_, connector), running_bridge(make_settings(rules), connector) as bridge:
+        client = await bridge.connect(ticket_url("ann"))
+        with pytest.raises(HandshakeRefused) as refused:
+            await bridge.connect(ticket_url("ann"))
+        assert (refused.value.status, "SERVER_BUSY" in str(refused.value.body)) == (503, True)
+        await client.send("create_session")
+        await client.send("text", text="hello")
+        assert (await client.receive_until("session_closed"))["reason"] == "budget"
+        await client.link.close()
+        await trio.testing.wait_all_tasks_blocked()
+        again = await bridge.connect(ticket_url("ann"))
+        await again.send("create_session")
+        assert (await again.receive_until("error"))["code"] == "BUDGET_EXHAUSTED"
+        await again.link.close()
+        other = await bridge.connect(ticket_url("bob"))
+        await other.send("create_session")
+        await other.receive_until("session_ready")
+        await other.link.close()
+        assert [line["subject"] for line in bridge.log_lines("client.connected")] == ["ann", "ann", "bob"]
 
 
 async def test_the_end_of_the_time_is_told_with_its_moment(autojump_clock: trio.testing.MockClock) -> None:

@@ -171,7 +171,7 @@ def test_a_valid_configuration_is_printed_without_secrets(run: Any) -> None:
 def test_a_ticket_is_printed_alone_and_is_valid(run: Any) -> None:
     code, out, err = run("ticket", "--client-token-env", "T", T=TOKEN)
     assert (code, err) == (0, "")
-    assert check_ticket(out.strip(), Secret(TOKEN), time.time(), InMemoryUsedTickets()) is TicketStatus.GOOD
+    assert check_ticket(out.strip(), Secret(TOKEN), time.time(), InMemoryUsedTickets()).status is TicketStatus.GOOD
     for name, words in (("NOPE", "is not set"), ("SHORT", "fewer than 16 characters")):
         code, out, err = run("ticket", "--client-token-env", name, SHORT="hunter2")
         assert (code, out) == (2, "")

@@ -11,7 +11,7 @@ import trio
 from bridge.core.commands import EndResponse, Forward, SendMessage
 from bridge.core.events import CreateSession, UpstreamEvent
 from bridge.driver.client import Frame
-from bridge.server.app import Bridge, Dependencies
+from bridge.server.app import Bridge
 from bridge.server.clients.json_client import JsonClient
 from bridge.server.clients.native_client import NativeClient
 from bridge.simulation.runner import Defect
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bridge.core.commands import ClientCommand
     from bridge.core.events import Event
     from bridge.driver.client import ClientHandler
+    from bridge.server.dependencies import Dependencies
     from bridge.transport.http import HttpRequest
     from bridge.transport.push_link import PushLink
     from bridge.upstream.event_decoder import DecodedEvent

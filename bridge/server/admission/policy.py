@@ -16,7 +16,7 @@ from __future__ import annotations
 import hmac
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from bridge.protocol.dialects.detection import KEY_SUBPROTOCOL_PREFIX
@@ -51,6 +51,21 @@ class Rejection:
     """Why the load of this worker is the reason, if it is."""
 
 
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A client that may connect, as it is counted."""
+
+    address: str
+    subject: str = ""
+    """Who it is, by its ticket; empty if nobody says."""
+
+    @property
+    def log_fields(self) -> dict[str, str]:
+        """Who it is, for the log."""
+        return {"subject": self.subject} if self.subject else {}
+
+
+TOO_MANY_OF_ONE: Final = Rejection(503, "SERVER_BUSY", "This user has too many sessions. End one first.")
 _NO_CREDENTIAL = Rejection(401, "UNAUTHORIZED", "A token is missing. Send it as Authorization: Bearer.")
 
 
@@ -79,9 +94,15 @@ class AdmissionPolicy:
         self._rules, self.overload.marks = rules, rules.marks
 
     def check(self, request: HttpRequest, subprotocols: tuple[str, ...] = ()) -> Rejection | None:
-        """Return why this client is rejected, None if it may connect. A valid ticket is used up by the check.
+        """Return why this client is rejected, None if it may connect; see `admit`."""
+        found = self.admit(request, subprotocols)
+        return found if isinstance(found, Rejection) else None
 
-        The client must be counted as active already, as `counted_as` its address; take it back if it is rejected.
+    def admit(self, request: HttpRequest, subprotocols: tuple[str, ...] = ()) -> Rejection | str:
+        """Return why this client is rejected, or who it is: the subject of its ticket, empty if nobody says.
+
+        A valid ticket is used up. The client must be counted as active already, as `counted_as` its address; take it
+        back if it is rejected.
         """
         return (
             self._check_state()
@@ -95,7 +116,8 @@ class AdmissionPolicy:
 
         A ticket counts as in a check, so one that was used up is refused.
         """
-        return self._check_state() or self.check_origin(request) or self._check_token(request, ())
+        found = self._check_state() or self.check_origin(request) or self._check_token(request, ())
+        return found if isinstance(found, Rejection) else None
 
     def _check_state(self) -> Rejection | None:
         """Return why nobody may connect now; None if somebody may."""
@@ -134,20 +156,18 @@ class AdmissionPolicy:
             return None
         return Rejection(403, "ORIGIN_NOT_ALLOWED", "This origin may not connect. Allow it with --allow-origin.")
 
-    def _check_token(self, request: HttpRequest, subprotocols: tuple[str, ...]) -> Rejection | None:
+    def _check_token(self, request: HttpRequest, subprotocols: tuple[str, ...]) -> Rejection | str:
         token, address, now = self._rules.token, counted_as(self.client_address(request)), self._now()
         if token is None:
-            return None
+            return ""
         if not self._rates.may_authenticate(address, now):
             return Rejection(429, "RATE_EXCEEDED", "Too many wrong tokens came from this address. Try again later.")
-        rejection = self._check_credentials(request, subprotocols, token)
-        if rejection is not None and rejection != _NO_CREDENTIAL:
+        found = self._check_credentials(request, subprotocols, token)
+        if isinstance(found, Rejection) and found != _NO_CREDENTIAL:
             self._rates.credential_was_wrong(address, now)
-        return rejection
+        return found
 
-    def _check_credentials(
-        self, request: HttpRequest, subprotocols: tuple[str, ...], token: Secret
-    ) -> Rejection | None:
+    def _check_credentials(self, request: HttpRequest, subprotocols: tuple[str, ...], token: Secret) -> Rejection | str:
         credentials = _credentials(request, subprotocols)
         ticket = request.query.get("ticket", "")
         if not credentials and not ticket:
@@ -158,12 +178,14 @@ class AdmissionPolicy:
             )
         known = token.reveal().encode()
         if any(hmac.compare_digest(one.encode(), known) for one in credentials):
-            return None
+            return ""
         ticket = ticket or next(filter(looks_like_ticket, credentials), "")
         if not ticket:
             return Rejection(401, "UNAUTHORIZED", "The token is wrong.")
-        status = check_ticket(ticket, token, self._unix_now(), self._used)
-        return None if status is TicketStatus.GOOD else Rejection(401, "UNAUTHORIZED", _TICKET_MESSAGES[status])
+        checked = check_ticket(ticket, token, self._unix_now(), self._used)
+        if checked.status is not TicketStatus.GOOD:
+            return Rejection(401, "UNAUTHORIZED", _TICKET_MESSAGES[checked.status])
+        return checked.subject
 
     def _check_limits(self, request: HttpRequest) -> Rejection | None:
         if self._active.across_workers() > self._rules.max_sessions:

@@ -15,7 +15,7 @@ from bridge.protocol.schema.locks import LOCKABLE_FIELDS
 from bridge.server.addresses import parse_network
 from bridge.server.clients.rate_limit import RateLimits
 from bridge.server.config.prices_file import known_prices, read_prices
-from bridge.server.config.settings import ClientRules
+from bridge.server.config.settings import ClientRules, IdentityCaps
 from bridge.server.config.sourced_value import client_token
 from bridge.server.overload import LoadMarks
 
@@ -62,6 +62,11 @@ def client_rules(
         used_tickets_dir=tickets_dir,
         no_session_seconds=float(resolved["no_session_seconds"].value),
         caps=_caps(resolved),
+        identity_caps=IdentityCaps(
+            sessions=resolved["sessions_per_identity"].value,
+            cost_usd=float(resolved["cost_usd_per_identity"].value) or inf,
+            tokens=float(resolved["tokens_per_identity"].value) or inf,
+        ),
         prices=prices,
         locked=locked,
         max_message_bytes=resolved["max_message_bytes"].value,

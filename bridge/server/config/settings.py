@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import TYPE_CHECKING
 
 from bridge.core.spending.caps import Caps
@@ -19,6 +20,18 @@ if TYPE_CHECKING:
     from bridge.server.clients.native_messages import LockedFields
     from bridge.telemetry.log import LogFormat
     from reports.redaction import Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityCaps:
+    """The limits of one identity, which is the subject of a ticket."""
+
+    sessions: int = 0
+    """At a time, over all workers; 0: no limit."""
+    cost_usd: float = inf
+    """A day."""
+    tokens: float = inf
+    """A day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +61,8 @@ class ClientRules:
     """How long a client may be connected without a session; 0: for ever."""
     caps: Caps = field(default_factory=Caps)
     """How long a client may talk, and how much it may take."""
+    identity_caps: IdentityCaps = field(default_factory=IdentityCaps)
+    """The limits of everybody with a ticket for the same subject, taken together."""
     prices: Mapping[str, Prices] = field(default_factory=known_prices)
     """What tokens and speech cost, by model."""
     locked: LockedFields = frozenset()

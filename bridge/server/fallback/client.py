@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bridge.core.commands import ClientCommand
     from bridge.core.events import Event
     from bridge.driver.client import ClientHandler
+    from bridge.server.admission.policy import Admitted
     from bridge.server.clients.native_messages import LockedFields
     from bridge.server.clients.rate_limit import RateLimits
 
@@ -46,13 +47,13 @@ class FallbackClient:
         *,
         client_id: str,
         peer: str,
-        address: str,
+        admitted: Admitted,
         limits: RateLimits,
         locked: LockedFields,
         clock: Callable[[], datetime],
     ) -> None:
         self.client_id, self.peer = client_id, peer
-        self.address = address
+        self.admitted = admitted
         """Where the session is counted."""
         self.posts = PostSequence()
         self.events = EventLog()

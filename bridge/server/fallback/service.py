@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from bridge.server.admission.policy import Rejection
+from bridge.server.admission.policy import Admitted, Rejection
 from bridge.server.fallback.client import FallbackClient
 from bridge.server.fallback.routes import FallbackRoutes, no_other_process
 from bridge.server.fallback.sessions import FallbackSessions
@@ -50,8 +50,8 @@ class Fallback:
         process_name: str,
         others: OtherWorkers | None,
         *,
-        admit: Callable[[HttpRequest], str | Rejection],
-        forget: Callable[[str], None],
+        admit: Callable[[HttpRequest], Admitted | Rejection],
+        forget: Callable[[Admitted], None],
         serve: Callable[[FallbackClient], Awaitable[None]],
         rules: Callable[[], ClientRules],
         telemetry: FallbackTelemetry,
@@ -87,13 +87,13 @@ class Fallback:
         return self._routes.reject_body(request, status, text)
 
     def _admit_client(self, request: HttpRequest) -> FallbackClient | Rejection:
-        address = self._admit(request)
-        if isinstance(address, Rejection):
-            return address
+        admitted = self._admit(request)
+        if isinstance(admitted, Rejection):
+            return admitted
         return FallbackClient(
             client_id=str(uuid.uuid4()),
             peer=request.peer,
-            address=address,
+            admitted=admitted,
             limits=self._rules().rates,
             locked=self._rules().locked,
             clock=self._clock,
@@ -101,7 +101,8 @@ class Fallback:
 
     async def _serve_session(self, client: FallbackClient) -> None:
         """Serve one session to its end. Raises only Cancelled."""
-        telemetry, fields = self._telemetry, {"clientId": client.client_id, "peer": client.peer, "door": "fallback"}
+        telemetry, who = self._telemetry, client.admitted.log_fields
+        fields = {"clientId": client.client_id, "peer": client.peer, "door": "fallback", **who}
         telemetry.metrics.increment("clients_total", 1, "fallback")
         telemetry.observer.client_event("client.connected", "A client connected", **fields)
         try:
@@ -112,5 +113,5 @@ class Fallback:
             client.end()
             with trio.move_on_after(_FETCH_SECONDS):
                 await client.fetched.wait()
-            self._forget(client.address)
+            self._forget(client.admitted)
             telemetry.observer.client_event("client.disconnected", "A client disconnected", **fields)

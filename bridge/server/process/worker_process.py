@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from bridge.server.admission.identities import SharedLedger
 from bridge.server.admission.session_counts import SharedWorkerCounts
 from bridge.server.admission.tickets import FolderUsedTickets
 from bridge.server.assembly import SharedState
@@ -47,7 +48,8 @@ class SharedMemory:
     """What each worker tells the parent and the other workers. Make it before the workers are forked."""
 
     def __init__(self, workers: int) -> None:
-        self.sessions = SharedWorkerCounts(workers)
+        self.sessions, self.identities = SharedWorkerCounts(workers), SharedWorkerCounts(workers)
+        self.ledger = SharedLedger(workers)
         self.loads, self.beats = SharedNumbers(workers), SharedNumbers(workers)
         self.dials = DialState(SharedBucketTable(), SharedBucketTable(), SharedNumbers(STATE_NUMBERS))
         self.connections, self.wrong_credentials = SharedBucketTable(), SharedBucketTable()
@@ -55,6 +57,7 @@ class SharedMemory:
     def clear(self, slot: int) -> None:
         """Give back what a worker that has ended had counted."""
         self.sessions.clear(slot)
+        self.identities.clear(slot)
         self.loads[slot] = self.beats[slot] = 0
 
 
@@ -89,7 +92,8 @@ class WorkerProcess:
                 signal.signal(signal.SIGTERM, signal.SIG_DFL)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 handle_signals(log)
-                self.shared.sessions.claim(slot)
+                for shared in (self.shared.sessions, self.shared.identities, self.shared.ledger):
+                    shared.claim(slot)
                 threading.Thread(target=watch, name="parent-watch", daemon=True).start()
                 trio.run(self._serve, settings, slot, folder, ready, log)
             except BaseException as error:  # noqa: BLE001 - after any error it must not continue with the parent's code
@@ -106,6 +110,8 @@ class WorkerProcess:
         snapshots = WorkerSnapshots(folder, slot)
         shared = SharedState(
             worker_counts=self.shared.sessions,
+            identity_counts=self.shared.identities,
+            ledger=self.shared.ledger,
             used_tickets=FolderUsedTickets(folder),
             merge_workers=snapshots.merge_workers,
             others=OtherWorkers(folder, settings.node, slot, settings.workers),
