@@ -9,6 +9,7 @@ would read before it fails.
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Final
 
 #: Values in one message. The service takes 128 tools; with 100 values each, that is two thirds.
@@ -31,34 +32,43 @@ VALUES_PER_FRAME: Final = 100
 _MEDIA: Final = (b'"input_image"', b'"input_audio"', b'"image_url"', b'"audio"')
 #: Every byte but brackets.
 _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
-_OPENING: Final = b"[{"
+#: Brackets as signed bytes: one deeper, one less deep.
+_AS_STEPS: Final = bytes.maketrans(b"[{]}", b"\1\1\xff\xff")
+#: Two for each string, and each value may have a name.
+_MOST_QUOTES: Final = 4 * MAX_VALUES
 
 
 def exceeded_bound(frame: bytes) -> str | None:
     """Return which bound a text frame exceeds, as a sentence; None if it may be parsed."""
     if len(frame) > MAX_TEXT_BYTES and not any(name in frame for name in _MEDIA):
         return f"The message has {len(frame)} bytes; without images and audio it must have at most {MAX_TEXT_BYTES}."
-    openings = frame.count(b"[") + frame.count(b"{")
-    few_values = openings <= MAX_DEPTH and openings + frame.count(b",") <= MAX_VALUES
-    if few_values and len(frame) <= _SHORT_BYTES and not _has_costly_number(frame):  # nearly every message
-        return None
-    return _exceeded_outside_strings(frame)
-
-
-def _exceeded_outside_strings(frame: bytes) -> str | None:
-    """Do the same without what is in strings, where brackets, commas and digits mean nothing."""
-    plain = frame.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in frame else frame
-    too_many = f"The message has too many values: at most {MAX_VALUES} are allowed."
-    if plain.count(b'"') > 4 * MAX_VALUES:  # two for each string, and each value may have a name
-        return too_many
-    outside = b"".join(plain.split(b'"')[::2])
-    if outside.count(b",") + outside.count(b"[") + outside.count(b"{") > MAX_VALUES:
-        return too_many
+    if len(frame) <= _SHORT_BYTES:  # nearly every message
+        openings = frame.count(b"[") + frame.count(b"{")
+        if openings <= MAX_DEPTH and openings + frame.count(b",") <= MAX_VALUES and not _has_costly_number(frame):
+            return None
+    outside = _outside_strings(frame)
+    if outside is None or _values(outside) > MAX_VALUES:
+        return f"The message has too many values: at most {MAX_VALUES} are allowed."
     if _has_costly_number(outside):
         return f"The message has a number of more than {MAX_DIGITS} digits, or with an exponent of more than two."
     if _depth(outside) > MAX_DEPTH:
         return f"The message's JSON is nested too deeply: at most {MAX_DEPTH} levels are allowed."
     return None
+
+
+def _outside_strings(frame: bytes) -> bytes | None:
+    """Return a frame without what is in strings, where brackets, commas and digits mean nothing.
+
+    None if it has more strings than the values allowed can have. Megabytes of base64 are skipped, not looked at.
+    """
+    plain = frame.replace(b"\\\\", b"").replace(b'\\"', b"") if b"\\" in frame else frame
+    parts = plain.split(b'"', _MOST_QUOTES + 1)
+    return None if len(parts) > _MOST_QUOTES + 1 else b"".join(parts[::2])
+
+
+def _values(outside: bytes) -> int:
+    """Return how many values there are at most, from what is outside strings."""
+    return outside.count(b",") + outside.count(b"[") + outside.count(b"{")
 
 
 def _has_costly_number(text: bytes) -> bool:
@@ -67,14 +77,11 @@ def _has_costly_number(text: bytes) -> bool:
 
 
 def extra_frames(frame: bytes) -> int:
-    """Return for how many frames more than one a text frame counts, by its values: each takes time, bytes don't."""
-    return (frame.count(b",") + frame.count(b"[") + frame.count(b"{")) // VALUES_PER_FRAME
+    """Return for how many frames more than one an admitted message counts: each value takes time, bytes don't."""
+    return _values(_outside_strings(frame) or b"") // VALUES_PER_FRAME
 
 
 def _depth(outside: bytes) -> int:
     """Return how deep the brackets nest. A closing bracket closes whatever is open: a parser finds out what doesn't."""
-    depth = deepest = 0
-    for bracket in outside.translate(None, _NOT_BRACKETS):
-        depth += 1 if bracket in _OPENING else -1
-        deepest = max(deepest, depth)
-    return deepest
+    steps = outside.translate(_AS_STEPS, _NOT_BRACKETS)
+    return max(accumulate(memoryview(steps).cast("b")), default=0)
