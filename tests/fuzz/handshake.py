@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from binascii import Error as Base64Error
-from contextlib import suppress
 from typing import Final
 
 import h11
@@ -16,7 +15,7 @@ import trio
 import trio.testing
 
 from bridge.transport.http_server import HttpLimits
-from tests.transport.http_harness import HttpHarness, read_all
+from tests.transport.http_harness import HttpHarness
 
 _REQUEST_LINE: Final = re.compile(rb"GET [\x21-\xff]+ HTTP/1\.1\r?")
 _HEADER: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*(.*?)[ \t]*\r?")
@@ -30,7 +29,8 @@ def check_handshake(data: bytes) -> None:
     at = data[0] if data else 0
     sent = data[1:]
     harness = HttpHarness(limits=_LIMITS)
-    answer = trio.run(_exchange, harness, sent[:at], sent[at:], clock=trio.testing.MockClock(autojump_threshold=0))
+    pieces = filter(None, (sent[:at], sent[at:]))
+    answer = trio.run(_exchange, harness, *pieces, clock=trio.testing.MockClock(autojump_threshold=0))
     assert not harness.errors, f"an exception in the server: {harness.errors[0]!r}"
     if answer:
         _check_is_http(answer)
@@ -40,14 +40,7 @@ def check_handshake(data: bytes) -> None:
 
 async def _exchange(harness: HttpHarness, *pieces: bytes) -> bytes:
     with trio.fail_after(_SECONDS):
-        async with trio.open_nursery() as nursery:
-            peer = harness.connect(nursery)
-            with suppress(trio.BrokenResourceError):  # the server has heard enough
-                for piece in filter(None, pieces):
-                    await peer.send_all(piece)
-                    await trio.testing.wait_all_tasks_blocked()
-            await peer.send_stream.aclose()
-            return await read_all(peer)
+        return await harness.exchange(*pieces)
 
 
 def _check_is_http(answer: bytes) -> None:

@@ -111,26 +111,51 @@ async def pings_without_end(bridge: BridgeProcess) -> None:
             nursery.start_soon(_send, stream, frame(_PING, b"x") * 2000, 1000)
 
 
-async def openapi_documents(bridge: BridgeProcess) -> None:
-    """Twenty clients without a token ask for the OpenAPI document without end."""
-    request = b"GET /api/openai/realtime/openapi.json HTTP/1.1\r\nHost: bridge\r\n\r\n"
+def _requests_of(path: str) -> Callable[[BridgeProcess], Awaitable[None]]:
+    request = f"GET {path} HTTP/1.1\r\nHost: bridge\r\n\r\n".encode()
 
-    async def ask() -> None:
+    async def ask(bridge: BridgeProcess) -> None:
         async with await bridge.open_tcp() as stream:
             with suppress(*_BROKEN):
                 while True:
                     await stream.send_all(request)
                     await stream.receive_some(2**20)
 
-    async with trio.open_nursery() as nursery:
-        for _ in range(20):
-            nursery.start_soon(ask)
+    async def attack(bridge: BridgeProcess) -> None:
+        """Twenty clients without a token ask for the same without end."""
+        async with trio.open_nursery() as nursery:
+            for _ in range(20):
+                nursery.start_soon(ask, bridge)
+
+    return attack
 
 
 async def nested_objects(bridge: BridgeProcess) -> None:
     """Messages of 4 MiB of objects in objects, each as deep as a parser may take."""
     one = b'{"a":' * 900 + b"1" + b"}" * 900
     await _large(bridge, b'{"type":"a.b","x":[' + (one + b",") * (2**22 // len(one) - 10) + b"1]}")
+
+
+async def large_audio(bridge: BridgeProcess) -> None:
+    """Ten clients send a minute of speech in one message, as often as they may."""
+    await _dear(bridge, b'{"type":"input_audio_buffer.append","audio":"' + b"A" * 4_000_000 + b'"}')
+
+
+async def many_parts(bridge: BridgeProcess) -> None:
+    """Ten clients send items of as many parts as are allowed, as often as they may."""
+    parts = b",".join([b'{"type":"input_text","text":"x"}'] * 4900)
+    await _dear(
+        bridge,
+        b'{"type":"conversation.item.create","item":{"type":"message","role":"user","content":[' + parts + b"]}}",
+    )
+
+
+async def _dear(bridge: BridgeProcess, text: bytes) -> None:
+    async with trio.open_nursery() as nursery:
+        for _ in range(10):
+            stream = await connect(bridge, nursery)
+            await _send(stream, message("create_session", turnDetection="none"))
+            nursery.start_soon(_send, stream, frame(_TEXT, text), 20)
 
 
 async def held_chunks(bridge: BridgeProcess) -> None:
@@ -193,12 +218,15 @@ ATTACKS: dict[str, Callable[[BridgeProcess], Awaitable[None]]] = {
     "nested objects": nested_objects,
     "costly numbers": costly_numbers,
     "pings without end": pings_without_end,
-    "OpenAPI documents": openapi_documents,
+    "OpenAPI documents": _requests_of("/api/openai/realtime/openapi.json"),
+    "metrics": _requests_of("/metrics"),
     "flood of events": _flood_of("events"),
     "flood of pings": _flood_of("pings"),
     "flood of errors": _flood_of("errors"),
     "flood of starts": _flood_of("starts"),
     "flood of rubbish": _flood_of("rubbish"),
+    "large audio": large_audio,
+    "many parts": many_parts,
     "held chunks": held_chunks,
     "created and ended": created_and_ended,
     "leaves at once": leaves_at_once,

@@ -1,13 +1,29 @@
-"""Handshakes that never end time out, and too many connections are reset. Cases 3 and 10."""
+"""Handshakes that never end time out, those of TLS too, and too many connections are reset. Cases 3 and 10."""
 
 from __future__ import annotations
 
+import ssl
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
 import pytest
 import trio
+import trustme
 
 from bridge.simulator.faults.session_faults import HandshakeFault
-from tests.hardening.harness import BridgeProcess, SimulatorThread, attack, wait_until
+from tests.hardening.harness import (
+    KEY,
+    BridgeProcess,
+    HealthyCaller,
+    SimulatorThread,
+    attack,
+    checked_bridge_process,
+    wait_until,
+)
 from tests.hardening.raw_websocket import receive_until_closed, status_of, upgrade_request
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.slow
 
@@ -18,6 +34,10 @@ HALF_OPEN = 10_000
 WAVE = 2_000
 #: From the first byte to the end of the head, and how late a busy machine may be.
 HEAD_SECONDS, LATE_SECONDS = 10, 3
+
+
+#: The begin of a ClientHello of TLS.
+CLIENT_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(20)
 
 
 async def _send_slowly(stream: trio.SocketStream) -> None:
@@ -96,3 +116,43 @@ async def test_case_3_thousands_of_half_open_connections_block_no_client(
             await wait_until(lambda: bridge.ps.num_fds() < before + 20, 5)
         assert await status_of(bridge, upgrade_request()) == 101
     assert most <= MOST_WAITING + 20
+
+
+async def test_a_tls_handshake_that_never_ends_times_out_and_keeps_nobody_waiting(
+    upstream: SimulatorThread, tmp_path: Path
+) -> None:
+    authority = trustme.CA()
+    made = authority.issue_cert("127.0.0.1")
+    made.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
+    made.cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    words = ("--upstream", upstream.url, "--tls-cert", "cert.pem", "--tls-key", "key.pem", "--log-format", "json")
+    with checked_bridge_process(tmp_path, *words, OPENAI_API_KEY=KEY) as bridge:
+        closed = 0
+
+        async def trickle(sent: bytes) -> None:
+            nonlocal closed
+            stream = await bridge.open_tcp()
+            async with stream, trio.open_nursery() as nursery:
+                nursery.start_soon(_send_byte_by_byte, stream, sent)
+                await receive_until_closed(stream, seconds=20)
+                nursery.cancel_scope.cancel()
+            closed += 1
+
+        async with trio.open_nursery() as nursery:
+            for number in range(200):
+                nursery.start_soon(trickle, CLIENT_HELLO if number % 2 else b"")
+            caller = HealthyCaller(bridge, upstream)
+            await caller.connect(headers=(), ssl_context=context)
+            await caller.turn()
+            caller.assert_unharmed()
+            await caller.disconnect()
+        assert closed == 200
+
+
+async def _send_byte_by_byte(stream: trio.SocketStream, sent: bytes) -> None:
+    with suppress(trio.BrokenResourceError):
+        for byte in sent:
+            await stream.send_all(bytes([byte]))
+            await trio.sleep(1)
