@@ -1,8 +1,8 @@
 """Installs what the tests of strangers need, as far as it can, below `.venv-strangers`: LiteLLM's proxy, Portkey's
-gateway, aimock, fakeai and Schemathesis.
+gateway, aimock, fakeai, Schemathesis and kubernetes-validate.
 
-Run: python -m tests.strangers.install. nginx and HAProxy come with the system. It says what is missing, and how to get
-it; the tests that need it are skipped with the same words. Exit code 3 if nothing at all is there.
+Run: python -m tests.strangers.install. nginx, HAProxy and Helm come with the system. It says what is missing,
+and how to get it; the tests that need it are skipped with the same words. Exit code 3 if nothing at all is there.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 HOME: Final = Path(__file__).parents[2] / ".venv-strangers"
 LITELLM: Final = "litellm[proxy]==1.108.7"
+KUBERNETES_VALIDATE: Final = "kubernetes-validate==1.37.0"
 SCHEMATHESIS: Final = "schemathesis==4.32.5"
 AIMOCK: Final = "@copilotkit/aimock@1.43.0"
 PORTKEY: Final = "@portkey-ai/gateway@1.15.2"
@@ -77,6 +78,13 @@ STRANGERS: Final = {
     for stranger in (
         Stranger("nginx", _system("nginx"), "apt-get install nginx-light"),
         Stranger("haproxy", _system("haproxy"), "apt-get install haproxy"),
+        Stranger("helm", _system("helm"), "https://helm.sh/docs/intro/install"),
+        Stranger(
+            "kubernetes-validate",
+            lambda: _existing(HOME / "kubernetes-validate" / "bin" / "kubernetes-validate"),
+            "python -m tests.strangers.install",
+            partial(_install_from_pypi, "kubernetes-validate", KUBERNETES_VALIDATE),
+        ),
         Stranger(
             "litellm",
             lambda: _existing(HOME / "litellm" / "bin" / "litellm"),
