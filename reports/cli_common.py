@@ -6,6 +6,7 @@ The form is that of `reports.console.print_error`: the command and what is wrong
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,6 +28,16 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "sherpa-report": ("compare", "render"),
     "sherpa-sim": ("list", "serve"),
 }
+
+
+#: Commands that are made of Unix processes and signals.
+UNIX_COMMANDS: Mapping[str, tuple[str, ...]] = {
+    "sherpa-probe": ("conformance",),
+    "sherpa-bridge": ("check-config", "serve"),
+    "sherpa-load": ("capacity", "run", "suite"),
+}
+#: What they do everywhere.
+_PORTABLE_OPTIONS = frozenset({"-h", "--help", "--list"})
 
 
 class FilePath(click.Path):
@@ -68,13 +79,17 @@ class CommandGroup(click.Group):
         name = args[0]
         if not ctx.resilient_parsing and not name.startswith("-") and self.get_command(ctx, name) is None:
             raise click.UsageError(unknown_command(name, ctx.command_path, self.list_commands(ctx)), ctx)
+        needs_unix = name in UNIX_COMMANDS.get(ctx.command_path, ())
+        if needs_unix and sys.platform == "win32" and not _PORTABLE_OPTIONS & set(args):
+            raise click.UsageError(
+                f"{name} doesn't run on Windows: it needs Unix processes and signals. Use WSL 2 or the container image",
+                ctx,
+            )
         return super().resolve_command(ctx, args)
 
 
 def _show_first_steps(page: FirstSteps) -> None:
-    import sys  # late, as the rest: only a command without a subcommand pays for it
-
-    from reports.console import terminal_width, write_text
+    from reports.console import terminal_width, write_text  # late: only a command without a subcommand pays for it
     from reports.first_steps import render_first_steps
 
     write_text(sys.stdout, render_first_steps(page, terminal_width(sys.stdout, os.environ)))

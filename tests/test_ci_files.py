@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -32,6 +33,9 @@ def load(name: str) -> Any:
         ("vendor.github-workflows", ".github/workflows/ci.yml"),
         ("vendor.github-workflows", ".github/workflows/nightly.yml"),
         ("vendor.github-workflows", ".github/workflows/clients.yml"),
+        ("vendor.github-workflows", ".github/workflows/docs.yml"),
+        ("vendor.github-workflows", ".github/workflows/platforms.yml"),
+        ("vendor.github-workflows", ".github/workflows/release.yml"),
         ("vendor.dependabot", ".github/dependabot.yml"),
         ("vendor.gitlab-ci", "docs/ci/gitlab-ci.yml"),
     ],
@@ -115,6 +119,53 @@ def test_every_command_in_the_files_exists_with_its_options(words: list[str]) ->
     assert tool == "sherpa-probe"
     context = cli.commands[name].make_context(name, list(arguments))
     assert context.params["json_"] is False
+
+
+def component() -> tuple[dict[str, Any], dict[str, Any]]:
+    inputs, jobs = YAML(typ="safe").load_all(ROOT / "docs/ci/gitlab-component.yml")
+    return inputs["spec"]["inputs"], jobs
+
+
+def test_the_gitlab_component_runs_each_of_its_commands_with_each_of_its_reports() -> None:
+    inputs, jobs = component()
+    (job,) = jobs.values()
+    (line,) = job["script"]
+    for name in inputs["command"]["options"]:
+        words = line.replace("$[[ inputs.command ]]", name).replace("$[[ inputs.arguments ]]", "--verbose")
+        tool, command, *arguments = shlex.split(words)
+        assert tool == "sherpa-probe"
+        arguments += ["src"] if command == "lint" else ["--reference"] if command == "conformance" else []
+        arguments += ["--url", "ws://127.0.0.1:9"] if command == "bridge" else []
+        assert cli.commands[command].make_context(command, arguments).params["verbose"] is True
+    kept = {*job["artifacts"]["reports"].values(), *job["artifacts"]["paths"]}
+    assert all(file in line for file in kept)
+
+
+@pytest.mark.slow
+def test_the_problem_matcher_reads_what_lint_prints(tmp_path: Path) -> None:
+    (tmp_path / "a.js").write_text(
+        'const s = new WebSocket("wss://api.openai.com/v1/realtime?model=gpt-4o-realtime-preview", '
+        '{ headers: { "OpenAI-Beta": "realtime=v1" } });\n'
+    )
+    done = subprocess.run(
+        [str(BIN / "sherpa-probe"), "lint", "a.js", "--output-format", "concise"],
+        cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    matchers = json.loads((ROOT / "docs/ci/problem-matcher.json").read_text())["problemMatcher"]
+    failures, warnings = (re.compile(matcher["pattern"][0]["regexp"]) for matcher in matchers)
+    found = [match.groups() for line in done.stdout.splitlines() if (match := failures.match(line))]
+    assert ("a.js", "1", "LINT-BETA-HEADER") in [(file, line, code) for file, line, _, code, _ in found]
+    assert warnings.match("src/a.py:3:7: warning LINT-MODEL-RETIRES A model retires soon")
+    assert not warnings.match("failed: 2 failed")
+
+
+def test_a_release_is_published_only_by_jobs_that_say_so() -> None:
+    jobs = load(".github/workflows/release.yml")["jobs"]
+    assert load(".github/workflows/release.yml")["permissions"] == {"contents": "read"}
+    publishing = {name for name, job in jobs.items() if "write" in job.get("permissions", {}).values()}
+    assert publishing == set(jobs)
+    assert jobs["pypi"]["permissions"] == {"id-token": "write"}
+    assert set(jobs["release"]["needs"]) == {"pypi", "image"}
 
 
 def test_the_gate_lets_nothing_pass_that_failed() -> None:

@@ -115,6 +115,8 @@ def serve(
         _usage(f"unknown scenario '{scenario}'{_suggestion(scenario, SCENARIOS)}")
     if control and workers > 1:
         _usage("--control needs --workers 1, because a control call reaches only one process")
+    if workers > 1 and sys.platform == "win32":
+        _usage("--workers needs Unix processes, which Windows doesn't have")
     if fault := time_factor_error("--time-scale", time_scale) or time_factor_error("--pace", pace):
         _usage(fault)
     if host not in _LOOPBACK and not allow_remote:

@@ -95,7 +95,8 @@ def reserve_file(path: Path) -> ReservedFile:
 
 def _draft(real: Path, mode: int | None) -> Path:
     handle, name = tempfile.mkstemp(prefix=f".{real.name[:100]}.", dir=real.parent)
-    os.fchmod(handle, stat.S_IMODE(mode) if mode is not None else 0o666 & ~_umask())
+    if sys.platform != "win32":  # which has no such rights
+        os.fchmod(handle, stat.S_IMODE(mode) if mode is not None else 0o666 & ~_umask())
     os.close(handle)
     return Path(name)
 

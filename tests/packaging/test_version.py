@@ -14,6 +14,8 @@ VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["versi
 PINNED = {
     "docs/ci.md": r"(?:rev: v|sherpa-realtime/sherpa-realtime@v|sherpa-realtime==)(\d[\w.]*)",
     "docs/ci/deploy-gate.yml": r"sherpa-realtime/sherpa-realtime@v(\d[\w.]*)",
+    ".github/workflows/ci.yml": r"sherpa-realtime:(\d[\w.]*)",
+    "docs/ci/gitlab-component.yml": r'default: "(\d[\w.]*)"',
     "docs/ci/gitlab-ci.yml": r"sherpa-realtime==(\d[\w.]*)",
     "action.yml": r"sherpa-realtime/sherpa-realtime@v(\d[\w.]*)",
 }

@@ -91,7 +91,9 @@ class WorkerSupervisor:
     @contextmanager
     def _woken_by_signals(self) -> Iterator[int]:
         """Handle signals, and give a descriptor that is readable after one."""
-        woken, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        woken, wake = os.pipe()  # no pipe2: macOS has none
+        os.set_blocking(woken, False)
+        os.set_blocking(wake, False)
         before = signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, self._forward_stop)

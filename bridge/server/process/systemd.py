@@ -69,7 +69,7 @@ class ServiceManager:
     def _send(self, state: str) -> None:
         if not self._address:
             return
-        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sending:
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sending:
             sending.setblocking(False)  # a manager that doesn't read must not stop the bridge
             sending.sendto(state.encode(), self._address)
 
