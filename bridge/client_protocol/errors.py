@@ -39,6 +39,7 @@ class ClientCode(StrEnum):
     SESSION_EXPIRED = "SESSION_EXPIRED"
     CONNECTION_LOST = "CONNECTION_LOST"
     SLOW_CONSUMER = "SLOW_CONSUMER"
+    BUDGET_EXHAUSTED = "BUDGET_EXHAUSTED"
     SESSION_GONE = "SESSION_GONE"
     INVALID_MESSAGE = "INVALID_MESSAGE"
     MESSAGE_TOO_LARGE = "MESSAGE_TOO_LARGE"
@@ -176,6 +177,12 @@ ERRORS: Final[Mapping[ClientCode, ErrorInfo]] = {
         fix="Read the socket faster, then connect again",
         retryable=True,
         close_code=1013,
+    ),
+    ClientCode.BUDGET_EXHAUSTED: ErrorInfo(
+        title="The spending limit of this client is reached",
+        cause="The operator's cap of cost or tokens, for the connection or the subject of its ticket.",
+        fix="Stop asking. Connect again where the cap is the connection's; ask the operator where it is the day's",
+        retryable=False,
     ),
     ClientCode.SESSION_GONE: ErrorInfo(
         title="The session of the REST fallback is over, or was never here",

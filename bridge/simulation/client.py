@@ -76,12 +76,13 @@ class SimulatedCaller:
         return self.connections[-1] if self.connections and not self.connections[-1].ended else None
 
     async def run(self) -> None:
-        """Connect again and again until a connection was verified, a problem was found, or the bridge refuses."""
+        """Connect again and again until one was verified or capped, a problem was found, or the bridge refuses."""
         await trio.sleep(self._plan.starts_at)
         steps = list(self._plan.steps)
         while len(self.connections) < _MAX_CONNECTIONS and not self.rejected:
             await self._run_connection(steps)
-            if self.faults_ended.is_set() and (self.connections[-1].verified or self.connections[-1].problem):
+            last = self.connections[-1]
+            if self.faults_ended.is_set() and (last.verified or last.problem or last.capped):
                 return
             await trio.sleep(self._rng.uniform(0.1, 1.0))
 
@@ -264,7 +265,7 @@ class SimulatedCaller:
             if connection.state is not ReportedState.ENDED and connection.reconnections == before:
                 break
             before = connection.reconnections
-        connection.problem = problem
+        connection.problem = "" if connection.capped else problem
 
     async def _await_ready(self, connection: ConnectionRecord) -> str:
         """Wait for a session, a new one where there is none; give the problem, empty for none."""

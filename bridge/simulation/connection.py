@@ -23,6 +23,10 @@ Range = tuple[int, int]
 """From and to, in milliseconds of the tracer audio that a connection sent."""
 
 
+#: Why a session ends at a cap (client protocol, "Caps").
+CAP_REASONS = frozenset({"budget", "idle", "max_duration"})
+
+
 @dataclass(frozen=True, slots=True)
 class ReceivedMessage:
     """A message of the bridge, or a native event, as the client received it."""
@@ -87,6 +91,12 @@ class ConnectionRecord:
     def waive_speech(self) -> None:
         """Expect no answer to any earlier turn."""
         self.waived = [(0, self.source.sent_ms)]
+
+    @property
+    def capped(self) -> str:
+        """The reason for which a cap ended a session of this connection; empty if none did."""
+        reasons = (str(fields.get("reason")) for _, name, fields in self.log_events if name == "session.closed")
+        return next((reason for reason in reasons if reason in CAP_REASONS), "")
 
     @property
     def reconnections(self) -> int:

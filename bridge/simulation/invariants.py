@@ -6,6 +6,7 @@ client that left makes a promise void, the function says so.
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from bridge.client_protocol.errors import ERROR_WINDOW_SECONDS
 from bridge.client_protocol.fields import parse_timestamp
 from bridge.client_protocol.messages import BRIDGE_MESSAGES, is_native
 from bridge.core.client_items import ANNOUNCEMENTS
+from bridge.core.spending.caps import Caps
 from bridge.protocol.events.groups import SESSION_CREATED
 from bridge.simulation.service import announcement_of
 
@@ -274,6 +276,27 @@ def clients_recover(run: RunRecord, connection: ConnectionRecord) -> Iterator[st
         yield connection.problem
 
 
+def caps_hold(run: RunRecord, connection: ConnectionRecord) -> Iterator[str]:
+    """Past a cap no session is opened and one answer begun at most; and only a cap ends a session for it."""
+    caps, log = run.plan.caps, connection.log_events
+    if connection.capped and caps == Caps():
+        yield f"a session ended for {connection.capped}, and there is no cap"
+    tokens, exhausted_at = 0.0, math.inf
+    for at, name, fields in log:
+        if name == "usage.counted":
+            tokens += sum(fields[kind] for kind in ("input_text", "input_audio", "output_text", "output_audio"))
+            exhausted_at = min(exhausted_at, at) if tokens >= caps.max_tokens else exhausted_at
+        if name == "upstream.opening" and at > exhausted_at:
+            yield "a session was opened past the cap of tokens"
+    begun = {event_id for at, event_id in connection.service.recorder.responses_begun if at > exhausted_at}
+    if len(begun) > 1:
+        yield f"{len(begun)} answers were begun past the cap of tokens"
+    first = next((at for at, name, _ in log if name == "upstream.opening"), math.inf)
+    ended = connection.served_until
+    if ended is not None and ended > first + caps.max_session_seconds + CLOSE_SECONDS:
+        yield f"a connection was served for {ended - first:.3f} s, longer than its cap"
+
+
 def bridge_raises_no_exceptions(run: RunRecord, connection: ConnectionRecord) -> Iterator[str]:
     """Neither the bridge nor the simulator raises an unexpected exception, and nothing hangs."""
     for error in (*run.errors, *connection.service.errors):
@@ -295,6 +318,7 @@ INVARIANTS: tuple[Callable[[RunRecord, ConnectionRecord], Iterator[str]], ...] =
     nothing_leaks,
     messages_are_complete,
     clients_recover,
+    caps_hold,
     bridge_raises_no_exceptions,
 )
 """Every invariant; each must find the defect that a test builds into the bridge for it."""

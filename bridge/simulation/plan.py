@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from bridge.core.spending.caps import Caps
 from bridge.simulation.disruptions import FAULT_KINDS, PlanDraft, TimedDisruption
 
 if TYPE_CHECKING:
@@ -90,12 +91,13 @@ class SimulationPlan:
     """Seconds of the virtual clock; no fault takes effect later."""
     drain_at: float | None
     beta: bool = False
+    caps: Caps = field(default_factory=Caps)
 
 
 def draw_plan(seed: int, allowed: Collection[str] = FAULT_KINDS, *, simple: bool = False) -> SimulationPlan:
-    """Draw the plan of a seed, with faults of the `allowed` kinds only; `simple`: no SDKs, no beta dialect.
+    """Draw the plan of a seed, with faults of the `allowed` kinds only; `simple`: no SDKs, no beta dialect, no caps.
 
-    SDKs and dialect have a random generator of their own, so that they change nothing else in a seed's plan.
+    SDKs and dialect have a random generator of their own, and so have caps: they change nothing else in a seed's plan.
     """
     rng = random.Random(f"plan:{seed}")
     names = [name for name in FAULT_KINDS if name in allowed]
@@ -116,7 +118,18 @@ def draw_plan(seed: int, allowed: Collection[str] = FAULT_KINDS, *, simple: bool
         faults_end_at=faults_end_at,
         drain_at=draft.drain_at,
         beta=beta,
+        caps=Caps() if simple else _caps(random.Random(f"caps:{seed}")),
     )
+
+
+def _caps(rng: random.Random) -> Caps:
+    """Draw one cap for every fifth run: so small that calls reach it, often in the middle of something."""
+    drawn = (
+        Caps(max_tokens=rng.choice((1, 300, 1500))),
+        Caps(max_session_seconds=rng.uniform(2, 20)),
+        Caps(idle_seconds=rng.uniform(2, 8)),
+    )
+    return rng.choice(drawn) if _likely(rng, 0.2) else Caps()
 
 
 def _with_endpoint(call: CallPlan, rng: random.Random, *, beta: bool, simple: bool) -> CallPlan:

@@ -130,7 +130,7 @@ class SimulationRun:
         log = Log(StringIO(), log_format=LogFormat.JSON, level="error", secrets=())
         health = UpstreamHealth(trio.current_time)
         rules = ClientRules()
-        core = CoreSettings(rollover=plan.rollover)
+        core = CoreSettings(rollover=plan.rollover, caps=plan.caps)
         dependencies = Dependencies(
             rules=rules,
             connector=_make_connector(plan),

@@ -77,6 +77,8 @@ class TrafficRecorder(Fault):
     """Ids of `session.created` and `session.updated`: an SDK gets the first session's and its own updates'."""
     announcements: dict[str, Announcement] = field(default_factory=dict)
     """Event ids of announced items: an SDK gets no second announcement of an item that was restored."""
+    responses_begun: list[tuple[float, str]] = field(default_factory=list)
+    """When the service began each response, and the id of the event that said so."""
     truncated: set[str] = field(default_factory=set)
     """Ids of events that were cut short: the bridge may forward them or report them."""
 
@@ -95,6 +97,8 @@ class TrafficRecorder(Fault):
                 self.sent.setdefault(found[1], []).append(found[0])
                 if action.type in (SESSION_CREATED | SESSION_UPDATED):
                     self.session_events.add(found[0])
+                if action.type == "response.created":
+                    self.responses_begun.append((trio.current_time(), found[0]))
                 if action.type in ANNOUNCEMENTS:
                     self.announcements[found[0]] = announcement_of(action.type, msgspec.json.decode(action.data))
         return (timed,)

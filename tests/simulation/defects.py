@@ -10,6 +10,7 @@ import trio
 
 from bridge.core.commands import EndResponse, Forward, SendMessage
 from bridge.core.events import CreateSession, UpstreamEvent
+from bridge.core.spending.caps import Caps
 from bridge.driver.client import Frame
 from bridge.server.app import Bridge
 from bridge.server.clients.json_client import JsonClient
@@ -293,3 +294,11 @@ old_generation = with_render(_changed(generation=0))
 silent_about_ends = with_render(_silent_about_ends)
 forwards_twice = with_render(_twice)
 bare_messages = with_render(_bare)
+
+
+def _without_caps(dependencies: Dependencies) -> Dependencies:
+    core = replace(dependencies.driver.core, caps=Caps())
+    return replace(dependencies, driver=replace(dependencies.driver, core=core))
+
+
+ignores_caps = Defect(change=_without_caps)

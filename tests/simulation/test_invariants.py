@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bridge.core.spending.caps import Caps
 from bridge.simulation.disruptions import FAULT_KINDS
 from bridge.simulation.invariants import INVARIANTS
 from bridge.simulation.plan import draw_plan
@@ -33,16 +34,21 @@ _ROWS = [
     ("announces items again", defects.restored_items_are_announced_again, _DROPS, "items_are_announced_once"),
     ("leaves fields out", defects.bare_messages, (), "messages_are_complete"),
     ("never gets ready", defects.with_connector(defects.HangingConnector), (), "clients_recover"),
+    ("ignores caps", defects.ignores_caps, (), "caps_hold"),
     ("raises", defects.with_connector(defects.RaisingConnector), (), "bridge_raises_no_exceptions"),
 ]
 
 
 #: Promises that only an SDK is given.
 _FOR_SDKS = ("responses_end", "items_are_announced_once")
+#: Promises about what a simple plan has not.
+_NOT_SIMPLE = (*_FOR_SDKS, "caps_hold")
 
 
 def _seeds(invariant: str) -> Iterable[int]:
-    """Forty seeds; for a promise that only an SDK is given, forty with an SDK."""
+    """Forty seeds; for a promise that only an SDK is given, forty with an SDK, and for caps forty with a cap."""
+    if invariant == "caps_hold":
+        return [seed for seed in range(400) if draw_plan(seed, ()).caps != Caps()][:40]
     if invariant not in _FOR_SDKS:
         return range(40)
     return [seed for seed in range(400) if draw_plan(seed, _DROPS).calls[0].native][:40]
@@ -51,7 +57,7 @@ def _seeds(invariant: str) -> Iterable[int]:
 @pytest.mark.parametrize(("defect", "kinds", "invariant"), [row[1:] for row in _ROWS], ids=[row[0] for row in _ROWS])
 def test_every_defect_is_found_by_its_invariant(defect: Defect, kinds: tuple[str, ...], invariant: str) -> None:
     for seed in _seeds(invariant):
-        outcome = simulate(draw_plan(seed, kinds, simple=invariant not in _FOR_SDKS), defect=defect)
+        outcome = simulate(draw_plan(seed, kinds, simple=invariant not in _NOT_SIMPLE), defect=defect)
         if any(f": {invariant}: " in fault for fault in outcome.violations):
             return
     pytest.fail(f"{invariant} holds for 40 seeds of a bridge that breaks it")
