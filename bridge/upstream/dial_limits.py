@@ -15,6 +15,7 @@ import trio
 
 from bridge.core.events import Failure
 from bridge.transport.token_buckets import OwnBucketTable, TokenBuckets
+from bridge.transport.turns import take_turn
 from bridge.upstream.circuit_breaker import CircuitBreaker
 from bridge.upstream.failures import ConnectFailed
 
@@ -87,6 +88,7 @@ class DialLimits:
                     raise ConnectFailed(_refused("RATE_LIMITED", "Too many sessions are being opened.", again))
                 waits.append(wait)
         await trio.sleep(max(waits))
+        await take_turn()  # the beginnings of many that may begin at once are spread
         self._check(self.breaker.admit(self._now()))
 
     def _check(self, retry_after: float) -> None:

@@ -16,6 +16,7 @@ import psutil
 import pytest
 import trio
 
+from bridge.client_protocol.endpoints import FALLBACK_PATH
 from tests.hardening.attacks import connect, message
 from tests.hardening.bystander import bystander, stand_in_upstream
 from tests.hardening.harness import KEY, TOKEN, checked_bridge_process
@@ -113,5 +114,38 @@ async def test_a_caller_hardly_notices_thousands_that_come_and_leave(clients: in
         print(clients, "calls" if calls else "idle", json.dumps(found))  # noqa: T201 - for whoever asks with -s
         late = max(found["arrive"], found["leave"])
         if late < max(_ALLOWED_SECONDS, 3 * found["quiet"]) and found["gc"] < _ALLOWED_GC_SECONDS:
+            return
+    raise AssertionError(seen)
+
+
+async def test_a_caller_hardly_notices_a_thousand_sessions_of_the_fallback_that_begin_at_once(tmp_path: Path) -> None:
+    options = b'{"turnDetection":"none"}'
+    head = f"POST {FALLBACK_PATH} HTTP/1.1\r\nHost: bridge\r\nAuthorization: Bearer {TOKEN}\r\n"
+    head += f"Content-Type: application/json\r\nContent-Length: {len(options)}\r\n\r\n"
+    created = 0
+
+    async def create(bridge: BridgeProcess) -> None:
+        nonlocal created
+        async with await bridge.open_tcp() as stream:
+            await stream.send_all(head.encode() + options)
+            answer = await stream.receive_some()
+            created += b" 201 " in answer
+
+    seen = []
+    for _ in range(_TRIES):
+        created = 0
+        async with crowd_beside_bystander(tmp_path) as (bridge, beside, nursery):
+            began = time.monotonic()
+            async with trio.open_nursery() as clients:
+                for _ in range(1000):
+                    clients.start_soon(create, bridge)
+            await trio.sleep(_QUIET_SECONDS)
+            over = time.monotonic()
+            nursery.cancel_scope.cancel()
+        beside.assert_unharmed()
+        assert created == 1000
+        seen.append((beside.p99(0, began), beside.p99(began, over)))
+        print(1000, "of the fallback", seen[-1])  # noqa: T201 - for whoever asks with -s
+        if seen[-1][1] < max(_ALLOWED_SECONDS, 3 * seen[-1][0]):
             return
     raise AssertionError(seen)
