@@ -239,10 +239,10 @@ def test_whoever_speaks_is_not_idle(event: Event) -> None:
 @pytest.mark.parametrize("event", [SPEECH_STARTED, response_created(), ClientText("hi")])
 def test_speech_and_answers_may_take_as_long_as_they_take(event: Event) -> None:
     session = capped(idle_seconds=10, max_session_seconds=1e9)
-    play(session, event, now=1.0)
+    commands = play(session, event, now=1.0)
     for second in range(2, 15):
-        play(session, UpstreamEvent(1, "response.output_audio.delta", b"{}"), now=float(second))
-    assert reasons(play(session, Tick(), now=15.0)) == []
+        commands += play(session, UpstreamEvent(1, "response.output_audio.delta", b"{}"), now=float(second))
+    assert reasons([*commands, *play(session, Tick(), now=15.0)]) == []
 
 
 def test_a_fresh_session_is_not_idle_at_once() -> None:
@@ -254,8 +254,8 @@ def test_a_fresh_session_is_not_idle_at_once() -> None:
 
 def test_sound_of_the_microphone_is_no_speech() -> None:
     session = capped(idle_seconds=10)
-    for second in range(1, 10):
-        play(session, ClientAudio(PCM), now=float(second))
+    early = [command for second in range(1, 10) for command in play(session, ClientAudio(PCM), now=float(second))]
+    assert reasons(early) == []
     assert reasons(play(session, ClientAudio(PCM), now=10.0)) == ["idle"]
 
 
