@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 #: bridge that floods its log never blocks.
 MAX_OUTPUT_BYTES: Final = 32 * 1024
 _READ_BYTES: Final = 65_536
-_START_SECONDS: Final = 30.0
+#: It ends as soon as the bridge listens: a bound for crowded machines, on which an interpreter alone takes ten seconds.
+_START_SECONDS: Final = 90.0
 _STOP_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.03
 _SHOWN_LINES: Final = 3
