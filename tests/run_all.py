@@ -26,7 +26,7 @@ _FAST = "not nightly and not browser and not clients and not alone"
 _PARTS = {
     "side by side": ["-n", "auto", "--dist", "worksteal", "-m", _FAST],
     "two at a time": ["-n", "2", "--dist", "loadfile", "-m", "hardening and not nightly"],
-    "alone": ["-m", "alone and not hardening and not nightly"],
+    "alone": ["-m", "alone and not hardening and not nightly and not browser and not clients"],
 }
 
 

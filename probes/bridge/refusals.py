@@ -130,6 +130,16 @@ def connection_closed(row: CheckRow, target: BridgeTarget, closed: LinkClosed) -
     return row.problem(bridge.HUNG_UP, *evidence, fix=bridge.HUNG_UP.fix.replace("CODE", str(closed.code or 1006)))
 
 
+#: What the reason of `session_closed` means.
+_BY_REASON = {
+    "draining": codes.SERVER_BUSY,
+    "expired": codes.SESSION_EXPIRED,
+    "budget": codes.BUDGET_EXHAUSTED,
+    "max_duration": codes.CLIENT_TIME_OVER,
+    "idle": codes.CLIENT_TIME_OVER,
+}
+
+
 def session_stopped(row: CheckRow, target: BridgeTarget, message: Mapping[str, Any], *, ready: bool) -> Finding:
     """Return the finding for a message that says why a session doesn't start or, if it was `ready`, why it ended."""
     error = message.get("error")
@@ -144,9 +154,7 @@ def session_stopped(row: CheckRow, target: BridgeTarget, message: Mapping[str, A
             return row.problem(bridge.UPSTREAM_LOST, headline(reconnecting))
         case "session_closed":
             reason = str(message.get("reason"))
-            problem = {"draining": codes.SERVER_BUSY, "expired": codes.SESSION_EXPIRED}.get(
-                reason, bridge.UPSTREAM_LOST
-            )
+            problem = _BY_REASON.get(reason, bridge.UPSTREAM_LOST)
             return row.problem(problem, headline(target.secrets.excerpt(f"session_closed: {reason}", 120)))
     return bridge_error_finding(row, target, message, ready=ready)
 

@@ -16,9 +16,10 @@ from bridge.protocol.dialects.detection import Dialect, translate_event_type
 from bridge.protocol.ordering.checker import ORDER_RULES
 from bridge.protocol.refusals.lookup import refusal_for_error
 from probes.bridge.lost_connection import loss_in, not_reconnected
-from probes.conversation.facts import COMPLETED, HARMLESS_ERRORS
+from probes.conversation.facts import HARMLESS_ERRORS
 from probes.conversation.metrics import playback_gaps
 from probes.conversation.ordering import TEXT_RULE
+from probes.conversation.response_facts import COMPLETED
 from probes.conversation.result import ConversationResult, SessionCheckResult
 from probes.conversation.scripts import AUDIO_RESPONSE_EVENTS, TEXT_RESPONSE_EVENTS
 from probes.problems import events as problems
@@ -29,7 +30,8 @@ from reports.model import Severity
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from probes.conversation.facts import ReceivedError, ResponseFacts
+    from probes.conversation.facts import ReceivedError
+    from probes.conversation.response_facts import ResponseFacts
     from reports.model import Evidence, Finding
 
 PROBE = "events"

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from bridge.protocol.audio.pcm import chunks, silence
-from probes.conversation.facts import COMPLETED, INVALID_SENT, TURN_ENDED
+from probes.conversation.facts import INVALID_SENT, TURN_ENDED
+from probes.conversation.response_facts import COMPLETED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from probes.conversation.facts import ResponseFacts
     from probes.conversation.recorder import Recorder
+    from probes.conversation.response_facts import ResponseFacts
     from probes.voice.voice_client import ReceivedFrame, VoiceClient, VoiceOptions
 
 CHUNK_MS = 20

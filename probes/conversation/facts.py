@@ -14,6 +14,7 @@ from bridge.client_protocol.native_errors import bridge_code
 from bridge.protocol.dialects.detection import BETA_TO_GA, Dialect, SessionKind, detect_dialect
 from bridge.protocol.events.groups import SESSION_CREATED, TEXT_DELTAS, TRANSCRIPT_DELTAS
 from probes.conversation.ordering import TEXT_RULE, EventOrder
+from probes.conversation.response_facts import COMPLETED, ResponseFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,7 +28,6 @@ TURN_ENDED = "turn over"
 INVALID_SENT = "invalid: "
 #: Errors that only mean that two messages crossed on the way.
 HARMLESS_ERRORS = frozenset({"response_cancel_not_active"})
-COMPLETED = "completed"
 #: What a client sends to interrupt a response: to a service, and to a bridge.
 _INTERRUPTIONS = frozenset({"response.cancel", "interrupt"})
 _TRANSCRIPTION = "conversation.item.input_audio_transcription."
@@ -35,52 +35,6 @@ _TRANSCRIPTION = "conversation.item.input_audio_transcription."
 _NEW_UPSTREAM = frozenset({"reconnecting", "session_initializing"})
 #: Error code of a bridge's native endpoint: the upstream session was lost and replaced. A notice, not a failure.
 _NOT_RESTORED = "session_not_restored"
-
-
-@dataclass(slots=True)
-class ResponseFacts:
-    """One response so far. Times are seconds since the run began."""
-
-    id: str
-    created_at: float
-    status: str = ""
-    """Empty while the response is in progress."""
-    reason: str = ""
-    error: Mapping[str, Any] = field(default_factory=dict)
-    done_index: int = -1
-    """Index of the entry that ended it; -1 while it is in progress."""
-    done_at: float = 0.0
-    item_id: str = ""
-    """The message that started last."""
-    first_text_at: float | None = None
-    characters: int = 0
-    audio_chunks: list[tuple[float, float]] = field(default_factory=list)
-    """Arrival time and length in ms of each chunk."""
-    audible: bool = False
-    spoken: dict[str, float] = field(default_factory=dict)
-    """Length in ms of the audio of each item, in the order in which they are spoken."""
-    function_calls: list[tuple[str, str]] = field(default_factory=list)
-    """Function calls: call id and name."""
-
-    @property
-    def audio_ms(self) -> float:
-        """Total length of the audio in ms."""
-        return sum(ms for _, ms in self.audio_chunks)
-
-    def item_at(self, played_ms: float) -> tuple[str, float]:
-        """Return the item that is being heard after `played_ms` of the response, and how much of it has been heard."""
-        heard = (self.item_id, played_ms)
-        for item_id, ms in self.spoken.items():
-            heard = (item_id, min(played_ms, ms))
-            if played_ms <= ms:
-                break
-            played_ms -= ms
-        return heard
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether turn detection cancelled it because the user started to speak."""
-        return self.status == "cancelled" and self.reason == "turn_detected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +75,8 @@ class SessionFacts:
     """Index and time of each start of speech that turn detection reported."""
     responses: dict[str, ResponseFacts] = field(default_factory=dict)
     finished_responses: list[ResponseFacts] = field(default_factory=list)
+    usages: list[tuple[bool, Mapping[str, Any]]] = field(default_factory=list)
+    """What each response and each transcript took, as the server told it; True for a response."""
     committed_items: list[str] = field(default_factory=list)
     transcriptions: dict[str, ReceivedError | None] = field(default_factory=dict)
     """Finished transcriptions by item id, with the error of those that failed."""
@@ -289,6 +245,7 @@ def _on_item_added(facts: SessionFacts, entry: CaptureEntry, _index: int) -> Non
 
 def _on_transcript(facts: SessionFacts, entry: CaptureEntry, _index: int) -> None:
     facts.transcriptions[str(entry.event.get("item_id"))] = None
+    facts.usages.append((False, _inner(entry.event, "usage")))
 
 
 def _on_transcription_failed(facts: SessionFacts, entry: CaptureEntry, index: int) -> None:
@@ -307,6 +264,7 @@ def _on_response_done(facts: SessionFacts, entry: CaptureEntry, index: int) -> N
     response.error, response.done_index, response.done_at = _inner(details, "error"), index, entry.at
     if response not in facts.finished_responses:
         facts.finished_responses.append(response)
+        facts.usages.append((True, _inner(ended, "usage")))
 
 
 def _on_output_item_added(facts: SessionFacts, entry: CaptureEntry, _index: int) -> None:

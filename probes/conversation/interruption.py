@@ -15,7 +15,8 @@ from probes.runner.findings import CheckRow, evidence_of, headline
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from probes.conversation.facts import ResponseFacts, SessionFacts
+    from probes.conversation.facts import SessionFacts
+    from probes.conversation.response_facts import ResponseFacts
     from probes.conversation.result import ConversationResult
 
 INTERRUPTION = CheckRow("events", "interruption")

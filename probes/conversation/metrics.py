@@ -10,12 +10,14 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from probes.conversation.facts import TURN_ENDED
+from probes.conversation.spending import spending_metrics
 from reports.model import Moment, ReportMetric, Series, Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from probes.conversation.facts import ResponseFacts, SessionFacts
+    from probes.conversation.facts import SessionFacts
+    from probes.conversation.response_facts import ResponseFacts
     from probes.recording.capture import CaptureEntry, CaptureHeader
 
 AudioChunks = list[tuple[float, float]]
@@ -43,6 +45,7 @@ def session_metrics(header: CaptureHeader, facts: SessionFacts, ended_at: float)
     audio_ms = sum(response.audio_ms for response in facts.responses.values())
     if audio_ms:
         yield ReportMetric("events_audio_seconds", audio_ms / 1000)
+    yield from spending_metrics(facts)
     yield ReportMetric("events_total", float(facts.event_counts.total()))
     yield ReportMetric("events_session_seconds", ended_at)
 

@@ -92,6 +92,18 @@ SERVER_BUSY = Problem(
     "503 before the upgrade, or SERVER_BUSY: its session limit is reached, or it is draining.",
     "Wait for running sessions to end, raise the limit (--max-sessions), or start another bridge",
 )
+BUDGET_EXHAUSTED = Problem(
+    "BRIDGE-BUDGET-EXHAUSTED",
+    "The bridge's own spending limit is reached",
+    "A cap of cost or tokens, for this connection or for the identity of its token: no more answers are given.",
+    "Raise the cap of the bridge (max_cost_usd, max_tokens), or probe with a token of its own",
+)
+CLIENT_TIME_OVER = Problem(
+    "BRIDGE-CLIENT-TIME-OVER",
+    "The bridge ended the session by a limit of time",
+    "session_closed with max_duration or idle: the bridge caps how long a client may talk, or be silent.",
+    "Raise the cap of the bridge (max_session_seconds, idle_seconds), or run a shorter script",
+)
 SESSION_NOT_READY = Problem(
     "BRIDGE-SESSION-NOT-READY",
     "The bridge refuses audio that comes before its session is ready",
@@ -153,6 +165,7 @@ BY_CLIENT_CODE: Mapping[ClientCode, Problem] = {
         SESSION_EXPIRED,
         CONNECTION_LOST,
         SESSION_INITIALIZATION_FAILED,
+        BUDGET_EXHAUSTED,
         SERVER_BUSY,
         SESSION_NOT_READY,
         NO_SESSION_EXISTS,

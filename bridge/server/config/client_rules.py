@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
+from bridge.config.prices_file import known_prices, read_prices
 from bridge.config.toml_file import ConfigError, did_you_mean
 from bridge.core.spending.caps import Caps
 from bridge.protocol.schema.locks import LOCKABLE_FIELDS
 from bridge.server.addresses import parse_network
 from bridge.server.clients.rate_limit import RateLimits
-from bridge.server.config.prices_file import known_prices, read_prices
 from bridge.server.config.settings import ClientRules, IdentityCaps
 from bridge.server.config.sourced_value import client_token
 from bridge.server.overload import LoadMarks

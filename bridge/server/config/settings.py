@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import TYPE_CHECKING
 
+from bridge.config.prices_file import known_prices
 from bridge.core.spending.caps import Caps
 from bridge.server.clients.rate_limit import RateLimits
-from bridge.server.config.prices_file import known_prices
 from bridge.server.overload import LoadMarks
 
 if TYPE_CHECKING:

@@ -122,6 +122,8 @@ def test_a_refused_key_may_be_the_clients_own_token() -> None:
     [
         ({"type": "reconnecting", "reason": "gone"}, True, "BRIDGE-UPSTREAM-LOST"),
         ({"type": "session_closed", "reason": "draining"}, True, "BRIDGE-SERVER-BUSY"),
+        ({"type": "session_closed", "reason": "budget"}, True, "BRIDGE-BUDGET-EXHAUSTED"),
+        ({"type": "session_closed", "reason": "idle"}, True, "BRIDGE-CLIENT-TIME-OVER"),
         ({"type": "session_closed", "reason": "expired"}, True, "BRIDGE-SESSION-EXPIRED"),
         ({"type": "session_closed"}, True, "BRIDGE-UPSTREAM-LOST"),
         (

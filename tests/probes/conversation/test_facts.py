@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from bridge.protocol.dialects.detection import Dialect, SessionKind
-from probes.conversation.facts import ResponseFacts, SessionFacts
+from probes.conversation.facts import SessionFacts
+from probes.conversation.response_facts import ResponseFacts
 from probes.recording.capture import CaptureEntry
 from tests.probes.conversation.session_builder import SESSION, SessionBuilder, audio_deltas
 

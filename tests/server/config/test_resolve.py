@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bridge.config.prices_file import known_prices
 from bridge.config.resolve import Flags
 from bridge.config.toml_file import TABLES
 from bridge.core.spending.caps import Caps
 from bridge.server.addresses import parse_network
 from bridge.server.config.options import OPTIONS
-from bridge.server.config.prices_file import known_prices
 from bridge.server.config.resolve import BridgeFlags, ConfigError, read_bridge_settings
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bridge.config.prices_file import known_prices, read_prices
 from bridge.config.toml_file import ConfigError
 from bridge.core.spending.usage import Prices
-from bridge.server.config.prices_file import known_prices, read_prices
 
 if TYPE_CHECKING:
     from pathlib import Path
