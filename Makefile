@@ -5,7 +5,7 @@ COVERAGE := 90
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help demo test clients strangers coverage test-lowest lock check format pages golden check-js package load nightly mutants simulate soak fuzz autobahn bench bench-parts clean
+.PHONY: help demo test clients strangers coverage test-lowest lock check format pages golden check-js docs package load nightly mutants simulate soak fuzz autobahn bench bench-parts clean
 
 help:
 	@echo "make demo      look at the embedded simulator, then speak a sentence through it"
@@ -18,6 +18,7 @@ help:
 	@echo "make check     ruff, mypy --strict, layers"
 	@echo "make check-js  types of the browser client, by tsc, and its npm package; needs Node.js"
 	@echo "make pages     the HTML reports and the voice console in Chromium, which must be installed"
+	@echo "make docs      build the documentation site into site/, and fail for a broken link"
 	@echo "make package   build wheel and sdist, check them, install the wheel in an empty environment and run its commands"
 	@echo "make golden    keep what reports look like now; then look at the difference"
 	@echo "make load      every load scenario at our own bridge and simulator: ten minutes"
@@ -122,6 +123,10 @@ check-js:
 	npx --yes --package $(TYPESCRIPT) tsc -p bridge/server/page/web
 	cd bridge/server/page/web && npx --yes --package $(TYPESCRIPT) -c 'npm pack --dry-run --loglevel=error'
 
+docs: $(VENV)/.dev
+	@$(PIP) -e '.[docs]'
+	PYTHONPATH=. $(BIN)/mkdocs build --quiet --strict
+
 # Needs the package index; uv, if it is installed, is tried too.
 package: $(VENV)/.dev
 	@$(PIP) -e '.[release]'
@@ -146,4 +151,4 @@ bench-parts: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.simulator --sessions 100 200 400
 
 clean:
-	rm -rf $(VENV) .venv27 .venv-clients .venv-strangers .venv-bench .bench .demo build dist .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv27 .venv-clients .venv-strangers .venv-bench .bench .demo build dist site .mypy_cache .ruff_cache .hypothesis

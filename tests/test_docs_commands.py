@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
 ROOT = Path(__file__).parents[1]
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+#: Their commands show an error each, and other tests provoke those, too.
+NIGHTLY = ("errors", "explain")
 #: For one command, on a machine that is busy with other things.
 COMMAND_SECONDS = 120.0
 #: The port that the pages name; here it is exchanged for a free one.
@@ -64,6 +66,7 @@ def blocks_in(page: str, text: str) -> tuple[Block, ...]:
 
 
 ALL_BLOCKS = tuple(block for page in PAGES for block in blocks_in(page.name, page.read_text()))
+_NIGHTLY_PAGES = {page.name for page in PAGES if page.parent.name in NIGHTLY}
 CONSOLE = tuple(block for block in ALL_BLOCKS if block.kind == "console" and block.commands)
 PYTHON = tuple(block for block in ALL_BLOCKS if block.kind == "python runnable")
 
@@ -173,7 +176,12 @@ async def _type_all(console: Console, block: Block) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("block", CONSOLE, ids=named)
+def marked(block: Block) -> Any:
+    """The block as a parameter; nightly where its page is."""
+    return pytest.param(block, id=named(block), marks=[pytest.mark.nightly] if block.page in _NIGHTLY_PAGES else [])
+
+
+@pytest.mark.parametrize("block", map(marked, CONSOLE))
 async def test_what_a_page_tells_to_type_does_what_it_promises(block: Block, tmp_path: Path) -> None:
     await type_in(block, tmp_path)
 
