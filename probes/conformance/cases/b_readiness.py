@@ -112,11 +112,13 @@ async def configures_late(context: CaseContext) -> None:
     matters="It is the only sign for a user interface that nothing of the first sentence is missing.",
 )
 async def counts_held(context: CaseContext) -> None:
-    """Speaks 20 chunks of 20 ms before the session is ready."""
-    context.upstream.plan(["create:seconds=0.5"])
+    """Speaks 20 chunks of 20 ms before the configuration is confirmed."""
+    context.upstream.plan(["confirm:how=never"])
     client = await context.connect()
     await client.send("create_session", turnDetection="none")
     await client.speak(400)
+    await _read_all(context, client)
+    await _confirm(context)
     ready = await client.expect("session_ready", within=READY_SECONDS)
     held = ready.number("bufferedMs"), ready.number("bufferedChunks")
     check(held == (400, 20), expected="bufferedMs 400 and bufferedChunks 20", seen=f"{held[0]:g} and {held[1]:g}")
