@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from ast_grep_py import SgRoot
 
-from probes.lint.analysis.service import context_of
+from probes.lint.analysis.service import Service, context_of, names_azure, names_public_address
 from probes.lint.analysis.sessions import RealtimeCode
 from probes.lint.certainty import certain_severity
 from probes.lint.compiler import compile_rule
 from probes.lint.languages import Language
 from probes.lint.rule import Found, Scope
 from probes.lint.rules.patterns import SAME
+from probes.lint.sources.addresses import only_azure_preview_around
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from ast_grep_py import Range, SgNode
 
+    from probes.lint.analysis.service import SourceContext
     from probes.lint.compiler import CompiledPattern, FileQuery
     from probes.lint.rule import Rule
     from reports.model import Severity
@@ -136,12 +138,21 @@ def find_matches(
     for rule in rules:
         if (about_service or rule.scope is Scope.LANGUAGE) and any(word in code.lowered for word in rule.keywords):
             for place in _places(rule, code, parsed):
-                context = context or context_of(text, path)
+                context = context or _context(text, path, file)
                 severity = certain_severity(rule, place, context)
                 if severity is not None and not (rule.is_right_in and file and rule.is_right_in(file)):
                     found.append(RuleMatch(rule, place.node, severity, place.word or _word_in(rule, place.node)))
     unique = {(match.range.start.index, match.range.end.index, match.rule.id): match for match in reversed(found)}
     return [unique[place] for place in sorted(unique, key=lambda place: (place[0], place[2]))]
+
+
+def _context(text: str, path: PurePath, file: Path | None) -> SourceContext:
+    """Return what a file is about. One that names no service gets its events through the project's other files."""
+    context = context_of(text, path)
+    knows = context.service is not Service.OPENAI or names_public_address(text) or names_azure(text)
+    if knows or file is None or not only_azure_preview_around(file):
+        return context
+    return replace(context, service=Service.AZURE_PREVIEW)
 
 
 def _places(rule: Rule, code: RealtimeCode, file: _ParsedFile) -> Iterator[Found]:

@@ -96,6 +96,22 @@ def _is_test(where: str) -> bool:
     return bool(_TEST_FOLDER.search(where) or _TEST_NAME.search(where))
 
 
+def names_public_address(text: str) -> bool:
+    """Whether a text names OpenAI's own address."""
+    return _PUBLIC.search(text) is not None
+
+
+def names_azure(text: str) -> bool:
+    """Whether a text names Azure's addresses, settings or clients."""
+    return _AZURE.search(text) is not None
+
+
+def speaks_azure_preview(text: str) -> bool:
+    """Whether a text opens Azure's preview address, by itself or through the SDK."""
+    by_client = _AZURE_CLIENT.search(text) is not None and _PREVIEW_VERSION.search(text) is not None
+    return by_client or _AZURE_PREVIEW.search(text) is not None
+
+
 def _service(text: str, where: str) -> Service:
     public = _PUBLIC.search(text)
     if _OTHERS.search(text) or _OTHER_PATH.search(where):
@@ -103,8 +119,7 @@ def _service(text: str, where: str) -> Service:
     if public:
         return Service.OPENAI if _REALTIME.search(text) else Service.UNKNOWN
     if _AZURE.search(text):
-        is_preview = _AZURE_PREVIEW.search(text) or (_AZURE_CLIENT.search(text) and _PREVIEW_VERSION.search(text))
-        return Service.AZURE_PREVIEW if is_preview else Service.AZURE
+        return Service.AZURE_PREVIEW if speaks_azure_preview(text) else Service.AZURE
     if _REALTIME.search(text):
         return Service.OPENAI
     return Service.RESPONSES if _RESPONSES.search(text) or "/responses/" in where else Service.UNKNOWN

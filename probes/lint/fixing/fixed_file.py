@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from probes.lint import problems
 from probes.lint.analysis.handlers import Role
+from probes.lint.analysis.service import names_public_address, speaks_azure_preview
 from probes.lint.analysis.sessions import RealtimeCode
 from probes.lint.checking import CheckedText, check_text, match_finding, placed
 from probes.lint.fixing.edits import apply_edits, edits_for
@@ -76,15 +77,14 @@ def _edits(match: RuleMatch, checked: CheckedText, source: SourceFile, options: 
 
 
 def _is_safe(match: RuleMatch, source: SourceFile) -> bool:
-    """Whether a fix can't break what works: events are renamed only in a file that names the service's address.
+    """Whether a fix can't break what works: events are renamed only in a file that names no service but OpenAI's.
 
-    Where the address is Azure's preview, or in another file, the beta's names may be those that arrive.
+    Where the address is Azure's preview as well, or in another file, the beta's names may be those that arrive.
     """
     tolerated = match.rule.severity is Severity.FAIL and match.severity is Severity.WARNING
-    return match.rule.is_safe and not tolerated and (match.rule is not BETA_EVENT or _PUBLIC_ADDRESS in source.text)
-
-
-_PUBLIC_ADDRESS = "api.openai.com"
+    if match.rule is BETA_EVENT and (not names_public_address(source.text) or speaks_azure_preview(source.text)):
+        return False
+    return match.rule.is_safe and not tolerated
 
 
 def _is_renamed_everywhere(checked: CheckedText, source: SourceFile) -> bool:

@@ -343,7 +343,7 @@ AZURE_PREVIEW = Rule(
     "event names",
     patterns=for_all_languages(
         lambda g: any_of(
-            string_matching(g, r"/openai/realtime(?:api/sessions)?\?\S*api-version="),
+            string_matching(g, r"(?:^|[^\w.-])openai/realtime(?:api/sessions)?\?\S*api-version="),
             all_of(
                 method_call(g, "set|append"),
                 has_child(all_of(arguments_kind(g), has_child(string_literal(g, "api-version")))),

@@ -24,7 +24,9 @@ _HANDS_ON = re.compile(
     r"^(?!(?:\w*log\w*|_?print\w*|debug|info|warn|stringify|dumps|parse|loads|isinstance|str|len)$)\w+$", re.IGNORECASE
 )
 #: Names of sockets, whose error listeners are about the connection.
-_SOCKET = re.compile(r"(?i)(?:ws|socket|sock|conn(?:ection)?|server|process|stream|recorder|player|audio|pc|app)\d*$")
+_SOCKET = re.compile(
+    r"(?i)(?:ws|socket|sock|conn(?:ection)?|server|process|stream|recorder|player|audio|pc|dc|peer|channel|app)\d*$"
+)
 
 
 def _unhandled_errors(code: RealtimeCode) -> Iterator[Found]:

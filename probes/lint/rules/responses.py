@@ -29,13 +29,16 @@ _LOGS = re.compile(
     r"(?i)^(?:\w*log\w*|print|debug|info|warn(?:ing)?|error|trace|stringify|dumps|parse|loads|isinstance|str)$"
 )
 
+#: Code that looks for function calls in a response, and takes one without any for an answer.
+_READS_CALLS = re.compile(r"\boutput\b[\s\S]*?[\"']function_call[\"']")
+
 
 def _ignored_failures(code: RealtimeCode) -> Iterator[Found]:
     for function, uses in uses_by_function(code).items():
-        if not any(DELTAS.match(use.name) for use in uses):
-            continue
         bodies = {body for use in uses if (body := use.body) is not None}
         done = [use for use in uses if use.name == _RESPONSE_DONE]
+        if not any(DELTAS.match(use.name) for use in uses):
+            done = [use for use in done if use.body is not None and _READS_CALLS.search(use.body.text())]
         if not done or forwards_all(code, function, bodies):
             continue
         for use in done:
@@ -159,15 +162,43 @@ FIRST_OUTPUT_ONLY = Rule(
 )
 
 
+_CALL_IS_COMPLETE = frozenset({"response.output_item.done", "response.function_call_arguments.done"})
+#: Code that knows about a response that still runs, and may wait for its end.
+_AWAITS_END = re.compile(
+    r"(?i)active|in_?progress|pending|queue|(?<!a)wait|is_?(?:responding|speaking)|response_?done|busy"
+)
+
+
 def response_within_response(code: RealtimeCode) -> Iterator[Found]:
-    """Find response.create in the handler of response.output_item.done: the response that made the item still runs."""
-    for use in code.events:
-        if use.name != "response.output_item.done" or use.role is not Role.HANDLED or use.body is None:
+    """Find response.create where a function call is complete: the response that made the call still runs.
+
+    In the branch itself, or in a function of this file that the branch calls.
+    """
+    messages = [(message, list(message.ancestors())) for message in code.messages("response.create")]
+    for use in code.events if messages else ():
+        if use.name not in _CALL_IS_COMPLETE or use.role is not Role.HANDLED or use.body is None:
             continue
-        for message in code.messages("response.create"):
-            around = list(message.ancestors())
-            if use.body in around and "function_call" in use.body.text() and not _is_later(around, use.body):
-                yield Found(message)
+        bodies = [] if use.name != "response.output_item.done" else [use.body]
+        bodies += [function for function in _called_by(code, use.body) if not _AWAITS_END.search(function.text())]
+        for body in bodies:
+            if use.name == "response.output_item.done" and "function_call" not in use.body.text() + body.text():
+                continue
+            for message, around in messages:
+                if body in around and not _is_later(around, body):
+                    yield Found(message)
+
+
+def _called_by(code: RealtimeCode, body: SgNode) -> Iterator[SgNode]:
+    """Yield the functions of this file that code calls by a name that only one function has."""
+    for call in calls_in(code, body):
+        named = code.functions.get(last_name(call.field("function")), [])
+        if len(named) == 1 and _is_called_here(call.field("function")):
+            yield named[0]
+
+
+def _is_called_here(function: SgNode | None) -> bool:
+    """Whether a function is called by its name alone, or on the object itself."""
+    return function is not None and re.fullmatch(r"(?:(?:this|self)\.)?#?\w+", function.text()) is not None
 
 
 def _is_later(around: list[SgNode], body: SgNode) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ast_grep_py import SgRoot
 
@@ -30,6 +30,8 @@ _TYPED = re.compile(r"""\blang\s*=\s*["']?tsx?\b|\btype\s*=\s*["']?text/typescri
 #: What a server puts into a page before the browser sees it: Jinja, Django, Handlebars. `={{` is an attribute of JSX.
 TEMPLATE_TAG = re.compile(r"\{%.*?%\}|(?<![=$])\{\{.*?\}\}")
 _NOT_LINE_END = re.compile(r"[^\r\n]")
+#: Halves of characters, which JSON may hold as an escape and no parser takes.
+_SURROGATE = re.compile("[\ud800-\udfff]")
 #: Lines that IPython reads, and Python doesn't.
 _MAGIC = re.compile(r"^\s*[%!?]|^\s*[\w.]+\?+\s*$")
 
@@ -76,7 +78,7 @@ def cells_of(text: str) -> tuple[str, tuple[CellLine, ...]]:
         for string in source.children() if source.kind() == "array" else [source]:
             if string.kind() == "string":
                 start = string.range().start
-                for line in cast("str", json.loads(string.text())).splitlines():
+                for line in _SURROGATE.sub("\ufffd", json.loads(string.text())).splitlines():
                     lines.append(f"# {line}" if _MAGIC.match(line) else line)
                     places.append(CellLine(start.line, start.column + 1))
     return "\n".join([*lines, ""]), (*places, places[-1] if places else CellLine(0, 0))

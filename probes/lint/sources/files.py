@@ -117,9 +117,13 @@ def _decoded(file: LintTarget, data: bytes) -> SourceFile | UnreadableFile:
     encoding = "utf-8" if declared == "utf-8-sig" else declared
     try:
         text = data.decode(encoding)
+        if encoding != "utf-8":
+            text.encode()  # some codecs give halves of characters, which no parser takes
     except UnicodeDecodeError as error:
         detail = f"byte {error.start} is not {encoding.upper()}"
         return UnreadableFile(file.path, UnreadableReason.NOT_TEXT, detail)
+    except (UnicodeError, LookupError):  # LookupError: a codec that isn't about text, such as hex
+        return UnreadableFile(file.path, UnreadableReason.NOT_TEXT, f"it is not {encoding.upper()}")
     if "\0" in text:
         return UnreadableFile(file.path, UnreadableReason.NOT_TEXT, "it contains NUL bytes")
     return _with_code(file, suffix, text, encoding)

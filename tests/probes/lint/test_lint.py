@@ -248,3 +248,24 @@ async def test_our_own_code_makes_none_of_the_mistakes() -> None:
     ours = [ROOT / "bridge" / name for name in ("core", "protocol", "server", "simulator", "upstream")]
     found = await findings_in(*ours, ROOT / "probes", ignore=["retiring-model"])
     assert [(one.code, one.place) for one in found] == [("LINT-OK", None)]
+
+
+@pytest.mark.parametrize(
+    ("server", "expected"),
+    [
+        ("url = f'{endpoint}openai/realtime?api-version={v}&deployment={d}'\n", Severity.WARNING),
+        ("url = f'{endpoint}openai/v1/realtime?model={d}'\n", Severity.FAIL),
+        ("urls = f'{endpoint}openai/realtime?api-version={v}', 'wss://api.openai.com/v1/realtime'\n", Severity.FAIL),
+    ],
+)
+async def test_a_page_without_an_address_gets_its_events_from_the_service_of_its_project(
+    tmp_path: Path, server: str, expected: Severity
+) -> None:
+    (tmp_path / ".git").mkdir()
+    write(tmp_path / "server.py", server)
+    (tmp_path / "web").mkdir()
+    page = write(
+        tmp_path / "web" / "page.js",
+        "if (e.type === 'input_audio_buffer.committed') f();\nif (e.type === 'response.audio.delta') play();\n",
+    )
+    assert [one.severity for one in await findings_in(page, select=["beta-event"])] == [expected]

@@ -52,6 +52,13 @@ def test_an_event_that_is_only_handled_is_renamed_everywhere(tmp_path: Path) -> 
     assert len(after.done) == 2
 
 
+def test_an_event_of_a_file_that_also_opens_azures_preview_is_renamed_only_if_asked_for(tmp_path: Path) -> None:
+    azure = "if (useAzure) url = `${host}/openai/realtime?api-version=${version}`;\n"
+    text = OURS + azure + "if (event.type === 'response.audio.delta') play();\n"
+    assert fixed(tmp_path / "a.ts", text).source.text == text
+    assert "response.output_audio.delta" in fixed(tmp_path / "a.ts", text, FixLevel.ALL).source.text
+
+
 def test_what_is_not_certain_is_not_fixed(tmp_path: Path) -> None:
     text = "if (event.type === 'response.audio.delta') play();\n"
     assert fixed(tmp_path / "a.ts", text, FixLevel.ALL).source.text == text

@@ -76,6 +76,14 @@ def test_a_cell_may_be_one_string() -> None:
     assert cells_of(text)[0] == "a = 1\nb = 2\n"
 
 
+async def test_half_a_character_in_a_notebook_is_read(tmp_path: Path) -> None:
+    source = "x = '\ud83d'; h = {'OpenAI-Beta': 'realtime=v1'}"
+    text = json.dumps({"cells": [{"cell_type": "code", "source": source}]})
+    assert r"\ud83d" in text
+    (tmp_path / "a.ipynb").write_text(text)
+    assert [one.code for one in await findings(tmp_path)] == ["LINT-BETA-HEADER"]
+
+
 async def test_a_file_that_only_ends_like_a_notebook_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.ipynb").write_text("[]")
     assert [one.code for one in await findings(tmp_path)] == ["LINT-NOT-TEXT"]

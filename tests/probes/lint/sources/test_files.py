@@ -121,7 +121,16 @@ def test_a_file_with_a_very_long_line_is_skipped_unless_named(tmp_path: Path) ->
     assert unreadable_reason(file, named=True) is None
 
 
-@pytest.mark.parametrize("data", [b"x = '\xe4'\n", "x = 1\n".encode("utf-16-le"), b"x = 1\0\n"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"x = '\xe4'\n",
+        "x = 1\n".encode("utf-16-le"),
+        b"x = 1\0\n",
+        b"# coding: hex\nx = 1\n",
+        b"# coding: raw_unicode_escape\nx = '\\ud83d'\n",
+    ],
+)
 def test_a_file_that_is_not_text_is_reported(tmp_path: Path, data: bytes) -> None:
     file = tmp_path / "a.py"
     file.write_bytes(data)
