@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ast_grep_py import SgRoot
 
+from probes.lint.analysis.addresses import only_azure_preview_around
 from probes.lint.analysis.service import Service, context_of, names_azure, names_public_address
 from probes.lint.analysis.sessions import RealtimeCode
 from probes.lint.certainty import certain_severity
@@ -18,7 +19,6 @@ from probes.lint.compiler import compile_rule
 from probes.lint.languages import Language
 from probes.lint.rule import Found, Scope
 from probes.lint.rules.patterns import SAME
-from probes.lint.sources.addresses import only_azure_preview_around
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

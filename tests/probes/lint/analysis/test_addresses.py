@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from probes.lint.sources import addresses
-from probes.lint.sources.addresses import only_azure_preview_around
+from probes.lint.analysis import addresses
+from probes.lint.analysis.addresses import only_azure_preview_around
 
 if TYPE_CHECKING:
     from pathlib import Path
