@@ -60,6 +60,7 @@ class Surroundings:
                 ("service", _sourced(self.config.base_url)),
                 ("model", _sourced(self.config.model)),
                 ("API key", self._key(self.config)),
+                *(("warning", warning) for warning in self.config.warnings),
             ]
         return tuple(rows)
 

@@ -149,6 +149,11 @@ def test_no_key_and_no_part_of_it_is_ever_shown(steps: object, key: str, tmp_pat
     assert "none: " not in shown
 
 
+def test_what_looks_like_no_key_is_a_warning(tmp_path: Path) -> None:
+    shown = page(first_steps({"OPENAI_API_KEY": "undefined"}, tmp_path, nothing))
+    assert "looks like a missing value converted to text, not like a key" in " ".join(shown.split())
+
+
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_a_page_keeps_its_width(width: int, tmp_path: Path) -> None:
     lines = render_first_steps(first_steps({}, tmp_path, nothing), width).splitlines()
