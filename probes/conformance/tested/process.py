@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from probes.conformance.tested.guard import GroupGuard
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -38,10 +40,12 @@ class BridgeProcess:
         self._tail: deque[bytes] = deque()
         self._tail_bytes = 0
         self._process: trio.Process | None = None
+        self._guard = GroupGuard()
         self.stopping = False
 
     async def start(self, nursery: trio.Nursery, environment: Mapping[str, str]) -> None:
         """Start it and wait until it listens. Raises BridgeStartError."""
+        await self._guard.open()
         try:
             process = await trio.lowlevel.open_process(
                 self.command,
@@ -54,6 +58,7 @@ class BridgeProcess:
         except OSError as error:
             raise BridgeStartError(f"can't start {self.command[0]!r}: {error.strerror or error}") from None
         self._process = process
+        await self._guard.watch(process.pid)
         nursery.start_soon(self._read_output, process)
         with trio.move_on_after(_START_SECONDS):
             await self._until_listening(process)
@@ -121,15 +126,18 @@ class BridgeProcess:
     async def stop(self) -> None:
         """End the process and its group: SIGTERM, and SIGKILL after a bound. Runs to its end even if cancelled."""
         self.stopping = True
-        if self._process is None:
-            return
         with trio.CancelScope(shield=True):
-            self.signal(signal.SIGTERM)
-            with trio.move_on_after(_STOP_SECONDS):
-                await self.wait()
-            self.signal(signal.SIGKILL)
-            with suppress(ProcessLookupError):
-                os.killpg(self.pid, signal.SIGKILL)  # what it left behind
+            if self._process is not None:
+                await self._stop(self._process)
+            await self._guard.aclose()
+
+    async def _stop(self, process: trio.Process) -> None:
+        self.signal(signal.SIGTERM)
+        with trio.move_on_after(_STOP_SECONDS):
             await self.wait()
-            if self._process.stdout is not None:
-                await self._process.stdout.aclose()
+        self.signal(signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # what it left behind
+        await self.wait()
+        if process.stdout is not None:
+            await process.stdout.aclose()
