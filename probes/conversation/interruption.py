@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from probes.conversation.recorded import NAME as RECORDED
 from probes.conversation.result import SessionCheckResult
 from probes.problems import events as problems
 from probes.runner.findings import CheckRow, evidence_of, headline
@@ -57,9 +58,14 @@ def _was_interrupted(facts: SessionFacts) -> bool:
 
 
 def _cut_short(result: ConversationResult) -> Iterator[ResponseFacts]:
-    """Yield the responses that were cancelled at once, but for the one that the script interrupts."""
+    """Yield the responses that were cancelled at once, but for those that were meant to be.
+
+    That is what the script interrupts, and in a recording what its client did: it may be a script or a test as well.
+    The console's client interrupts when it hears speech, so there it tells of an echo.
+    """
+    deliberate = result.script.interrupts or result.script.name == RECORDED
     for response in result.facts.finished_responses:
-        ours = result.script.interrupts and _interruptions_of(result.facts, response)
+        ours = deliberate and _interruptions_of(result.facts, response)
         if response.status == _CANCELLED and response.done_at - response.created_at < CUT_SHORT_SECONDS and not ours:
             yield response
 

@@ -51,8 +51,8 @@ SHARE_MUTANTS: tuple[Mutant, ...] = (
         "twenty thousand tiny chunks are sent again as such",
     ),
     # Openings
-    Mutant("opening_rate", "min(float(self.at_once), ", "max(-1e9, ", "an idle client saves up openings"),
-    Mutant("opening_rate", "self._filled(now) - 1.0, now", "self._filled(now), now", "openings are not counted"),
+    Mutant("pacing/token_bucket", "max(full_at, now) +", "full_at +", "an idle client saves up openings"),
+    Mutant("pacing/token_bucket", " + tokens / self.per_second", "", "openings are not counted"),
     Mutant("lifecycle", "    data.openings.opened(data.now)\n", "", "sessions are opened without a count"),
     Mutant(
         "lifecycle",

@@ -110,6 +110,6 @@ def test_help_comes_without_locust_gevent_or_trio(words: list[str]) -> None:
     assert "Usage: " in shown.stdout
 
 
-def test_the_command_alone_shows_its_help_and_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
-    assert called() == 2
-    assert "capacity" in capsys.readouterr().err
+def test_the_command_alone_says_what_it_finds_and_what_to_type_next(capsys: pytest.CaptureFixture[str]) -> None:
+    assert called() == 0
+    assert "sherpa-load" in capsys.readouterr().out

@@ -45,8 +45,8 @@ def test_a_client_gets_the_code_of_its_own_protocol(refusal: Refusal, code: Clie
     assert client_code(refusal) is code
 
 
-def test_the_client_protocol_has_twenty_three_codes() -> None:
-    assert len(ClientCode) == 23
+def test_the_client_protocol_has_twenty_four_codes() -> None:
+    assert len(ClientCode) == 24
     assert all(code.value == code.name for code in ClientCode)
 
 

@@ -253,7 +253,7 @@ async def test_an_error_keeps_its_fields_and_gets_those_that_are_missing() -> No
 
 
 #: These mean what they say.
-MEANT = ("AUTHENTICATION_FAILED", "QUOTA_EXHAUSTED", "SESSION_EXPIRED")
+MEANT = ("AUTHENTICATION_FAILED", "QUOTA_EXHAUSTED", "BUDGET_EXHAUSTED", "SESSION_EXPIRED")
 #: What LiveKit ends at for good.
 FATAL = {"insufficient_quota", "credit_balance_exhausted", "invalid_api_key", "account_deactivated"}
 
