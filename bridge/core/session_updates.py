@@ -7,11 +7,11 @@ it was answered is sent again all the same; if the fresh session refuses it, it 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import reduce
+from itertools import accumulate
 from typing import Any
 
 from bridge.core.json_access import as_object, as_text, read_object
@@ -21,6 +21,8 @@ MAX_UNCONFIRMED = 100
 #: JSON of updates that are kept unconfirmed: far more than the instructions and tools that a model takes. Past it the
 #: oldest is forgotten; the newest is kept whatever its size, which the endpoint bounds.
 MAX_UNCONFIRMED_BYTES = 2**20
+#: JSON of updates that one confirmation is compared with: a hundred tools and more. It takes no longer if more waits.
+MAX_COMPARED_BYTES = 2**17
 
 #: Objects that an update replaces instead of merging: half of an old union and half of a new one make no valid object.
 #: The service does the same.
@@ -40,12 +42,13 @@ class _UpdateStatus(Enum):
 class _Update:
     event_id: str | None
     frame: bytes
-    """The session that it asks for, as JSON: a tree takes up to fifty times as much."""
+    """The event, as JSON: a tree takes up to fifty times as much."""
     status: _UpdateStatus = _UpdateStatus.PENDING
 
     @property
     def session(self) -> Mapping[str, Any]:
-        return read_object(self.frame)
+        """What it asks for."""
+        return as_object(read_object(self.frame).get("session"))
 
 
 class SessionUpdates:
@@ -59,30 +62,32 @@ class SessionUpdates:
         self._later: list[_Update] = []
         """The others, in the order they were sent in."""
 
-    def sent(self, event: Mapping[str, Any]) -> None:
-        """Record an update that went upstream."""
-        frame = json.dumps(as_object(event.get("session"))).encode()
+    def sent(self, event: Mapping[str, Any], frame: bytes) -> None:
+        """Record an update that went upstream: the event, and what was sent."""
         self._later.append(_Update(as_text(event.get("event_id")), frame))
         if len(self._later) > MAX_UNCONFIRMED:
             self._later[0].status = _UpdateStatus.CONFIRMED
             self._fold()
-        while len(self._later) > 1 and sum(len(one.frame) for one in self._later) > MAX_UNCONFIRMED_BYTES:
+        while len(self._later) > 1 and _size(self._later) > MAX_UNCONFIRMED_BYTES:
             del self._later[0]
 
     def confirmed(self, session: Mapping[str, Any]) -> None:
         """Record that the upstream confirmed an update; `session` is the session as it is now.
 
         Updates are answered in order. A refusal may name none of them, though; so the first update that the session is
-        seen to satisfy is the confirmed one, and those before it are in doubt.
+        seen to satisfy is the confirmed one, and those before it are in doubt. If none of the first is, the oldest is.
         """
         pending = [one for one in self._later if one.status is _UpdateStatus.PENDING]
-        match = next((one for one in pending if _satisfied(one.session, session)), pending[0] if pending else None)
+        sizes = accumulate(len(one.frame) for one in pending)
+        compared = ((one, one.session) for one, size in zip(pending, sizes, strict=True) if size <= MAX_COMPARED_BYTES)
+        oldest = (pending[0], None) if pending else (None, None)
+        match, asked = next((pair for pair in compared if _satisfied(pair[1], session)), oldest)
         for one in pending:
             if one is match:
                 one.status = _UpdateStatus.CONFIRMED
                 break
             one.status = _UpdateStatus.DOUBTFUL
-        self._fold()
+        self._fold(asked if self._later and match is self._later[0] else None)
 
     def rejected(self, error: Mapping[str, Any]) -> None:
         """Forget the update that an error is about, if it is about one."""
@@ -112,9 +117,16 @@ class SessionUpdates:
         self._fold()
         return dropped
 
-    def _fold(self) -> None:
+    def _fold(self, first: Mapping[str, Any] | None = None) -> None:
+        """Merge what is in doubt no more; `first` is what the first one asks for, if that was parsed already."""
         while self._later and self._later[0].status is _UpdateStatus.CONFIRMED:
-            self._base = merge_config(self._base, self._later.pop(0).session)
+            one = self._later.pop(0)
+            self._base = merge_config(self._base, one.session if first is None else first)
+            first = None
+
+
+def _size(updates: Iterable[_Update]) -> int:
+    return sum(len(one.frame) for one in updates)
 
 
 def merge_config(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:

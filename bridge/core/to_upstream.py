@@ -158,8 +158,8 @@ _NATIVE_RECORDERS: Mapping[str, Callable[[SessionData, Mapping[str, Any], bytes]
     "input_audio_buffer.clear": lambda data, *_: data.generation.replay.buffer_cleared(),
     "conversation.item.create": _item_sent,
     "conversation.item.truncate": _truncated,
-    "session.update": lambda data, body, _: data.updates.sent(body),
-    "transcription_session.update": lambda data, body, _: data.updates.sent(body),
+    "session.update": lambda data, body, frame: data.updates.sent(body, frame),
+    "transcription_session.update": lambda data, body, frame: data.updates.sent(body, frame),
 }
 
 

@@ -280,6 +280,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "history", "turn.seen = _facts(item), text,", "turn.seen = item, text,", "the content of every item is kept"
     ),
+    Mutant("session_updates", " if size <= MAX_COMPARED_BYTES", "", "the more waits, the longer takes a confirmation"),
     Mutant("session_updates", " > MAX_UNCONFIRMED_BYTES", " < 0", "unanswered updates take any memory"),
     Mutant("responses", " or (self.queued and size > MAX_QUEUED_BYTES)", "", "queued requests take any memory"),
     Mutant("responses", "self.queued and size >", "size >", "a request that is large by itself is refused"),
@@ -294,7 +295,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("session_updates", " and len(types) < 2", "", "two kinds of one object are mixed"),
     Mutant(
         "session_updates",
-        "if _satisfied(one.session, session)",
+        "if _satisfied(pair[1], session)",
         "if True",
         "a refusal without a name confirms the wrong update",
     ),

@@ -31,6 +31,11 @@ def native(kind: str, **fields: Any) -> ClientNative:
     return ClientNative(kind, frame, json.loads(frame))
 
 
+def update(**session: Any) -> tuple[dict[str, Any], bytes]:
+    event = {"session": session}
+    return event, json.dumps(event).encode()
+
+
 def message(item_id: str, text: str) -> dict[str, Any]:
     return {"id": item_id, "type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
 
@@ -158,9 +163,9 @@ def test_session_updates_that_nobody_answers_are_bounded_and_kept_as_bytes() -> 
     assert held < 2 * 40 * 16 * KIB
     updates = SessionUpdates()
     for number in range(5):
-        updates.sent({"session": {f"x{number}": "x" * (MAX_UNCONFIRMED_BYTES // 3)}})
+        updates.sent(*update(**{f"x{number}": "x" * (MAX_UNCONFIRMED_BYTES // 3)}))
     assert list(updates.effective) == ["x3", "x4"]
-    updates.sent({"session": {"large": "x" * (2 * MAX_UNCONFIRMED_BYTES)}})
+    updates.sent(*update(large="x" * (2 * MAX_UNCONFIRMED_BYTES)))
     assert list(updates.effective) == ["large"]
 
 

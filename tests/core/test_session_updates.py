@@ -1,18 +1,30 @@
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bridge.core.session_updates import MAX_UNCONFIRMED, REPLACED_WHOLE, SessionUpdates, merge_config
+from bridge.core import json_access, session_updates
+from bridge.core.session_updates import (
+    MAX_COMPARED_BYTES,
+    MAX_UNCONFIRMED,
+    REPLACED_WHOLE,
+    SessionUpdates,
+    merge_config,
+)
 from bridge.protocol.schema import sessions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def sent(**sessions: Any) -> SessionUpdates:
     """Updates that were sent upstream, by their event ids."""
     updates = SessionUpdates()
     for event_id, session in sessions.items():
-        updates.sent({"type": "session.update", "event_id": event_id, "session": session})
+        event = {"type": "session.update", "event_id": event_id, "session": session}
+        updates.sent(event, json.dumps(event).encode())
     return updates
 
 
@@ -148,3 +160,36 @@ def test_what_a_fresh_session_has_confirmed_is_never_dropped() -> None:
 def test_updates_without_an_answer_are_bounded() -> None:
     updates = sent(**{f"u{n}": {"n": n} for n in range(MAX_UNCONFIRMED + 1)})
     assert confirmed(updates) == {"n": 0}
+
+
+#: A quarter of what a confirmation is compared with.
+LARGE = "x" * (MAX_COMPARED_BYTES // 4 - 100)
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Count what is parsed."""
+    found = list[bytes]()
+
+    def read_object(frame: bytes) -> Mapping[str, Any]:
+        found.append(frame)
+        return json_access.read_object(frame)
+
+    monkeypatch.setattr(session_updates, "read_object", read_object)
+    return found
+
+
+def test_however_much_waits_a_confirmation_is_compared_with_a_part_of_it(read: list[bytes]) -> None:
+    updates = sent(**{f"u{number}": {"n": number, "large": LARGE} for number in range(20)})
+    updates.confirmed({"n": 19, "large": LARGE})
+    assert len(read) <= 5  # four, and the oldest, which counts as confirmed
+    assert confirmed(updates) == {"n": 0, "large": LARGE}
+
+
+def test_an_update_that_is_confirmed_is_parsed_once(read: list[bytes]) -> None:
+    updates = sent(one={"a": 1}, two={"a": 2})
+    updates.confirmed({"a": 1})
+    assert len(read) == 1
+    updates.confirmed({"a": 2})
+    assert len(read) == 2
+    assert updates.effective == {"a": 2}

@@ -150,6 +150,16 @@ async def many_parts(bridge: BridgeProcess) -> None:
     )
 
 
+async def many_tools(bridge: BridgeProcess) -> None:
+    """Ten clients set a hundred tools, as often as they may."""
+    parameters = {f"p{number}": {"type": "string", "description": "What it is."} for number in range(8)}
+    tools = [
+        {"type": "function", "name": f"tool_{number}", "parameters": {"type": "object", "properties": parameters}}
+        for number in range(100)
+    ]
+    await _dear(bridge, json.dumps({"type": "session.update", "session": {"tools": tools}}).encode())
+
+
 async def _dear(bridge: BridgeProcess, text: bytes) -> None:
     async with trio.open_nursery() as nursery:
         for _ in range(10):
@@ -227,6 +237,7 @@ ATTACKS: dict[str, Callable[[BridgeProcess], Awaitable[None]]] = {
     "flood of rubbish": _flood_of("rubbish"),
     "large audio": large_audio,
     "many parts": many_parts,
+    "many tools": many_tools,
     "held chunks": held_chunks,
     "created and ended": created_and_ended,
     "leaves at once": leaves_at_once,
