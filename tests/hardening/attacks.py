@@ -112,22 +112,30 @@ async def pings_without_end(bridge: BridgeProcess) -> None:
 
 
 def _requests_of(path: str) -> Callable[[BridgeProcess], Awaitable[None]]:
-    request = f"GET {path} HTTP/1.1\r\nHost: bridge\r\n\r\n".encode()
-
-    async def ask(bridge: BridgeProcess) -> None:
-        async with await bridge.open_tcp() as stream:
-            with suppress(*_BROKEN):
-                while True:
-                    await stream.send_all(request)
-                    await stream.receive_some(2**20)
-
     async def attack(bridge: BridgeProcess) -> None:
         """Twenty clients without a token ask for the same without end."""
         async with trio.open_nursery() as nursery:
             for _ in range(20):
-                nursery.start_soon(ask, bridge)
+                nursery.start_soon(_ask, await bridge.open_tcp(), path)
 
     return attack
+
+
+async def monitoring(bridge: BridgeProcess) -> None:
+    """Twenty clients ask the admin listener for metrics without end, ten from each of two addresses: all get in."""
+    async with trio.open_nursery() as nursery:
+        for number in range(20):
+            stream = await bridge.open_tcp(f"127.0.0.{1 + number % 2}", address=bridge.admin_address)
+            nursery.start_soon(_ask, stream, "/metrics")
+
+
+async def _ask(stream: trio.SocketStream, path: str) -> None:
+    request = f"GET {path} HTTP/1.1\r\nHost: bridge\r\n\r\n".encode()
+    async with stream:
+        with suppress(*_BROKEN):
+            while True:
+                await stream.send_all(request)
+                await stream.receive_some(2**20)
 
 
 async def nested_objects(bridge: BridgeProcess) -> None:

@@ -142,9 +142,15 @@ class BridgeProcess:
         with trio.fail_after(10):
             return JsonTestClient((await dial(f"{self.scheme}://{self.address}{path}", headers=headers, **more)).link)
 
-    async def open_tcp(self, source: str | None = None) -> trio.SocketStream:
-        """Open a TCP connection, optionally from another local address."""
-        host, _, port = self.address.partition(":")
+    @property
+    def admin_address(self) -> str:
+        """Where monitoring is served, if that is not where clients are."""
+        [found] = re.findall(r"http://(127\.0\.0\.1:\d+)/metrics", self.log.read_text())
+        return str(found)
+
+    async def open_tcp(self, source: str | None = None, *, address: str | None = None) -> trio.SocketStream:
+        """Open a TCP connection, optionally from another local address, or to another one than that of clients."""
+        host, _, port = (address or self.address).partition(":")
         return await trio.open_tcp_stream(host, int(port), local_address=source)
 
     async def metrics(self) -> dict[str, float]:

@@ -6,17 +6,19 @@ the machine that runs the tests is busy too, so each attack has three tries, and
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 import trio
 
-from tests.hardening.attacks import ATTACKS, held_messages
+from tests.hardening.attacks import ATTACKS, held_messages, monitoring
 from tests.hardening.bystander import attack_beside_bystander, stand_in_upstream
 from tests.hardening.harness import KEY, MIB, TOKEN, BridgeProcess, checked_bridge_process
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.slow
 
@@ -30,9 +32,14 @@ _ALLOWED_TIMES = 6.0
 @pytest.fixture(scope="module")
 def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BridgeProcess]:
     """Run a bridge of one worker. It must end with code 0 and without an internal error."""
+    with _victim(tmp_path_factory.mktemp("victim")) as running:
+        yield running
+
+
+@contextmanager
+def _victim(folder: Path, *more: str) -> Iterator[BridgeProcess]:
     with stand_in_upstream() as upstream:
-        words = ["--upstream", upstream, "--client-token-env", "CLIENT_TOKEN", "--max-sessions", "2000"]
-        folder = tmp_path_factory.mktemp("victim")
+        words = ["--upstream", upstream, "--client-token-env", "CLIENT_TOKEN", "--max-sessions", "2000", *more]
         with checked_bridge_process(
             folder, *words, "--log-format", "json", OPENAI_API_KEY=KEY, CLIENT_TOKEN=TOKEN
         ) as running:
@@ -41,9 +48,21 @@ def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BridgeProcess]:
 
 @pytest.mark.parametrize("name", ATTACKS)
 async def test_a_bystander_is_not_delayed_and_loses_nothing(victim: BridgeProcess, name: str) -> None:
+    await _assert_harmless(victim, name, ATTACKS[name])
+
+
+@pytest.mark.nightly
+async def test_load_on_the_admin_listener_delays_no_caller(tmp_path: Path) -> None:
+    with _victim(tmp_path, "--admin-listen", "127.0.0.1:0") as running:
+        await _assert_harmless(running, "monitoring", monitoring)
+
+
+async def _assert_harmless(
+    victim: BridgeProcess, name: str, attack: Callable[[BridgeProcess], Awaitable[None]]
+) -> None:
     seen = []
     for _ in range(_TRIES):
-        found = await attack_beside_bystander(victim, ATTACKS[name])
+        found = await attack_beside_bystander(victim, attack)
         seen.append(f"{found.before * 1000:.1f} ms before, {found.during * 1000:.1f} ms during")
         print(name, seen[-1])  # noqa: T201 - for whoever asks with -s
         if found.during < max(_ALLOWED_SECONDS, _ALLOWED_TIMES * found.before):

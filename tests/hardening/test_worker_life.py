@@ -21,6 +21,7 @@ from bridge.upstream.dial.errors import DialFailed
 from tests.hardening.harness import KEY, HealthyCaller, bridge_process, checked_bridge_process, remote_port, wait_until
 
 if TYPE_CHECKING:
+    from bridge.transport.link import Headers
     from tests.hardening.harness import BridgeProcess, SimulatorThread
     from tests.server.harness import JsonTestClient
 
@@ -30,6 +31,7 @@ CALLS = 40
 #: The least that each of two workers must have of 40 calls.
 LEAST = 15
 JSON = ("--log-format", "json")
+OLD_TOKEN, NEW_TOKEN = "an-old-token-0123456789", "a-new-token-0123456789"
 HARMLESS = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGQUIT, signal.SIGALRM)
 
 
@@ -186,6 +188,48 @@ async def test_hup_takes_over_new_rules_for_clients_and_drops_no_call(
         await caller.turn()
         caller.assert_unharmed()
         await caller.disconnect()
+
+
+async def test_hup_takes_over_a_new_token_and_new_limits_and_running_calls_lose_nothing(
+    upstream: SimulatorThread, tmp_path: Path
+) -> None:
+    def configure(token: str, sessions: int) -> None:
+        lines = (f"client_token_env = '{token}'", f"max_sessions = {sessions}")
+        (tmp_path / "sherpa.toml").write_text("\n".join(("[bridge]", *lines)))
+
+    async def refused(token: str) -> int:
+        with pytest.raises(HandshakeRefused) as caught:
+            await bridge.connect(headers=_bearer(token))
+        return caught.value.status
+
+    configure("OLD_TOKEN", 40)
+    words = ("--upstream", upstream.url, "--workers", "2", *JSON)
+    environment = {"OPENAI_API_KEY": KEY, "OLD_TOKEN": OLD_TOKEN, "NEW_TOKEN": NEW_TOKEN}
+    with checked_bridge_process(tmp_path, *words, **environment) as bridge:
+        callers = [HealthyCaller(bridge, upstream) for _ in range(3)]
+        for caller in callers:
+            await caller.connect(headers=_bearer(OLD_TOKEN))
+        assert await refused(NEW_TOKEN) == 401
+        async with trio.open_nursery() as nursery:
+            for caller in callers:
+                nursery.start_soon(caller.turn)  # the reload falls into their speech
+            await trio.sleep(0.05)
+            configure("NEW_TOKEN", len(callers) + 1)
+            bridge.process.send_signal(signal.SIGHUP)
+            await wait_until(lambda: len(bridge.log_lines("settings.reloaded")) == 3, 10)  # the parent's, too
+        assert await refused(OLD_TOKEN) == 401
+        last = await bridge.connect(headers=_bearer(NEW_TOKEN))
+        assert await refused(NEW_TOKEN) == 503
+        await last.link.close()
+        for caller in callers:
+            await caller.turn()
+            caller.assert_unharmed()
+            assert upstream.lost_ms(caller.source) == 0
+            await caller.disconnect()
+
+
+def _bearer(token: str) -> Headers:
+    return (("Authorization", f"Bearer {token}"),)
 
 
 async def test_hup_takes_over_new_certificates_and_no_call_loses_a_word(
