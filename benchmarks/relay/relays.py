@@ -66,8 +66,13 @@ class Relay:
     """Returns what is missing, as a sentence; empty if it can be started."""
 
 
-#: Rate limits that callers flat out do not reach.
-_WIDE: Final = {"SHERPA_BRIDGE_FRAMES_PER_SECOND": "1000000", "SHERPA_BRIDGE_BYTES_PER_SECOND": "1000000000"}
+#: Limits that callers flat out do not reach. The other relays refuse nobody however busy they are; this one must not
+#: either, while what it costs to know how busy it is stays in the measurement.
+_WIDE: Final = {
+    "SHERPA_BRIDGE_FRAMES_PER_SECOND": "1000000",
+    "SHERPA_BRIDGE_BYTES_PER_SECOND": "1000000000",
+    "SHERPA_BRIDGE_SHED_LAG_MS": "0",
+}
 
 
 def _bridge(*options: str, tls: bool = False) -> Callable[[Upstream], Command]:
