@@ -4,15 +4,16 @@ import io
 import json
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from jsonschema import Draft202012Validator, FormatChecker
 
 from probes.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     Run = Callable[..., "Done"]
 
@@ -58,6 +59,13 @@ def test_the_concise_format_has_a_line_for_each_finding(run: Run) -> None:
 @pytest.mark.parametrize("name", ["sarif", "gitlab", "json"])
 def test_a_format_for_tools_is_one_document(name: str, run: Run) -> None:
     assert "LINT-BETA-HEADER" in json.dumps(json.loads(run("a.py", "--output-format", name).stdout))
+
+
+@pytest.mark.usefixtures("project")
+def test_sarif_keeps_to_its_schema(run: Run) -> None:
+    schema = json.loads((Path(__file__).parents[2] / "data/sarif-2.1.0.json").read_text())
+    document = json.loads(run("a.py", "--output-format", "sarif").stdout)
+    Draft202012Validator(schema, format_checker=FormatChecker()).validate(document)
 
 
 @pytest.mark.usefixtures("project")
