@@ -37,6 +37,7 @@ def load(name: str) -> Any:
         ("vendor.github-workflows", ".github/workflows/platforms.yml"),
         ("vendor.github-workflows", ".github/workflows/release.yml"),
         ("vendor.dependabot", ".github/dependabot.yml"),
+        ("vendor.compose-spec", "deploy/compose/compose.yaml"),
         ("vendor.gitlab-ci", "docs/ci/gitlab-ci.yml"),
     ],
 )
