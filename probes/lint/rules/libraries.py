@@ -214,8 +214,8 @@ BETA_SDK_IMPORT = Rule(
     severity=Severity.FAIL,
     scope=Scope.BETA,
     title="The SDK's beta classes are imported",
-    cause="They speak the beta dialect, which the service has refused since 2026-05-12, and newer releases no "
-    "longer have them.",
+    cause="They speak the beta dialect, which the service has refused since 2026-05-12. Releases of the "
+    "SDK still have them (Python 3.57 does), so nothing else tells.",
     fix="Import them from openai/realtime (Python: openai.types.realtime); event names change with it",
     patterns={
         LanguageFamily.SCRIPT: any_of(
