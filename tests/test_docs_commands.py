@@ -181,7 +181,7 @@ def marked(block: Block) -> Any:
     return pytest.param(block, id=named(block), marks=[pytest.mark.nightly] if block.page in _NIGHTLY_PAGES else [])
 
 
-@pytest.mark.parametrize("block", map(marked, CONSOLE))
+@pytest.mark.parametrize("block", list(map(marked, CONSOLE)))
 async def test_what_a_page_tells_to_type_does_what_it_promises(block: Block, tmp_path: Path) -> None:
     await type_in(block, tmp_path)
 
