@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypedDict
 
+import trio
+
 from probes.conformance.case import Group
 from probes.conformance.peers.frames import frame
 from probes.conformance.verdict import check, fail
@@ -187,7 +189,9 @@ async def too_large(context: CaseContext) -> None:
     raw = await context.raw()
     await raw.send_endless(_TEXT, size=2**30, most=64 * 2**20)
     ended = await raw.until_ended()
-    check(ended, expected="close 1009 long before the message is complete", seen="the bridge goes on reading")
+    # A bridge without this limit reads on; how far depends on the machine, until its limit of rates ends the client.
+    reads_on = not ended or any("RATE_EXCEEDED" in text for text in raw.texts)
+    check(not reads_on, expected="close 1009 long before the message is complete", seen="the bridge goes on reading")
     if not any("MESSAGE_TOO_LARGE" in text for text in raw.texts):
         context.non_strict("`error` MESSAGE_TOO_LARGE before the close", "no such error")
     if raw.close_code != 1009:  # noqa: PLR2004 - the code for it
@@ -290,8 +294,17 @@ async def too_fast(context: CaseContext) -> None:
     await raw.send_frame(_TEXT, b'{"type":"create_session","turnDetection":"none"}')
     if not await raw.until_text('"session_ready"'):
         fail("the client receives `session_ready`", f"{raw.texts[-1:]}")
-    await raw.blast(frame(_BINARY, context.source().speech(100)) * 20, seconds=_FLOOD_SECONDS)
-    await other.ping_pong(expected="another client receives `pong` while one client sends too fast")
+    over: list[bool] = []
+
+    async def flood() -> None:
+        await raw.blast(frame(_BINARY, context.source().speech(100)) * 20, seconds=_FLOOD_SECONDS)
+        over.append(True)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(flood)
+        while not over:
+            await other.ping_pong(expected="another client receives `pong` while one client sends too fast")
+            await context.sleep(1)
     if not raw.ended and raw.close_code is None:
         context.non_strict("`error` RATE_EXCEEDED and close 1008 after 5 s", "the bridge goes on with it")
         return

@@ -155,28 +155,28 @@ class RawSocket:
 
     async def until_ended(self, within: float = SOON) -> bool:
         """Read until the bridge ends TCP or has sent a close frame. Says whether it did."""
-        with trio.move_on_after(within):
+        async with self.waiter.bounded(within):
             while not self.ended and self.close_code is None:
                 await self._read()
         return self.ended or self.close_code is not None
 
     async def until_tcp_ended(self, within: float = SOON) -> bool:
         """Read until the bridge ends TCP. Says whether it did."""
-        with trio.move_on_after(within):
+        async with self.waiter.bounded(within):
             while not self.ended:
                 await self._read()
         return self.ended
 
     async def until_pong(self, payload: bytes, within: float = SOON) -> bool:
         """Read until a pong with this payload came. Says whether it did."""
-        with trio.move_on_after(within):
+        async with self.waiter.bounded(within):
             while payload not in self.pongs and not self.ended:
                 await self._read()
         return payload in self.pongs
 
     async def until_text(self, part: str, within: float = SOON) -> bool:
         """Read until a text message with this part came. Says whether it did."""
-        with trio.move_on_after(within):
+        async with self.waiter.bounded(within):
             while not any(part in text for text in self.texts) and not self.ended:
                 await self._read()
         return any(part in text for text in self.texts)
