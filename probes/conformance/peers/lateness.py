@@ -6,6 +6,7 @@ was late meanwhile, and a failure within a wait that was mostly lateness is inco
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import trio
@@ -19,16 +20,24 @@ class Lateness:
     """Sums up how late this process was woken. `run` must be running."""
 
     def __init__(self) -> None:
-        self.total = 0.0
-        """Seconds of lateness since the start, beyond what is usual."""
         self.worst = 0.0
+        self.summed = 0.0
+        """What `run` has seen."""
+        self._due = math.inf
+
+    @property
+    def total(self) -> float:
+        """Seconds of lateness since the start, beyond what is usual.
+
+        It includes what is late right now: after a standstill, a wait that is over may look before `run` does.
+        """
+        late = trio.current_time() - self._due
+        return self.summed + (late if late > _USUAL_SECONDS else 0.0)
 
     async def run(self) -> None:
         """Measure until cancelled."""
         while True:
-            due = trio.current_time() + _EVERY_SECONDS
-            await trio.sleep_until(due)
-            late = trio.current_time() - due
-            self.worst = max(self.worst, late)
-            if late > _USUAL_SECONDS:
-                self.total += late
+            self._due = trio.current_time() + _EVERY_SECONDS
+            await trio.sleep_until(self._due)
+            self.worst = max(self.worst, trio.current_time() - self._due)
+            self.summed = self.total

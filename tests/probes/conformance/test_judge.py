@@ -97,7 +97,7 @@ async def test_lateness_makes_a_wait_longer_and_much_of_it_makes_it_inconclusive
     waiter = Waiter(WireLog(), lateness)
 
     async def be_late(seconds: float) -> None:
-        lateness.total += seconds
+        lateness.summed += seconds
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(be_late, 0.5)
@@ -105,12 +105,26 @@ async def test_lateness_makes_a_wait_longer_and_much_of_it_makes_it_inconclusive
     assert trio.current_time() - started == pytest.approx(2.5)
 
     def much_later() -> bool:
-        lateness.total += 60.0
+        lateness.summed += 60.0
         return False
 
     with pytest.raises(CaseEnded) as ended:
         await waiter.until(much_later, expected="x", seen="nothing", within=1.0)
     assert isinstance(ended.value.verdict, Inconclusive)
+
+
+async def test_a_standstill_of_the_machine_counts_before_its_measurement_has_run(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    lateness = Lateness()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(lateness.run)
+        await trio.testing.wait_all_tasks_blocked()
+        mock_clock.jump(4.5)
+        assert lateness.total == pytest.approx(4.5, abs=0.1)
+        await trio.testing.wait_all_tasks_blocked()
+        assert lateness.total == lateness.summed == pytest.approx(4.5, abs=0.1)
+        nursery.cancel_scope.cancel()
 
 
 async def test_repeated_messages_are_one_entry_of_the_log_with_a_count(autojump_clock: trio.testing.MockClock) -> None:
