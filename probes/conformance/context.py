@@ -154,7 +154,7 @@ class CaseContext:
     async def session(self, number: int = 1, *, within: float = SOON) -> SeenSession:
         """Wait for the bridge's n-th upstream session of this case."""
         await self.waiter.until(
-            lambda: len(self.upstream.sessions) >= number,
+            lambda: len(self.upstream.sessions) >= number and self.upstream.sessions[number - 1].running,
             expected=f"the bridge opens upstream session {number} within {within:g} s",
             seen=lambda: f"{len(self.upstream.sessions)} sessions in {len(self.upstream.dials)} dials",
             within=within,

@@ -88,6 +88,7 @@ class SeenSession:
     sent: list[SeenEvent] = field(default_factory=list)
     tracer: TracerReceiver = field(default_factory=TracerReceiver)
     running: bool = False
+    """Whether the handshake is done, now or once."""
     closed_at: float | None = None
 
     @property
@@ -183,6 +184,7 @@ class WatchedConnection(Connection):
     async def run(self, link: WebSocketLink) -> None:
         """Run the session, and note its end."""
         self.watched.running = True
+        self.watched.log.notify()  # from now on a case can send in it
         try:
             await super().run(link)
         finally:
