@@ -204,3 +204,10 @@ def test_nothing_of_a_lost_session_plays_in_the_fresh_one() -> None:
     reconnect(session, now=0.1)
     fresh = native("input_audio_buffer.speech_started", 2, item_id="u1", audio_start_ms=0)
     assert told(session, (8.2, fresh)) == []
+
+
+def test_what_a_client_says_in_place_of_an_item_id_does_not_reach_the_log() -> None:
+    said = "My card number is four one one one."
+    done = [one for text in (said, "item_1") for one in answering().handle(Interrupt(text, 100), 1.0)]
+    logged = [one.fields["item"] for one in done if isinstance(one, LogEvent) and one.name == "client.interrupted"]
+    assert logged == [f"({len(said)} characters)", "item_1"]
