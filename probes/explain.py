@@ -13,20 +13,18 @@ from typing import TYPE_CHECKING, Any
 from bridge.client_protocol.errors import ERRORS, ClientCode
 from bridge.protocol.refusals.lookup import CLOSE_CODES, ERROR_CODES, HTTP_STATUSES, HttpExchange, all_refusals
 from bridge.upstream.client_codes import client_code
-from probes.conformance.case_problems import case_problem
-from probes.conformance.cases.r_recording import recording_case
-from probes.conformance.registry import CASES
+from probes.common_problems import COMMON_PROBLEMS
 from probes.lint.examples import ExampleKind, read_examples
 from probes.lint.rules.registry import RULES
-from probes.problem_catalogue import PROBLEMS
 from probes.runner.registry import ALL_CHECKS, CHECK_NAMES, PROBES
 from reports.render.json import SCHEMA_VERSION, format_document
 from reports.render.terminal_text import wrap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from bridge.protocol.refusals.lookup import Refusal
+    from probes.conformance.case import Case
     from reports.problem import Problem
 
 _STATUS_PLACES = {
@@ -40,7 +38,6 @@ _MAX_DISTANCE = 10
 #: Close codes and statuses have at most this many digits; longer numbers are unknown without being converted.
 _MAX_DIGITS = 9
 _PASSED = "OK"
-_CASES = {case_problem(case).code: case for case in (*CASES, recording_case(None))}
 _ERROR_CODES_FOLDED = {code.casefold(): refusal for code, refusal in ERROR_CODES.items()}
 
 
@@ -66,14 +63,30 @@ class Meaning:
     """What such a case expects of the bridge, and the section of the client protocol that says so."""
 
 
+def _all_problems() -> Mapping[str, Problem]:
+    from probes.problem_catalogue import PROBLEMS  # noqa: PLC0415 - its cases bring clients and servers with them
+
+    return PROBLEMS
+
+
+def _case(code: str) -> Case | None:
+    """Return the case of the conformance suite whose failure has this code."""
+    if code in COMMON_PROBLEMS:
+        return None
+    from probes.problem_catalogue import CASES_BY_CODE  # noqa: PLC0415 - as above
+
+    return CASES_BY_CODE.get(code)
+
+
 def explain(code: str) -> list[Meaning]:
     """Return every meaning of a code, the most likely one first; empty if the code is unknown."""
     code = code.strip()
-    exact = PROBLEMS.get(code.upper())
+    known = COMMON_PROBLEMS if code.isdecimal() else _all_problems()  # a number is no case, and is answered at once
+    exact = known.get(code.upper())
     if exact is not None:  # an exact finding code wins over others with the same slug
         return [_problem_meaning(exact)]
     refusals = {refusal.slug: refusal for refusal in _refusals(code)}
-    problems = [_problem_meaning(problem) for problem in PROBLEMS.values() if _is_named(problem, code.upper())]
+    problems = [_problem_meaning(problem) for problem in known.values() if _is_named(problem, code.upper())]
     of_bridge, of_service = list(_client_code_meaning(code.upper())), list(map(_refusal_meaning, refusals.values()))
     # A bridge's codes are upper case on the wire, those of the service are not.
     first = [*of_bridge, *of_service] if code.isupper() else [*of_service, *of_bridge]
@@ -92,8 +105,8 @@ def suggest(code: str) -> str:
 def known_codes() -> tuple[str, ...]:
     """Return every code that isn't a number: error codes, finding codes, and their slugs."""
     refusals = [refusal.slug for refusal in all_refusals()]
-    problems = [problem.slug for problem in PROBLEMS.values() if problem.slug != _PASSED]
-    return (*ERRORS, *ERROR_CODES, *refusals, *problems, *PROBLEMS, *(f"ACCESS-{slug}" for slug in refusals))
+    problems = [problem.slug for problem in _all_problems().values() if problem.slug != _PASSED]
+    return (*ERRORS, *ERROR_CODES, *refusals, *problems, *_all_problems(), *(f"ACCESS-{slug}" for slug in refusals))
 
 
 def _suggest_number(number: int) -> str:
@@ -166,7 +179,7 @@ def _refusal_meaning(refusal: Refusal) -> Meaning:
 
 def _problem_meaning(problem: Problem) -> Meaning:
     bad, good = _examples(problem.code)
-    case = _CASES.get(problem.code)
+    case = _case(problem.code)
     return Meaning(
         does=case.does if case else None,
         contract=f"{case.expects} ({case.section})" if case else None,

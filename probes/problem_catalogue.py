@@ -4,35 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from loadtests.results.problems import PROBLEMS as LOAD_PROBLEMS
+from probes.common_problems import COMMON_PROBLEMS
 from probes.conformance.case_problems import case_problem
 from probes.conformance.cases.r_recording import recording_case
 from probes.conformance.registry import CASES
-from probes.lint import problems as lint
-from probes.problems import (
-    bridge,
-    bridge_codes,
-    conformance,
-    events,
-    models,
-    network,
-    replay,
-    service,
-    tool,
-)
-from reports.problem import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
+    from probes.conformance.case import Case
+    from reports.problem import Problem
 
-def _all() -> Iterator[Problem]:
-    modules = (tool, network, service, bridge, bridge_codes, conformance, events, models, replay, lint)
-    for names in (*map(vars, modules), lint.BY_RULE):
-        yield from (value for value in names.values() if isinstance(value, Problem))
-    yield from map(case_problem, (*CASES, recording_case(None)))
-    yield from LOAD_PROBLEMS
-
-
+#: The cases of the conformance suite, by the code of a failure.
+CASES_BY_CODE: Mapping[str, Case] = {case_problem(case).code: case for case in (*CASES, recording_case(None))}
 #: Every problem by its code.
-PROBLEMS: Mapping[str, Problem] = {problem.code: problem for problem in _all()}
+PROBLEMS: Mapping[str, Problem] = COMMON_PROBLEMS | {code: case_problem(case) for code, case in CASES_BY_CODE.items()}
