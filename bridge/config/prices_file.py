@@ -22,7 +22,6 @@ from bridge.core.spending.usage import Prices
 from bridge.protocol.prices import PRICES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
 _NAMES = {field.name: None for field in fields(Prices)}
@@ -56,11 +55,7 @@ def read_prices(path: Path) -> dict[str, Prices]:
 def _mistakes(place: str, table: object) -> list[str]:
     if not isinstance(table, dict):
         return [f'{place}: must be a table, such as ["gpt-realtime-2.1"]']
-    return [line for name, price in _items(table) for line in _price_mistakes(f"{place}: {name}", name, price)]
-
-
-def _items(table: Mapping[str, object]) -> list[tuple[str, object]]:
-    return list(table.items())
+    return [line for name, price in table.items() for line in _price_mistakes(f"{place}: {name}", name, price)]
 
 
 def _price_mistakes(place: str, name: str, price: object) -> list[str]:

@@ -21,6 +21,7 @@ from bridge.core.events import (
 from bridge.core.json_access import as_number, as_object, as_text, loggable_id, read_object
 from bridge.core.responses import event_id_of
 from bridge.core.speech.heard import audio_ms
+from bridge.core.spending.caps import BUDGET_ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -166,7 +167,8 @@ _NATIVE_RECORDERS: Mapping[str, Callable[[SessionData, Mapping[str, Any], bytes]
 def refuse_for_budget(data: SessionData, event_id: object = None) -> None:
     """Tell the client that nothing that costs is asked for any more."""
     detail = {"eventId": event_id} if isinstance(event_id, str) else None
-    data.send_error("BUDGET_EXHAUSTED", "The spending limit is reached.", retryable=False, detail=detail)
+    code, message = BUDGET_ERROR
+    data.send_error(code, message, retryable=False, detail=detail)
 
 
 def request_response(data: SessionData, request: ResponseRequest) -> None:

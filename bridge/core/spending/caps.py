@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import inf
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from bridge.core.spending.charges import Charge
+
+
+#: The code and the message of the error for whoever asks for more than a cap allows.
+BUDGET_ERROR: Final = ("BUDGET_EXHAUSTED", "The spending limit is reached.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

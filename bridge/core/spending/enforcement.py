@@ -10,7 +10,9 @@ from math import inf
 from typing import TYPE_CHECKING, Final
 
 from bridge.core import ending
+from bridge.core.spending.caps import BUDGET_ERROR
 from bridge.core.states import IN_SESSION, State
+from bridge.core.to_upstream import refuse_for_budget
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from bridge.core.session_data import SessionData
 
 #: The reason for the client, and the error code and message for an SDK.
-BUDGET: Final = ("budget", "BUDGET_EXHAUSTED", "The spending limit is reached.")
+BUDGET: Final = ("budget", *BUDGET_ERROR)
 _NORMAL_CLOSE: Final = 1000
 
 
@@ -43,7 +45,7 @@ def enforce(data: SessionData) -> None:
             data.log("session.expiring", reason=reason)
     if data.phase in IN_SESSION and data.exhausted and not _answering(data):
         if data.generation.responses.queued:
-            data.send_error(BUDGET[1], BUDGET[2], retryable=False)
+            refuse_for_budget(data)
         ending.end_at_cap(data, *BUDGET)
 
 
