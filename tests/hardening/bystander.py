@@ -3,12 +3,16 @@
 It is a process of its own, so that nothing but the bridge delays it. Every 20 ms it sends a chunk of tracer speech and
 a `ping`, and writes when that was and how long the `pong` took. At the end it asks the upstream what arrived.
 
-    python -m tests.hardening.bystander URL     until its stdin ends
+A round trip is counted without the time for which the bridge and the caller waited for a processor: on a machine with
+fewer processors than busy processes that is most of it, and says nothing about the bridge.
+
+    python -m tests.hardening.bystander URL PID     until its stdin ends; PID: the bridge's process
 """
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -22,6 +26,7 @@ from bridge.protocol.audio.tracer import TracerSource
 from bridge.transport.link import HandshakeRefused
 from bridge.upstream.dial.dial import dial
 from tests.hardening.harness import CLIENT_PATH, WITH_TOKEN
+from tests.hardening.run_delay import RunDelay
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -45,8 +50,10 @@ def _write(**fields: Any) -> None:
 
 
 class _Caller:
-    def __init__(self, link: WebSocketLink) -> None:
-        self._link, self._source = link, TracerSource(_CALLER)
+    def __init__(self, link: WebSocketLink, delay: RunDelay) -> None:
+        self._link, self._source, self._delay = link, TracerSource(_CALLER), delay
+        self._asked: dict[str, tuple[float, float]] = {}
+        """When each `ping` was sent, and how long the processes had waited until then."""
         self._over = False
         self.ready, self.reported = trio.Event(), trio.Event()
 
@@ -55,8 +62,9 @@ class _Caller:
             message = json.loads(await self._link.receive())
             match message["type"]:
                 case "pong":
-                    sent = float(message["id"])
-                    _write(at=sent, seconds=time.monotonic() - sent)
+                    sent, waited = self._asked.pop(message["id"])
+                    took, waited = time.monotonic() - sent, self._delay.seconds() - waited
+                    _write(at=sent, seconds=max(0.0, took - waited), waited=waited)
                 case "session_ready":
                     self.ready.set()
                 case "test.report":
@@ -69,7 +77,9 @@ class _Caller:
         at = trio.current_time()
         while not self._over:
             await self._link.send_binary(self._source.speech(20))
-            await self._link.send_text(json.dumps({"type": "ping", "id": repr(time.monotonic())}))
+            ping = f"ping_{self._source.sent_ms}"
+            self._asked[ping] = time.monotonic(), self._delay.seconds()
+            await self._link.send_text(json.dumps({"type": "ping", "id": ping}))
             at += _CHUNK_SECONDS
             await trio.sleep_until(at)
         report = {"type": "test.report", "caller": _CALLER, "sent_ms": self._source.sent_ms}
@@ -92,9 +102,9 @@ async def _dial(url: str) -> WebSocketLink:
                 await trio.sleep(1)
 
 
-async def _call(url: str) -> None:
+async def _call(url: str, bridge: int) -> None:
     link = await _dial(url)
-    caller = _Caller(link)
+    caller = _Caller(link, RunDelay(bridge, os.getpid()))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(caller.listen)
         await link.send_text('{"type":"create_session","turnDetection":"none"}')
@@ -141,7 +151,8 @@ class Bystander:
 @contextmanager
 def bystander(bridge: BridgeProcess) -> Iterator[Bystander]:
     """Run a caller of this bridge in a process of its own; it talks from the start of the block."""
-    words = [sys.executable, "-m", "tests.hardening.bystander", f"{bridge.scheme}://{bridge.address}{CLIENT_PATH}"]
+    words = [f"{bridge.scheme}://{bridge.address}{CLIENT_PATH}", str(bridge.process.pid)]
+    words = [sys.executable, "-m", "tests.hardening.bystander", *words]
     process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -193,4 +204,4 @@ def stand_in_upstream() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    trio.run(_call, sys.argv[1])
+    trio.run(_call, sys.argv[1], int(sys.argv[2]))
