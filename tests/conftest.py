@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import inspect
 import os
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ _ALONE_WHERE_SLOW = ("loadtests",)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark by their folder the tests that run alone, and give async tests the clock that jumps."""
     for item in items:
-        top = Path(item.path).relative_to(Path(__file__).parent).parts[0]
+        top = _top(item.path)
         if top in _ALONE or (top in _ALONE_WHERE_SLOW and item.get_closest_marker("slow")):
             item.add_marker("alone")
         if top == "hardening":
@@ -46,6 +47,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("wall_clock")
         if _is_async(item) and not item.get_closest_marker("wall_clock"):
             item.add_marker(pytest.mark.trio(run=autojump.run_with_autojump), append=False)
+
+
+@cache
+def _top(path: Path) -> str:
+    """The first folder below this one, or the file."""
+    return path.relative_to(Path(__file__).parent).parts[0]
 
 
 def _is_async(item: pytest.Item) -> bool:

@@ -23,9 +23,11 @@ from tests.progress import clock
 
 _INTERRUPTED = 130
 _FAST = "not nightly and not browser and not clients and not alone"
+#: One more than processors: many tests wait for a process or a bound.
+_WORKERS = (os.cpu_count() or 1) + 1
 _PARTS = {
-    "side by side": ["-n", "auto", "--dist", "worksteal", "-m", _FAST],
-    "two at a time": ["-n", "2", "--dist", "loadfile", "-m", "hardening and not nightly"],
+    "side by side": ["-n", str(_WORKERS), "--dist", "worksteal", "-m", _FAST],
+    "three at a time": ["-n", "3", "--dist", "worksteal", "-m", "hardening and not nightly", "tests/hardening"],
     "alone": ["-m", "alone and not hardening and not nightly and not browser and not clients"],
 }
 
@@ -43,7 +45,7 @@ class Result:
         """Sum it up."""
         counts = f"{self.tests - len(self.failed):,} passed, {len(self.failed):,} failed"
         broken = f" (pytest ended with exit code {self.exit_code})" if self.exit_code and not self.failed else ""
-        return f"{part:14}{counts} in {clock(self.seconds)}{broken}"
+        return f"{part:16}{counts} in {clock(self.seconds)}{broken}"
 
 
 def run(part: str, seed: int) -> Result:

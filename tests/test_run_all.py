@@ -53,9 +53,9 @@ def test_progress_is_shown_in_steps_and_failures_are_named(workers: list[str], t
 @pytest.mark.parametrize(
     ("result", "line"),
     [
-        (Result(0, 61.2, 10_058), "alone         10,058 passed, 0 failed in 1:01"),
-        (Result(1, 9.9, 20, ("a", "b")), "alone         18 passed, 2 failed in 0:09"),
-        (Result(4, 1.0), "alone         0 passed, 0 failed in 0:01 (pytest ended with exit code 4)"),
+        (Result(0, 61.2, 10_058), "alone           10,058 passed, 0 failed in 1:01"),
+        (Result(1, 9.9, 20, ("a", "b")), "alone           18 passed, 2 failed in 0:09"),
+        (Result(4, 1.0), "alone           0 passed, 0 failed in 0:01 (pytest ended with exit code 4)"),
     ],
 )
 def test_a_part_is_summed_up_in_a_line(result: Result, line: str) -> None:

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from tests.hardening.harness import BridgeProcess
 
 #: How long an attack goes on.
-ATTACK_SECONDS = 3.0
-_QUIET_SECONDS = 1.0
+ATTACK_SECONDS = 2.0
+_QUIET_SECONDS = 0.5
 _CHUNK_SECONDS = 0.02
 _CALLER = 77
 _BUSY = 503

@@ -52,7 +52,8 @@ async def test_every_event_comes_once_and_no_speech_is_lost(
             assert (counts.lost_ms, counts.reordered_ms, counts.damaged_ms) == (0, 0, 0), counts
             assert told or not counts.repeated_ms, counts
         workers = {client.path.rpartition("/")[2].partition(".")[0] for client in clients}
-        assert workers == {"bridge-0", "bridge-1"}
+        # A worker that the machine lets wait may find that the other one has taken all of a few.
+        assert workers == {"bridge-0", "bridge-1"} or (sessions == _FEW and workers < {"bridge-0", "bridge-1"})
         assert bridge.log_lines("internal.error") == []
 
 

@@ -25,8 +25,9 @@ _SLOW = {"test_distributions.py", "test_installed.py"}
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep what builds and installs out of `make test`."""
+    slow = {str(Path(__file__).with_name(name)) for name in _SLOW}
     for item in items:
-        if Path(__file__).parent in item.path.parents and item.path.name in _SLOW:
+        if str(item.path) in slow:
             for marker in ("packaging", "nightly", "wall_clock"):
                 item.add_marker(marker)
 

@@ -6,6 +6,7 @@ the fast tests use. Time passes here as on every other day.
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,8 +32,9 @@ _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep these tests out of `make test`, and in the nightly run."""
+    here = f"{Path(__file__).parent}{os.sep}"
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if str(item.path).startswith(here):
             for marker in ("strangers", "nightly", "wall_clock"):
                 item.add_marker(marker)
 

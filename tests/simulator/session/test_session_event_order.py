@@ -67,7 +67,7 @@ def test_the_scenarios_that_are_left_out_are_those_that_break_order_on_purpose()
 
 
 @given(sessions)
-@settings(max_examples=6 * settings().max_examples)
+@settings(max_examples=3 * settings().max_examples)
 def test_every_session_is_in_order_and_every_event_complete(session: SessionPlan) -> None:
     in_order(session)
 
