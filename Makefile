@@ -97,7 +97,7 @@ load: $(VENV)/.dev
 	$(BIN)/sherpa-load suite --simulate --report html=.load/suite.html
 
 nightly: $(VENV)/.dev
-	HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -q -m "not browser and not clients"
+	@$(BIN)/python -m tests.run_all --nightly $(if $(SEED),--seed $(SEED))
 
 mutants: $(VENV)/.dev
 	$(BIN)/python -m tests.core.mutants

@@ -27,7 +27,7 @@ _SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 settings.register_profile("fast", deadline=None, print_blob=True, max_examples=100, suppress_health_check=_SLOW_IS_FINE)
 settings.register_profile(
-    "deep", deadline=None, print_blob=True, max_examples=2_000, suppress_health_check=_SLOW_IS_FINE
+    "deep", deadline=None, print_blob=True, max_examples=1_000, suppress_health_check=_SLOW_IS_FINE
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 

@@ -1,6 +1,7 @@
 """`make test`: runs the tests that share the machine, then those that need it for themselves, and sums up.
 
     python -m tests.run_all [--seed N]
+    python -m tests.run_all [--seed N] --nightly     `make nightly`: the long tests too, and ten times the examples
 
 Each part runs whatever the ones before it say. The exit code is 0 if every test of all parts passed. The order of the
 tests is random; the seed that is printed gives the same order again.
@@ -22,13 +23,12 @@ from pathlib import Path
 from tests.progress import clock
 
 _INTERRUPTED = 130
-_FAST = "not nightly and not browser and not clients and not alone"
 #: One more than processors: many tests wait for a process or a bound.
 _WORKERS = (os.cpu_count() or 1) + 1
 _PARTS = {
-    "side by side": ["-n", str(_WORKERS), "--dist", "worksteal", "-m", _FAST],
-    "three at a time": ["-n", "3", "--dist", "worksteal", "-m", "hardening and not nightly", "tests/hardening"],
-    "alone": ["-m", "alone and not hardening and not nightly and not browser and not clients"],
+    "side by side": ("not alone and not browser and not clients", ("-n", str(_WORKERS), "--dist", "worksteal")),
+    "three at a time": ("hardening", ("-n", "3", "--dist", "worksteal", "tests/hardening")),
+    "alone": ("alone and not hardening and not browser and not clients", ()),
 }
 
 
@@ -48,14 +48,19 @@ class Result:
         return f"{part:16}{counts} in {clock(self.seconds)}{broken}"
 
 
-def run(part: str, seed: int) -> Result:
+def run(part: str, seed: int, *, nightly: bool = False) -> Result:
     """Run one part in a process of its own."""
     # Compiled tests are kept even where Python is told not to: to compile them takes longer than to run most of them.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    marked, workers = _PARTS[part]
+    if nightly:
+        environment["HYPOTHESIS_PROFILE"] = "deep"
+    else:
+        marked += " and not nightly"
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "result.json"
         words = ["-q", "-p", "tests.progress", "-o", "console_output_style=classic", "--result-file", str(file)]
-        words += [f"--randomly-seed={seed}", *_PARTS[part]]
+        words += [f"--randomly-seed={seed}", "-m", marked, *workers]
         began = time.monotonic()
         code = subprocess.run([sys.executable, "-m", "pytest", *words], env=environment, check=False).returncode
         seconds = time.monotonic() - began
@@ -65,14 +70,16 @@ def run(part: str, seed: int) -> Result:
 
 def main() -> int:
     """Run all parts; returns the exit code."""
-    parse = argparse.ArgumentParser(prog="python -m tests.run_all", description="Run all tests but the nightly ones.")
+    parse = argparse.ArgumentParser(prog="python -m tests.run_all", description="Run all tests, part by part.")
     parse.add_argument("--seed", type=int, default=random.getrandbits(32), help="run the tests in the order of a seed")
-    seed = parse.parse_args().seed
+    parse.add_argument("--nightly", action="store_true", help="run the nightly tests too: an hour instead of minutes")
+    given = parse.parse_args()
+    seed = given.seed
     results = {}
     try:
         for number, part in enumerate(_PARTS, 1):
             print(f"\n[{number}/{len(_PARTS)}] Tests that run {part}, in the order of seed {seed}", flush=True)
-            results[part] = run(part, seed)
+            results[part] = run(part, seed, nightly=given.nightly)
     except KeyboardInterrupt:
         return _INTERRUPTED
     print(f"\nSummary, seed {seed}")
