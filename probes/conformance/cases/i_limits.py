@@ -251,16 +251,18 @@ async def slow_client(context: CaseContext) -> None:
 async def others_go_on(context: CaseContext) -> None:
     """Lets one client not read during a flood, and another one have a conversation."""
     slow, other = await context.ready(), await context.ready()
-    context.connector.nursery.start_soon(_flood, context, slow)
-    for turn in range(3):
-        last = other.last
-        await other.send("text", text=f"Turn {turn}.")
-        await other.expect(
-            "response.done",
-            after=last,
-            within=_ANSWER,
-            expected="another client is answered within 10 s while one client does not read",
-        )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_flood, context, slow)
+        for turn in range(3):
+            last = other.last
+            await other.send("text", text=f"Turn {turn}.")
+            await other.expect(
+                "response.done",
+                after=last,
+                within=_ANSWER,
+                expected="another client is answered within 10 s while one client does not read",
+            )
+        nursery.cancel_scope.cancel()
     await slow.drop()
 
 

@@ -9,6 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+import trio
+
 from probes.conformance.bounds import READY_SECONDS
 from probes.conformance.case import Group
 from probes.conformance.verdict import check, fail, inconclusive, not_applicable
@@ -312,13 +314,15 @@ async def one_poll(context: CaseContext) -> None:
     async def poll() -> None:
         first.append(await session.poll(after=session.after, wait=_LONG_POLL))
 
-    context.connector.nursery.start_soon(poll)
-    for _ in range(_OTHER_POLLS):
-        # On a busy machine the first poll may set out late: another one comes surely behind it.
-        await context.sleep(0.3)
-        await session.poll(after=session.after, wait=1)
-        if first:
-            break
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(poll)
+        for _ in range(_OTHER_POLLS):
+            # On a busy machine the first poll may set out late: another one comes surely behind it.
+            await context.sleep(0.3)
+            await session.poll(after=session.after, wait=1)
+            if first:
+                break
+        nursery.cancel_scope.cancel()
     if context.now - started >= _LONG_POLL:
         inconclusive("this machine was so late that the first poll may have ended by itself")
     check(first, expected="the first poll ends when another one comes", seen=f"it waits on after {_OTHER_POLLS} others")
