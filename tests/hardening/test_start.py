@@ -6,8 +6,9 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import httpx
 import pytest
@@ -15,9 +16,6 @@ import trio
 
 from tests.hardening.harness import bridge_process, own_environment
 from tests.server.test_cli import PROGRAM
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.slow
 
@@ -46,12 +44,20 @@ async def _serves(addresses: list[str], folder: Path, redirection: str, *words: 
             for address in addresses:
                 with trio.fail_after(20):
                     await _wait_healthy(client, f"http://{address}:{port}/healthz", process)
+                _assert_standard_descriptors_are_no_sockets(process.pid)
         process.terminate()
         return await trio.to_thread.run_sync(process.wait, 20)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait(20)
+
+
+def _assert_standard_descriptors_are_no_sockets(process: int) -> None:
+    """What a program writes to a descriptor that was closed at its start must not reach whoever got its number."""
+    if sys.platform == "linux":
+        opened = [str(Path(f"/proc/{process}/fd/{descriptor}").readlink()) for descriptor in range(3)]
+        assert not [one for one in opened if one.startswith(("socket:", "anon_inode:"))], opened
 
 
 async def _wait_healthy(client: httpx.AsyncClient, url: str, process: subprocess.Popen[bytes]) -> None:
