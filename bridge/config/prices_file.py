@@ -12,12 +12,13 @@ What a table leaves out costs nothing; a model that the file has is priced by th
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import fields
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from bridge.config.toml_file import ConfigError, did_you_mean
+import msgspec
+
+from bridge.config.toml_file import ConfigError, did_you_mean, read_toml
 from bridge.core.spending.usage import Prices
 from bridge.protocol.prices import PRICES
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _NAMES = {field.name: None for field in fields(Prices)}
-#: No such file is larger: a device or a log must not be read whole.
-_MAX_BYTES = 256 * 1024
 
 
 def known_prices() -> dict[str, Prices]:
@@ -37,19 +36,13 @@ def known_prices() -> dict[str, Prices]:
 def read_prices(path: Path) -> dict[str, Prices]:
     """Return the known prices with those of the file over them. Raises ConfigError with every mistake."""
     try:
-        with path.open("rb") as file:
-            text = file.read(_MAX_BYTES + 1)
-        if len(text) > _MAX_BYTES:
-            raise ConfigError(f"{path}: is larger than {_MAX_BYTES // 1024} KiB")
-        tables = tomllib.loads(text.decode())
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: is not TOML: {error}") from None
+        tables = read_toml(path)
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: file not found") from None
     mistakes = [line for model, table in tables.items() for line in _mistakes(f"{path}: {model}", table)]
     if mistakes:
         raise ConfigError(*mistakes)
-    return known_prices() | {model: Prices(**table) for model, table in tables.items()}
+    return known_prices() | {model: msgspec.convert(table, Prices) for model, table in tables.items()}
 
 
 def _mistakes(place: str, table: object) -> list[str]:

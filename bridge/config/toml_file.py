@@ -164,17 +164,26 @@ class SettingsFile:
 def read_settings_file(path: Path, *, must_exist: bool) -> SettingsFile:
     """Read and check a settings file. A missing file counts as empty unless it `must_exist`. Raises ConfigError."""
     try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_BYTES + 1)
+        document = read_toml(path)
     except FileNotFoundError:
         if must_exist:
             raise ConfigError(f"{path}: file not found (named by --config)") from None
         return SettingsFile()
+    return SettingsFile(name=str(path), values=dict(_checked(str(path), document)), path=path)
+
+
+def read_toml(path: Path) -> Mapping[str, object]:
+    """Read a TOML file of people's making. Raises FileNotFoundError, and ConfigError for anything else."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise
     except OSError as error:
         raise ConfigError(f"{path}: can't be read: {(error.strerror or 'unknown error').lower()}") from None
     if len(data) > _MAX_BYTES:
         raise ConfigError(f"{path}: is larger than {_MAX_BYTES // 1024} KiB, which no settings file is")
-    return SettingsFile(name=str(path), values=dict(_checked(str(path), _parsed(str(path), data))), path=path)
+    return _parsed(str(path), data)
 
 
 def _parsed(name: str, data: bytes) -> Mapping[str, object]:
