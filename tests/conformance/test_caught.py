@@ -10,8 +10,16 @@ from probes.conformance.registry import CASES
 from tests.conformance.caught import failing_cases, listed_defects, read_table, run_cases
 
 CAUGHT = read_table()
+#: On a machine that is late, what a client sends early may come late, and a defect has no occasion to show.
+TRIES = 3
 #: Defects of several groups, with cases that take a moment.
 HANDFUL = ("no-timestamp", "early-dropped", "overtaken", "retry-bad-key", "errors-swallowed", "upstream-leaked")
+
+
+def is_caught(defect: str, case: str) -> bool:
+    """Whether the case fails for the defect; a few tries."""
+    return any(failing_cases(defect, [case], jobs=1) == [case] for _ in range(TRIES))
+
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
 
@@ -32,14 +40,13 @@ def test_every_case_fails_for_some_defect() -> None:
 def test_a_defect_fails_its_case_and_nothing_else_does(defect: str) -> None:
     case = CAUGHT[defect][0]
     assert failing_cases("", [case], jobs=1) == []
-    assert failing_cases(defect, [case], jobs=1) == [case]
+    assert is_caught(defect, case)
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("defect", CAUGHT)
 def test_a_defect_fails_its_first_case(defect: str) -> None:
-    case = CAUGHT[defect][0]
-    assert failing_cases(defect, [case], jobs=1) == [case]
+    assert is_caught(defect, CAUGHT[defect][0])
 
 
 @pytest.mark.nightly
