@@ -45,7 +45,7 @@ class ApiKey(Protocol):
         ...
 
 
-class ReceivedEvent(Protocol):
+class SimulatorEvent(Protocol):
     """One client event: its time in seconds since the session opened, and its type."""
 
     @property
@@ -83,7 +83,7 @@ class ReceivedSession(Protocol):
         ...
 
     @property
-    def events(self) -> Sequence[ReceivedEvent]:
+    def events(self) -> Sequence[SimulatorEvent]:
         """The last 500 client events."""
         ...
 

@@ -52,7 +52,7 @@ _MSGSPEC = msgspec.json.Decoder().decode
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PeekRow:
     """Microseconds per frame, for one order of members and one type of frame."""
 
     opening: str
@@ -74,7 +74,7 @@ def microseconds(work: Callable[[], object], *, seconds: float) -> float:
     return min(timer.repeat(5, number)) / number * 1e6
 
 
-def measure(*, seconds: float = 0.5) -> list[Row]:
+def measure(*, seconds: float = 0.5) -> list[PeekRow]:
     """Measure each frame as text and as bytes; each measurement takes `seconds`."""
     frames = [
         (opening, form, frame)
@@ -82,7 +82,7 @@ def measure(*, seconds: float = 0.5) -> list[Row]:
         for form, frame in (("text", text), ("bytes", text.encode()))
     ]
     return [
-        Row(
+        PeekRow(
             opening,
             form,
             peek=microseconds(partial(peek, frame), seconds=seconds),
@@ -102,7 +102,7 @@ def main() -> int:
         return _judged(measure(seconds=args.seconds))
 
 
-def _judged(rows: list[Row]) -> int:
+def _judged(rows: list[PeekRow]) -> int:
     print(
         f"{datetime.now(UTC):%Y-%m-%d}  {platform.machine()}  Python {platform.python_version()}  {platform.system()}"
     )

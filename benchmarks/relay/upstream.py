@@ -49,7 +49,7 @@ def audio_of(append: bytes) -> bytes:
     return append[at : append.index(b'"', at)]
 
 
-class Session(WSListener):
+class EchoSession(WSListener):
     """One session."""
 
     def on_ws_connected(self, transport: WSTransport) -> None:
@@ -70,7 +70,7 @@ class Session(WSListener):
 
 
 def _accept(_request: WSUpgradeRequest) -> WSListener:
-    return Session()
+    return EchoSession()
 
 
 def _port_of(server: asyncio.Server) -> int:
