@@ -269,9 +269,9 @@ class Bridge:
         unsent = self._deps.driver.client_queue_bytes
         link = PushLink(accepted, max_unsent_bytes=unsent, make_carrier=carrier_for)
         client = self._make_client(link, upgrade.request, native=native)
-        endpoint = "native" if native else "sherpa"
+        endpoint = "native" if native else "client"
         self._deps.metrics.increment("clients_total", 1, endpoint)
-        fields = {"clientId": client.client_id, "peer": client.peer, "door": endpoint, **admitted.log_fields}
+        fields = {"clientId": client.client_id, "peer": client.peer, "endpoint": endpoint, **admitted.log_fields}
         self._deps.observer.client_event("client.connected", "A client connected", **fields)
         try:
             for frame in client.initial_frames():

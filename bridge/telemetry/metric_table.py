@@ -69,7 +69,7 @@ METRICS: Mapping[str, MetricDefinition] = {
     "connections": MetricDefinition(_G, "Open TCP connections of the server"),
     "tasks": MetricDefinition(_G, "Tasks of the event loop; they rise and fall with the clients"),
     "workers": MetricDefinition(_G, "Worker processes included in these metrics"),
-    "clients_total": MetricDefinition(_C, "Clients that were accepted, by endpoint", "door"),
+    "clients_total": MetricDefinition(_C, "Clients that were accepted, by endpoint", "endpoint"),
     "refused_total": MetricDefinition(_C, "Clients that were rejected before the upgrade, by error code", "code"),
     "shed_clients_total": MetricDefinition(
         _C, "Clients that were rejected because of the worker's load, by reason", "reason"

@@ -83,7 +83,7 @@ async def _connect_and_measure(upstream: SimulatorThread, folder: Path, how_many
         rate = (how_many - WARMING_UP) / took
         line = f"{how_many} visits, {rate:.0f}/s: {before:.1f} -> {after:.1f} MiB, {fds_before} -> {fds} fds"
         print(line)  # noqa: T201 - figures for whoever asks with -s
-        assert figures['clients_total{door="sherpa"}'] == how_many
+        assert figures['clients_total{endpoint="client"}'] == how_many
         assert figures["internal_errors_total"] == 0
         assert figures["tasks"] == figures_before["tasks"]
         assert fds == fds_before

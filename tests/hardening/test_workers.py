@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 CALLERS = 6
-COMES = 'clients_total{door="sherpa"}'
+COMES = 'clients_total{endpoint="client"}'
 
 
 def _worker_of(bridge: BridgeProcess) -> dict[int, int]:

@@ -99,7 +99,7 @@ async def test_a_bridge_is_not_ready_if_its_upstream_always_fails(
         _, _, metrics = await bridge.get("/metrics")
         assert b"sherpa_bridge_upstream_forbidden_total 3\n" in metrics
         assert b'sherpa_bridge_upstream_refusals_total{cause="ACCESS_DENIED"} 3\n' in metrics
-        assert b'sherpa_bridge_clients_total{door="sherpa"} 3\n' in metrics
+        assert b'sherpa_bridge_clients_total{endpoint="client"} 3\n' in metrics
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ class Fallback:
     async def _serve_session(self, client: FallbackClient) -> None:
         """Serve one session to its end. Raises only Cancelled."""
         telemetry, who = self._telemetry, client.admitted.log_fields
-        fields = {"clientId": client.client_id, "peer": client.peer, "door": "fallback", **who}
+        fields = {"clientId": client.client_id, "peer": client.peer, "endpoint": "fallback", **who}
         telemetry.metrics.increment("clients_total", 1, "fallback")
         telemetry.observer.client_event("client.connected", "A client connected", **fields)
         try:

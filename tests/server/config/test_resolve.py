@@ -170,7 +170,7 @@ def test_invalid_settings_are_reported_in_one_line(tmp_path: Path, given: dict[s
         ("voice = ' '", ["[bridge] voice", "is empty"]),
         ("max_message_bytes = 10", ["from 65536"]),
         ("max_tokens = 0.5", ["[bridge] max_tokens", "whole number"]),
-        ("prices = '/no/prices.toml'", ["/no/prices.toml", "cannot be read"]),
+        ("prices = '/no/prices.toml'", ["/no/prices.toml", "file not found"]),
     ],
 )
 def test_an_error_in_the_file_is_reported_with_its_place(tmp_path: Path, toml: str, words: list[str]) -> None:
