@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from bridge.client_protocol.endpoints import FALLBACK_PATH
 from tests.hardening.raw_websocket import frame, upgrade_request
 
 if TYPE_CHECKING:
@@ -119,6 +120,23 @@ def _requests_of(path: str) -> Callable[[BridgeProcess], Awaitable[None]]:
                 nursery.start_soon(_ask, await bridge.open_tcp(), path)
 
     return attack
+
+
+async def tiny_pieces(bridge: BridgeProcess) -> None:
+    """Twenty clients without a token send bodies of one byte a piece, one request after the other."""
+    head = f"POST {FALLBACK_PATH} HTTP/1.1\r\nHost: bridge\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    body = b"1\r\nx\r\n" * 20_000
+
+    async def one() -> None:
+        async with await bridge.open_tcp() as stream:
+            with suppress(*_BROKEN):
+                while True:
+                    await stream.send_all(head + body + b"0\r\n\r\n")
+                    await stream.receive_some(2**16)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(20):
+            nursery.start_soon(one)
 
 
 async def monitoring(bridge: BridgeProcess) -> None:
@@ -238,6 +256,7 @@ ATTACKS: dict[str, Callable[[BridgeProcess], Awaitable[None]]] = {
     "pings without end": pings_without_end,
     "OpenAPI documents": _requests_of("/api/openai/realtime/openapi.json"),
     "metrics": _requests_of("/metrics"),
+    "tiny pieces": tiny_pieces,
     "flood of events": _flood_of("events"),
     "flood of pings": _flood_of("pings"),
     "flood of errors": _flood_of("errors"),
