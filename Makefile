@@ -5,7 +5,7 @@ COVERAGE := 90
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help demo test clients strangers coverage test-lowest lock check format pages golden check-js docs package load nightly mutants simulate soak fuzz autobahn bench bench-parts clean
+.PHONY: help demo test clients strangers coverage test-lowest lock check format pages pages-nightly golden check-js docs package load nightly mutants simulate soak fuzz autobahn bench bench-parts clean
 
 help:
 	@echo "make demo      look at the embedded simulator, then speak a sentence through it"
@@ -18,6 +18,7 @@ help:
 	@echo "make check     ruff, mypy --strict, layers"
 	@echo "make check-js  types of the browser client, by tsc, and its npm package; needs Node.js"
 	@echo "make pages     the HTML reports and the voice console in Chromium, which must be installed"
+	@echo "make pages-nightly  the conformance suite with the browser client as its client: minutes"
 	@echo "make docs      build the documentation site into site/, and fail for a broken link"
 	@echo "make package   build wheel and sdist, check them, install the wheel in an empty environment and run its commands"
 	@echo "make golden    keep what reports look like now; then look at the difference"
@@ -87,7 +88,10 @@ lock:
 
 pages: $(VENV)/.dev
 	@$(BIN)/python -m tests.axe || echo "without axe-core the tests that need it are skipped"
-	$(BIN)/python -m pytest -q -rs -m browser
+	$(BIN)/python -m pytest -q -rs -m "browser and not nightly"
+
+pages-nightly: $(VENV)/.dev
+	$(BIN)/python -m pytest -q -rs -m "browser and nightly"
 
 golden: $(VENV)/.dev
 	$(BIN)/python -m tests.golden.update

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
-_ARGUMENTS = (
+CHROMIUM_ARGUMENTS = (
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -22,12 +22,17 @@ _ARGUMENTS = (
 )
 
 
-def launch_chromium(playwright: Playwright, *arguments: str) -> Browser:
-    """Start the browser, with more arguments of its own."""
+def chromium_path() -> str:
+    """Return where the browser is. It fails the test if there is none."""
     path = next(filter(None, map(shutil.which, _NAMES)), None)
     if path is None:
         pytest.fail(
             f"No Chromium here (looked for {', '.join(_NAMES)}). On Debian and Ubuntu: apt-get install chromium",
             pytrace=False,
         )
-    return playwright.chromium.launch(executable_path=path, args=[*_ARGUMENTS, *arguments])
+    return path
+
+
+def launch_chromium(playwright: Playwright, *arguments: str) -> Browser:
+    """Start the browser, with more arguments of its own."""
+    return playwright.chromium.launch(executable_path=chromium_path(), args=[*CHROMIUM_ARGUMENTS, *arguments])

@@ -241,6 +241,22 @@ def test_a_session_that_never_becomes_ready_is_given_up_in_the_end(javascript: J
     assert javascript.client(*alive).state == "initializing"
 
 
+def test_a_bridge_that_has_announced_its_next_attempt_is_waited_for_so_much_longer(javascript: JavaScript) -> None:
+    def lost(delay: object) -> Step:
+        return message("reconnecting", generation=1, attempt=1, maxAttempts=5, delayMs=delay, reason="x")
+
+    def wait(seconds: int) -> list[Step]:  # the connection itself is alive
+        return [step for _ in range(seconds) for step in (["advance", 1_000], message("pong"))]
+
+    assert javascript.client(*CONNECTED, lost(21_000), *wait(40)).state == "recovering"
+    assert javascript.client(*CONNECTED, lost(21_000), *wait(41)).events("notice")[0]["code"] == "readiness_timeout"
+    begun = message("session_initializing", generation=2, attempt=2, maxAttempts=5)
+    assert javascript.client(*CONNECTED, lost(21_000), begun, *wait(20)).events("notice") != []
+    for delay, seconds in ((1e12, 80), ("long", 20), (-5, 20), (None, 20)):  # more than a bridge waits, and nonsense
+        assert javascript.client(*CONNECTED, lost(delay), *wait(seconds - 1)).events("notice") == []
+        assert javascript.client(*CONNECTED, lost(delay), *wait(seconds)).events("notice") != []
+
+
 def test_a_connection_that_hangs_is_given_up_and_tried_again(javascript: JavaScript) -> None:
     run = javascript.client(["start"], ["advance", 20_000], ["advance", 625])
     assert run.times("open") == [0, 20_625]

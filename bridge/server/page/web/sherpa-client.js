@@ -16,7 +16,7 @@ import { Outgoing } from "./outgoing.js";
 import { PlaybackReports } from "./playback-reports.js";
 import { SilenceWatch } from "./silence-watch.js";
 import { Timers } from "./timers.js";
-import { growingWait } from "./waits.js";
+import { READINESS_MS, announcedWait, growingWait } from "./waits.js";
 
 /** @typedef {import("./client-states.js").State} State */
 /** @typedef {import("./client-states.js").StateEvent} StateEvent */
@@ -24,8 +24,6 @@ import { growingWait } from "./waits.js";
 /** @typedef {import("./client-options.js").ClientOptions} ClientOptions */
 /** @typedef {import("./error-notices.js").BridgeError} BridgeError */
 
-/** Longer than the bridge's own time-out of an attempt (10 s), after which it reports the next attempt. */
-const READINESS_MS = 20_000;
 /** A NO_SESSION_EXISTS is answered after this wait, once, whatever number of them comes in the meantime. */
 const ASK_AGAIN_MS = 1_000;
 /** How often sessions may fail in a row before a person has to say "try again". */
@@ -52,6 +50,7 @@ export class SherpaClient extends EventTarget {
   #reports = new PlaybackReports();
   #attempts = 0;
   #failures = 0;
+  #announcedMs = 0;
   #generation = 0;
   #dialect = "";
   #silence;
@@ -182,7 +181,8 @@ export class SherpaClient extends EventTarget {
     open: () => this.#open(),
     close: () => this.#connection.close(),
     create: () => this.#send({ type: "create_session", usage: true, ...this.session }),
-    watch: () => this.#timers.after("watch", this.options.readinessMs ?? READINESS_MS, () => this.#late()),
+    watch: () =>
+      this.#timers.after("watch", (this.options.readinessMs ?? READINESS_MS) + this.#announcedMs, () => this.#late()),
     settle: () => this.#settle(),
     restore: () => this.#outgoing.restore(this.#dialect),
     flush: () => this.#outgoing.flush(),
@@ -272,7 +272,11 @@ export class SherpaClient extends EventTarget {
     session_initializing: () => this.#handle("initializing"),
     session_ready: (message) => this.#ready(message),
     reconnected: (message) => this.#ready(message),
-    reconnecting: () => this.#handle("reconnecting"),
+    reconnecting: ({ delayMs }) => {
+      this.#announcedMs = announcedWait(delayMs);
+      this.#handle("reconnecting");
+      this.#announcedMs = 0;
+    },
     session_closed: ({ reason }) => {
       if (reason === "expired") this.#handle("no_session");
       else if (reason !== "draining") this.#handle("closed"); // draining: the socket closes, and is opened again
