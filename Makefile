@@ -17,7 +17,7 @@ help:
 	@echo "make lock      pin the development environment in requirements-dev.lock; needs uv"
 	@echo "make check     ruff, mypy --strict, layers"
 	@echo "make check-js  types of the browser client, by tsc, and its npm package; needs Node.js"
-	@echo "make pages     the HTML reports and the voice console in Chromium, which must be installed"
+	@echo "make pages     the HTML reports and the voice console in Chromium, which must be installed, and in Firefox, if it is"
 	@echo "make pages-nightly  the conformance suite with the browser client as its client: minutes"
 	@echo "make docs      build the documentation site into site/, and fail for a broken link"
 	@echo "make package   build wheel and sdist, check them, install the wheel in an empty environment and run its commands"

@@ -53,7 +53,7 @@ DEFECTS = {
     "speech-resent-twice": "F-01",
     "truncates-at-sent": "H-04",
     "no-truncate": "H-04",
-    "upstream-leaked": "J-01",
+    "upstream-leaked": "J-02",
 }
 #: Lanes mostly wait. Each has a page and a bridge of its own.
 LANES = 3
