@@ -5,7 +5,7 @@ COVERAGE := 90
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: help demo test clients strangers coverage test-lowest lock check format pages pages-nightly golden check-js docs package load nightly mutants simulate soak fuzz autobahn bench bench-parts clean
+.PHONY: help demo test clients strangers coverage test-lowest lock check format pages pages-nightly golden check-js docs package load nightly mutants page-mutants simulate soak fuzz autobahn bench bench-parts clean
 
 help:
 	@echo "make demo      look at the embedded simulator, then speak a sentence through it"
@@ -25,6 +25,7 @@ help:
 	@echo "make load      every load scenario at our own bridge and simulator: ten minutes"
 	@echo "make nightly   the long tests too"
 	@echo "make mutants   make mistakes in the bridge's core, one by one: a test must notice each (minutes)"
+	@echo "make page-mutants  the same with the browser client; no browser is needed (minutes)"
 	@echo "make simulate  200,000 simulated calls with faults drawn from seeds: hours; SEEDS=N for fewer"
 	@echo "make soak      honest and hostile clients at one bridge, for MINUTES=N, 30 by default: nothing may grow"
 	@echo "make fuzz      search inputs that break the bridge; needs Atheris (pip install atheris); MINUTES=N, 5 by default"
@@ -105,6 +106,9 @@ nightly: $(VENV)/.dev
 
 mutants: $(VENV)/.dev
 	$(BIN)/python -m tests.core.mutants
+
+page-mutants: $(VENV)/.dev
+	$(BIN)/python -m tests.server.page.mutants
 
 SEEDS ?= 200000
 simulate: $(VENV)/.dev

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from playwright._impl._driver import compute_driver_executable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+#: Names the folder of other modules than those that are installed: mutants.
+WEB_FOLDER = "SHERPA_TESTS_WEB_FOLDER"
 _DRIVE = Path(__file__).with_name("drive.mjs")
 
 
@@ -72,12 +75,18 @@ class ClientRun:
         return [one["at"] for one in self.trace if one["kind"] == kind]
 
 
+def web_folder() -> Path:
+    """Return where the modules are."""
+    return Path(os.environ.get(WEB_FOLDER) or str(files("bridge.server.page") / "web"))
+
+
 @contextmanager
 def running_javascript() -> Iterator[JavaScript]:
     """Run Node.js while the block runs."""
     node = compute_driver_executable()[0]
-    web = Path(str(files("bridge.server.page") / "web")).as_uri()
-    with subprocess.Popen([node, _DRIVE, web], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [node, _DRIVE, web_folder().as_uri()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         try:
             yield JavaScript(process)
         finally:

@@ -209,6 +209,15 @@ def test_a_session_that_fails_is_tried_again_and_then_left_to_the_person(javascr
     assert run.badge == "Connected"
 
 
+def test_failures_count_anew_behind_a_session_that_came_and_when_a_person_tries_again(javascript: JavaScript) -> None:
+    failing = error("SESSION_INITIALIZATION_FAILED", detail={"attempts": 3})
+    thrice = [step for _ in range(3) for step in (failing, ["advance", 20_000])]
+    assert javascript.client(["start"], ["opened"], *thrice, failing).state == "failed"
+    assert javascript.client(["start"], ["opened"], *thrice, ready(), failing).state == "failed_later"
+    again: list[Step] = [["start"], ["opened"], *thrice]
+    assert javascript.client(["start"], ["opened"], *thrice, failing, *again).state == "initializing"
+
+
 def test_what_a_retry_cannot_fix_is_not_tried_again(javascript: JavaScript) -> None:
     refused = error("AUTHENTICATION_FAILED", retryable=False, detail={"attempts": 1, "status": 401})
     run = javascript.client(["start"], *speak(0, 5), ["opened"], refused, ["advance", 600_000])
@@ -275,6 +284,17 @@ def test_offline_waits_without_trying_and_online_connects_at_once(javascript: Ja
     assert (run.state, run.badge, run.times("open")) == ("offline", "Reconnecting", [0])
     run = javascript.client(*offline, ["lifecycle", "online"], ["opened"], ready())
     assert (run.badge, run.speech(), run.times("open")) == ("Connected", [0, 1], [0, 600_000])
+
+
+def test_a_network_that_is_back_ends_the_wait_for_the_next_try(javascript: JavaScript) -> None:
+    run = javascript.client(*CONNECTED, ["end", {}], ["advance", 100], ["lifecycle", "online"])
+    assert run.times("open") == [0, 100]
+
+
+def test_a_page_that_is_frozen_while_offline_connects_only_when_it_is_shown(javascript: JavaScript) -> None:
+    asleep = [*CONNECTED, *[["lifecycle", event] for event in ("offline", "freeze", "online")], ["advance", 60_000]]
+    assert javascript.client(*asleep).times("open") == [0]
+    assert javascript.client(*asleep, ["lifecycle", "resume"]).times("open") == [0, 60_000]
 
 
 def test_new_speech_never_overtakes_speech_that_is_held(javascript: JavaScript) -> None:
@@ -461,6 +481,8 @@ def test_playback_is_told_four_times_a_second_and_at_its_end(javascript: JavaScr
     steps = [step for ms in range(0, 1_000, 100) for step in (["playback", "item", ms], ["advance", 100])]
     run = javascript.client(*CONNECTED, *steps, ["playback", "item", 1_000, True])
     assert [one["playedMs"] for one in run.sent("playback")] == [0, 300, 600, 900, 1_000]
+    run = javascript.client(["start"], ["opened"], ["playback", "a", 20], ready(), ["playback", "b", 20.6])
+    assert [(one["itemId"], one["playedMs"]) for one in run.sent("playback")] == [("b", 21)]  # a session, whole numbers
     unknown = error("INVALID_MESSAGE", retryable=False)
     unknown[1]["message"] = "Unknown message type 'playback'."
     run = javascript.client(*CONNECTED, ["playback", "item", 1], unknown, ["advance", 500], ["playback", "item", 2])
@@ -490,6 +512,13 @@ def test_of_the_errors_held_back_the_most_severe_one_is_told(javascript: JavaScr
         one["shown"] and (one["shown"]["code"], one["shown"]["count"]) for one in javascript.run("notices", steps=steps)
     ]
     assert shown == [("A", 1), None, None, None, ("B", 2)]
+    held_by_the_bridge = [[0, made("A", retryable=True) | {"suppressed": 3}]]
+    assert javascript.run("notices", steps=held_by_the_bridge)[0]["shown"]["count"] == 4
+    equal = [[at, made(code, retryable=True)] for at, code in ((0, "A"), (100, "B"), (200, "C"))]
+    assert javascript.run("notices", steps=[*equal, [2_000, None]])[-1]["shown"]["code"] == "C"
+    ending = [[0, made("A", retryable=True)], [100, made("B", retryable=True) | {"detail": {"attempts": 3}}]]
+    told = javascript.run("notices", steps=ending)
+    assert [one["shown"]["code"] for one in told] == ["A", "B"]  # one that ends the session waits for nothing
 
 
 @pytest.mark.parametrize("detail", [0, "x", [], None, {"retryAfterMs": "soon"}, {"attempts": None}])
