@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bridge.core.spending.charges import Charge
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,15 @@ class AnswerDoneEvent:
     """Why it failed, as the service names it; empty if it did not fail, or if the service does not say."""
     cancelled: bool = False
     """It was interrupted: neither an answer nor a failure."""
+    charge: Charge | None = None
+    """What it took; None if the service doesn't say."""
+
+
+@dataclass(frozen=True, slots=True)
+class TranscribedEvent:
+    """What the caller said was transcribed."""
+
+    charge: Charge
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,5 +111,12 @@ class StaleEvent:
 #: Events about the session as a whole.
 SessionEvent = LostEvent | EndedEvent | ErrorEvent | DroppedEvent | StaleEvent
 ClientEvent = (
-    OpenedEvent | AttemptEvent | ReadyEvent | AnswerTextEvent | AnswerAudioEvent | AnswerDoneEvent | SessionEvent
+    OpenedEvent
+    | AttemptEvent
+    | ReadyEvent
+    | AnswerTextEvent
+    | AnswerAudioEvent
+    | AnswerDoneEvent
+    | TranscribedEvent
+    | SessionEvent
 )

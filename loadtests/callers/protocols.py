@@ -26,6 +26,7 @@ from bridge.client_protocol.native_errors import bridge_code
 from bridge.protocol.audio.pcm import bytes_to_ms
 from bridge.protocol.events.groups import AUDIO_DELTAS, TEXT_DELTAS, TRANSCRIPT_DELTAS
 from bridge.protocol.events.peek import peek
+from loadtests.callers.charges import SESSION_EVENTS, TRANSCRIBED, ChargeReader
 from loadtests.callers.client_events import (
     AnswerAudioEvent,
     AnswerDoneEvent,
@@ -39,6 +40,7 @@ from loadtests.callers.client_events import (
     OpenedEvent,
     ReadyEvent,
     StaleEvent,
+    TranscribedEvent,
 )
 from loadtests.scenarios.behaviour import CallerBehaviour, TargetEndpoint
 
@@ -116,6 +118,7 @@ class ClientEndpointProtocol:
     def __init__(self, behaviour: CallerBehaviour) -> None:
         self._behaviour = behaviour
         self._client = ProtocolClient()
+        self._charges = ChargeReader()
 
     def endpoint_url(self, url: str, model: str) -> str:  # noqa: ARG002 - `create_session` names the model
         """Return the URL of the client endpoint; a path in `url` takes precedence."""
@@ -149,20 +152,27 @@ class ClientEndpointProtocol:
             case AudioReceived(pcm):
                 return AnswerAudioEvent(bytes_to_ms(len(pcm)), pcm=pcm if self._behaviour.echo else b"")
             case NativeEventReceived(kind, text):
-                return _native_event(kind, text, with_pcm=self._behaviour.echo)
+                return self._native_event(kind, text)
             case MessageReceived():
+                if received.type == "session_ready":
+                    self._charges.model_told(received.fields.get("model"))
                 if received.type == "error":  # the bridge may hold one back until the session it is about is over
                     return _bridge_error(received)
                 return StaleEvent() if received.stale else _message_event(received)
         return None
 
-
-def _native_event(kind: str, frame: str, *, with_pcm: bool) -> ClientEvent | None:
-    if kind in AUDIO_DELTAS:
-        return _audio_event(frame, with_pcm=with_pcm)
-    if kind in _WRITTEN_DELTAS:
-        return AnswerTextEvent()
-    return _done_event(msgspec.json.decode(frame)) if kind == "response.done" else None
+    def _native_event(self, kind: str, frame: str) -> ClientEvent | None:
+        if kind in AUDIO_DELTAS:
+            return _audio_event(frame, with_pcm=self._behaviour.echo)
+        if kind in _WRITTEN_DELTAS:
+            return AnswerTextEvent()
+        if kind == "response.done":
+            return _done_event(msgspec.json.decode(frame), self._charges)
+        if kind == TRANSCRIBED:
+            return _transcribed_event(msgspec.json.decode(frame), self._charges)
+        if kind in SESSION_EVENTS:
+            self._charges.session_told(msgspec.json.decode(frame))
+        return None
 
 
 def _message_event(message: MessageReceived) -> ClientEvent | None:
@@ -205,10 +215,12 @@ class NativeEndpointProtocol:
     def __init__(self, behaviour: CallerBehaviour) -> None:
         self._behaviour = behaviour
         self._was_ready = False
+        self._charges = ChargeReader()
         self._decoders: Mapping[str, Callable[[Mapping[str, Any]], ClientEvent | None]] = {
-            "session.created": lambda _: OpenedEvent(),
+            "session.created": self._opened,
             "session.updated": self._ready,
-            "response.done": _done_event,
+            "response.done": lambda fields: _done_event(fields, self._charges),
+            TRANSCRIBED: lambda fields: _transcribed_event(fields, self._charges),
             "error": self._error,
         }
 
@@ -255,7 +267,12 @@ class NativeEndpointProtocol:
         decoder = self._decoders.get(kind or "")
         return None if decoder is None else decoder(msgspec.json.decode(frame))
 
-    def _ready(self, _: Mapping[str, Any]) -> ClientEvent:
+    def _opened(self, fields: Mapping[str, Any]) -> ClientEvent:
+        self._charges.session_told(fields)
+        return OpenedEvent()
+
+    def _ready(self, fields: Mapping[str, Any]) -> ClientEvent:
+        self._charges.session_told(fields)
         is_reconnect, self._was_ready = self._was_ready, True
         return ReadyEvent(is_reconnect=is_reconnect)
 
@@ -274,13 +291,23 @@ def _audio_event(frame: str | bytes, *, with_pcm: bool) -> AnswerAudioEvent:
     return AnswerAudioEvent(bytes_to_ms(round(len(delta.delta) * _BYTES_PER_CHARACTER)), delta.item_id, pcm)
 
 
-def _done_event(fields: Mapping[str, Any]) -> ClientEvent:
+def _transcribed_event(fields: Mapping[str, Any], charges: ChargeReader) -> ClientEvent | None:
+    charge = charges.of_transcript(fields)
+    return None if charge is None else TranscribedEvent(charge)
+
+
+def _done_event(fields: Mapping[str, Any], charges: ChargeReader) -> ClientEvent:
     response = _object(fields.get("response"))
     status = response.get("status")
     error = _object(_object(response.get("status_details")).get("error"))
     reason = error.get("code") or error.get("type") or ""
     failed = status == "failed"
-    return AnswerDoneEvent(failed=failed, reason=str(reason) if failed else "", cancelled=status == "cancelled")
+    return AnswerDoneEvent(
+        failed=failed,
+        reason=str(reason) if failed else "",
+        cancelled=status == "cancelled",
+        charge=charges.of_response(fields),
+    )
 
 
 def _upstream_reason(detail: Mapping[str, Any]) -> str:

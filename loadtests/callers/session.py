@@ -179,6 +179,8 @@ class CallerSession:
                 self.answer_timer.on_text(now)
             case events.AnswerDoneEvent():
                 self._answer_done(event, now)
+            case events.TranscribedEvent():
+                self.recorder.record_charge(event.charge)
             case events.AttemptEvent():
                 self.lifecycle.watchdog.extend(now)
             case events.ReadyEvent():
@@ -214,6 +216,8 @@ class CallerSession:
     def _answer_done(self, event: events.AnswerDoneEvent, now: float) -> None:
         self.lifecycle.interval.answer_seen()
         had_audio, self._had_audio = self._had_audio, False
+        if event.charge is not None:
+            self.recorder.record_charge(event.charge)
         if event.failed:
             self.recorder.record_failed_answer(event.reason)
             self._give_up_answer()

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from bridge.protocol.prices import PRICES_DATE
 from loadtests.results import problems
 from loadtests.results.findings import brief_finding, make_finding
 from loadtests.results.report_metrics import METRIC_PREFIX
-from reports.model import EXIT_OK, Evidence, Finding, Series, Severity, Table, TableRow
-from reports.render.numbers import format_duration, metric_label
+from loadtests.results.spending import CALLER_HOUR_COST
+from reports.model import EXIT_OK, Evidence, Finding, ReportMetric, Series, Severity, Table, TableRow
+from reports.render.numbers import format_duration, format_value, metric_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +38,7 @@ _COLUMNS: tuple[tuple[str, str], ...] = (
     ("simulator_cpu_percent", "cpu"),
     ("generator_cpu_percent", "cpu"),
     ("machine_cpu_percent", "cpu"),
+    ("caller_hour_cost_usd", "cost"),
 )
 #: Unit at the end of a metric's name -> unit and factor for its plot.
 _PLOTTED: Mapping[str, tuple[str, float]] = {
@@ -43,6 +46,7 @@ _PLOTTED: Mapping[str, tuple[str, float]] = {
     "ms": ("ms", 1.0),
     "percent": ("%", 1.0),
     "bytes": ("MB", 1e-6),
+    "usd": ("USD", 1.0),
 }
 _FIRST_AUDIO = f"{METRIC_PREFIX}_first_audio_p50_seconds"
 #: Answers wait when the median first audio exceeds the fastest one by this factor.
@@ -93,6 +97,7 @@ def search_findings(search: CapacitySearch, trials: Sequence[Trial], *, interrup
             problems.CAPACITY_UNDONE, CHECK, f"no result yet; the most callers that passed: {search.highest_passed}"
         )
     yield from _find_knee(trials)
+    yield from _cost_finding(search, trials)
     limit = _limiting_trial(search, trials)
     if limit is not None:
         yield from _limit_findings(limit)
@@ -119,6 +124,26 @@ def _find_knee(trials: Sequence[Trial]) -> Iterator[Finding]:
             durations = f"{format_duration(below)} with {callers} callers, {format_duration(above)} with {more}"
             yield brief_finding(problems.CAPACITY_KNEE, "knee", f"median first audio: {durations}")
             return
+
+
+def cost_metrics(search: CapacitySearch, trials: Sequence[Trial]) -> tuple[ReportMetric, ...]:
+    """Return what a caller costs in an hour, and what the result costs; nothing without a result or a known cost."""
+    priced = [one for one in trials if one.passed and CALLER_HOUR_COST in one.metrics]
+    if not search.result or not priced:
+        return ()
+    cost = max(priced, key=lambda one: one.callers).metrics[CALLER_HOUR_COST]
+    return (
+        ReportMetric(CALLER_HOUR_COST, cost),
+        ReportMetric(f"{METRIC_PREFIX}_capacity_hour_cost_usd", cost * search.result),
+    )
+
+
+def _cost_finding(search: CapacitySearch, trials: Sequence[Trial]) -> Iterator[Finding]:
+    metrics = cost_metrics(search, trials)
+    if metrics:
+        one, all_ = (format_value(metric.name, metric.value) for metric in metrics)
+        title = f"{all_} an hour for {search.result} callers: {one} per caller; prices of {PRICES_DATE.isoformat()}"
+        yield brief_finding(problems.CAPACITY_COST, "cost", title)
 
 
 def _limiting_trial(search: CapacitySearch, trials: Sequence[Trial]) -> Trial | None:

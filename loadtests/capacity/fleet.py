@@ -25,10 +25,16 @@ class Fleet:
     zones: int = 3
     headroom: float = 0.3
     """The share of an instance that is kept free for bursts, deploys and the unexpected."""
+    caller_hour_usd: float = 0.0
+    """What the service charges for a caller in an hour, as a search or a run measured it."""
+    instance_hour_usd: float = 0.0
+    """What an instance costs in an hour, as its provider charges it."""
 
     def __post_init__(self) -> None:
         if min(self.callers, self.callers_per_core, self.cores, self.zones) <= 0 or not 0 <= self.headroom < 1:
             raise ValueError("callers, callers_per_core, cores and zones must be positive, and 0 <= headroom < 1")
+        if min(self.caller_hour_usd, self.instance_hour_usd) < 0:
+            raise ValueError("caller_hour_usd and instance_hour_usd must not be negative")
 
     @property
     def callers_per_instance(self) -> int:
@@ -40,6 +46,16 @@ class Fleet:
         """The number of instances, equal in each zone, so that the other zones can handle all callers if one fails."""
         remaining_zones = max(1, self.zones - 1)
         return self.zones * math.ceil(math.ceil(self.callers / self.callers_per_instance) / remaining_zones)
+
+    @property
+    def service_usd_per_hour(self) -> float:
+        """What the service charges in an hour in which all callers talk."""
+        return self.callers * self.caller_hour_usd
+
+    @property
+    def instances_usd_per_hour(self) -> float:
+        """What the instances cost in an hour, whether callers talk or not."""
+        return self.instances * self.instance_hour_usd
 
     @property
     def lost_with_a_zone(self) -> int:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from loadtests.capacity.capacity_report import Trial, search_findings, trials_series, trials_table
+from loadtests.capacity.capacity_report import Trial, cost_metrics, search_findings, trials_series, trials_table
 from loadtests.capacity.search import CapacitySearch, SearchStage
 from loadtests.results import problems
 from loadtests.results.findings import make_finding
@@ -178,7 +178,10 @@ def search_report(progress: SearchProgress) -> StoredReport:
         target=describe_target(progress.plan, f"up to {progress.plan.users} callers, {progress.plan.seconds:g} s each"),
         findings=tuple(findings),
         timelines=(Timeline(TIMELINE, tuple(progress.moments)),),
-        metrics=(ReportMetric("load_capacity_callers_total", float(result)),) if result else (),
+        metrics=(
+            *([ReportMetric("load_capacity_callers_total", float(result))] if result else []),
+            *cost_metrics(progress.search, progress.trials),
+        ),
         series=trials_series(progress.trials, TIMELINE),
         tables=trials_table(progress.trials),
     )

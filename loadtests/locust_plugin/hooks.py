@@ -29,7 +29,13 @@ from loadtests.locust_plugin.options import add_options, parse_options
 from loadtests.locust_plugin.staging import connect_control, make_executor
 from loadtests.locust_plugin.users import CallUser
 from loadtests.metrics.measures import FIRST_PHASE
-from loadtests.metrics.recorder import ERROR_TYPE, FAILED_ANSWER_TYPE, CountsOnlyRecorder, ProcessRecorder
+from loadtests.metrics.recorder import (
+    ERROR_TYPE,
+    FAILED_ANSWER_TYPE,
+    UNPRICED_TYPE,
+    CountsOnlyRecorder,
+    ProcessRecorder,
+)
 from loadtests.results.aggregator import RunAggregator, expects_failures
 from loadtests.run.child import kill_with_parent
 from loadtests.run.ipc import RunChannel
@@ -281,6 +287,8 @@ class LoadPlugin:
                 aggregator.count_error(name, entry.num_requests)
             elif kind == FAILED_ANSWER_TYPE:
                 aggregator.count_failed_answers(name, entry.num_requests)
+            elif kind == UNPRICED_TYPE:
+                aggregator.count_unpriced(name, entry.num_requests)
         phase_starts: list[PhaseStart] = self.fault_injector.phase_starts if self.fault_injector is not None else []
         aggregator.started_phases = frozenset((FIRST_PHASE, *(start.phase for start in phase_starts)))
         if self.fault_injector is not None:

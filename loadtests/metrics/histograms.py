@@ -65,6 +65,13 @@ class RunMeasurements:
             counts = self._counts_by_second.setdefault(int(at), {})
             counts[name] = counts.get(name, 0) + amount
 
+    def forget_count(self, name: str) -> None:
+        """Drop a count whose sum would say less than it seems to."""
+        for key in [key for key in self._counts if key[1] == name]:
+            del self._counts[key]
+        for counts in self._counts_by_second.values():
+            counts.pop(name, None)
+
     def measured_names(self) -> frozenset[str]:
         """Return the names that have any data."""
         return frozenset(name for _, name in (*self._durations, *self._counts))

@@ -73,6 +73,12 @@ _COUNTS = (
     ("unclean_ends", "calls that asked to end and were not ended properly"),
     ("dials", "upstream connection attempts, as the simulator counts them"),
     ("dials_per_second_max", "the most upstream connection attempts in one second"),
+    ("input_tokens", "tokens of input that responses and transcripts took, cached or not"),
+    ("cached_tokens", "the part of them that was cached"),
+    ("output_tokens", "tokens of output that responses and transcripts took"),
+    ("transcribed_ms", "transcribed speech that is paid for by its length"),
+    ("cost_usd", "cost of all responses and transcripts in US dollars, if every model has a known price"),
+    ("unpriced", "responses and transcripts without a known price"),
     ("sessions_left", "upstream sockets still open after every call has ended"),
     (
         "memory_grown_mb",
@@ -84,6 +90,15 @@ _COUNTS = (
 MIN_US = 1
 #: Everything before the first phase of a scenario belongs to this phase.
 FIRST_PHASE = "start"
+#: What responses and transcripts took: known only if the service tells it.
+SPENDING_MEASURES = (
+    "input_tokens",
+    "cached_tokens",
+    "output_tokens",
+    "transcribed_ms",
+    "cost_usd",
+    "unpriced",
+)
 #: Counts that are a maximum: the run's value is the highest phase, not the sum.
 PEAK_MEASURES = frozenset({"dials_per_second_max"})
 

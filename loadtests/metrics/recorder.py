@@ -14,15 +14,18 @@ from loadtests.metrics.histograms import RunMeasurements
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from bridge.core.spending.charges import Charge
+
 #: Lateness of chunks is counted in steps of 0.1 ms, and from 20 ms on in steps of 2 ms. This keeps the number of
 #: steps per second small, so that moving them into the histograms doesn't delay any caller.
 _STEPS_PER_SECOND = 10_000
 _COARSE_FROM_STEP, _COARSE_STEP = 200, 20
 _MS = 1000.0
-#: Request types of error messages and of failed answers in Locust's statistics.
-ERROR_TYPE, FAILED_ANSWER_TYPE = "error", "failed answer"
+#: Request types of error messages, of failed answers and of what has no known price in Locust's statistics.
+ERROR_TYPE, FAILED_ANSWER_TYPE, UNPRICED_TYPE = "error", "failed answer", "no known price"
 #: The target chooses codes and reasons, so their length and number are limited.
 _MAX_CODE_LENGTH, _MAX_CODES, _OTHER_CODES, _NO_REASON = 60, 50, "(others)", "(no reason)"
+_NO_MODEL = "(model not told)"
 
 #: Client protocol, "Errors": nothing is wrong with the message, and it need not be sent again.
 _WAIT_CODES = frozenset({"SESSION_NOT_READY", "NO_SESSION_EXISTS"})
@@ -128,6 +131,10 @@ class CallRecorder(Protocol):
         """Record an answer that failed, with the service's reason."""
         ...
 
+    def record_charge(self, charge: Charge) -> None:
+        """Record what a response or a transcript took."""
+        ...
+
     def record_failure(self, name: str, reason: str, seconds: float) -> None:
         """Record a failure with its reason in plain words."""
         ...
@@ -192,6 +199,19 @@ class ProcessRecorder:
     def record_failed_answer(self, reason: str) -> None:
         """Record an answer that failed. What it means for the caller's turn is counted elsewhere."""
         self._fire(FAILED_ANSWER_TYPE, self._known_code(reason[:_MAX_CODE_LENGTH] or _NO_REASON), None)
+
+    def record_charge(self, charge: Charge) -> None:
+        """Record what a response or a transcript took. If no price is known, its model is kept."""
+        usage = charge.usage
+        self.add_count("input_tokens", usage.input)
+        self.add_count("cached_tokens", usage.cached)
+        self.add_count("output_tokens", usage.output)
+        self.add_count("transcribed_ms", charge.seconds * _MS)
+        if charge.cost_usd is None:
+            self.add_count("unpriced")
+            self._fire(UNPRICED_TYPE, self._known_code(charge.model[:_MAX_CODE_LENGTH] or _NO_MODEL), None)
+        else:
+            self.add_count("cost_usd", charge.cost_usd)
 
     def _known_code(self, code: str) -> str:
         """Return the code, or a common name for all codes beyond the limit."""
@@ -268,6 +288,10 @@ class CountsOnlyRecorder:
     def record_failed_answer(self, reason: str) -> None:
         """Record an answer that failed."""
         self.recorder.record_failed_answer(reason)
+
+    def record_charge(self, charge: Charge) -> None:
+        """Pass it on: what these callers take is paid for as any other."""
+        self.recorder.record_charge(charge)
 
     def record_failure(self, name: str, reason: str, seconds: float) -> None:
         """Pass the failure on: it counts for these callers, too."""

@@ -103,6 +103,29 @@ _TOO_MUCH: Mapping[str, Advice] = {
         "Callers received errors that the service reported, or whose answer failed. Its own reasons are in brackets.",
         "Look up the most frequent one: sherpa-probe explain CODE",
     ),
+    "input_tokens": Advice(
+        "The conversation takes more input than the budget allows: each response reads everything before it again.",
+        "Shorten the instructions and tools, or let the service drop old items (truncation with a retention ratio)",
+    ),
+    "cached_tokens": Advice(
+        "More of the input was cached than the budget allows. Cached input is cheaper.", "Limit input_tokens instead"
+    ),
+    "output_tokens": Advice(
+        "Answers are longer than the budget allows.",
+        "Ask for short answers in the instructions, and set max_output_tokens",
+    ),
+    "transcribed_ms": Advice(
+        "More speech was transcribed than the budget allows: the length of what callers say is paid for.",
+        "Switch transcription off where nobody reads it, or choose a model that is billed by tokens",
+    ),
+    "cost_usd": Advice(
+        "The run cost more than the budget allows. The row of the cost says how much a call took.",
+        "Look at input_tokens, cached_tokens and output_tokens to see what it was spent on; a smaller model costs less",
+    ),
+    "unpriced": Advice(
+        "A model has no known price, so the cost of the run is not known. The row of the cost names the model.",
+        "Remove the budget on cost_usd for this model, and set one on input_tokens and output_tokens",
+    ),
     "told_to_wait": Advice(
         "Callers spoke while there was no session, and were told so.", "Hold early audio instead of refusing it"
     ),

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from loadtests.metrics.histograms import RunMeasurements
-from loadtests.metrics.measures import FIRST_PHASE, MEASURES, MeasureKind
+from loadtests.metrics.measures import FIRST_PHASE, MEASURES, SPENDING_MEASURES, MeasureKind
 from loadtests.metrics.recorder import SentAudio
 from loadtests.scenarios.safety import TargetHealth
 from loadtests.scenarios.table import MEASURE_REQUIREMENTS, Deploy, SetFaults
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 _MAX_KINDS = 20
 #: Counts that are zero if no caller counted them.
 _CALLER_COUNTS = tuple(
-    name for name, measure in MEASURES.items() if measure.kind is MeasureKind.COUNT and name not in MEASURE_REQUIREMENTS
+    name
+    for name, measure in MEASURES.items()
+    if measure.kind is MeasureKind.COUNT and name not in (*MEASURE_REQUIREMENTS, *SPENDING_MEASURES)
 )
 
 
@@ -58,6 +61,10 @@ class RunAggregator:
     """Codes of error messages, with the service's own reason in brackets where it is known, and their counts."""
     failed_answers: Counter[str] = field(default_factory=Counter)
     """The service's reasons for answers that failed, with their counts."""
+    unpriced_models: Counter[str] = field(default_factory=Counter)
+    """Models without a known price, with the responses and transcripts of each."""
+    priced_usd: float = 0.0
+    """The cost of what has a known price, even if something else has none."""
     started_phases: frozenset[str] = frozenset({FIRST_PHASE})
     """The phases that the run reached."""
     errors: list[str] = field(default_factory=list)
@@ -108,14 +115,28 @@ class RunAggregator:
         """Count answers that failed for this reason."""
         _count_kind(self.failed_answers, reason, count)
 
+    def count_unpriced(self, model: str, count: int) -> None:
+        """Count responses and transcripts of a model without a known price."""
+        _count_kind(self.unpriced_models, model, count)
+
     def finish(self, at: float) -> None:
         """Set counts that no caller increased to 0 in every phase, so that budgets can be checked."""
         if self.measurements.total("calls") is None:
             return
+        told_usage = self.measurements.total("input_tokens") is not None
+        names = (*_CALLER_COUNTS, *SPENDING_MEASURES) if told_usage else _CALLER_COUNTS
         for phase in dict.fromkeys((FIRST_PHASE, *(phase.name for phase in self.plan.phases))):
             self.measurements.phase = phase
-            for name in _CALLER_COUNTS:
+            for name in names:
                 self.measurements.add_count(name, 0, at)
+        self.priced_usd = self.measurements.total("cost_usd") or 0.0
+        if self.measurements.total("unpriced"):
+            self.measurements.forget_count("cost_usd")  # a part of the cost must not pass a budget for all of it
+
+    @property
+    def caller_seconds(self) -> float:
+        """For how long callers were active, all together."""
+        return sum((later - at) * count for (at, count), (later, _) in pairwise(self.callers))
 
     def progress(self, at: float) -> dict[str, Any]:
         """Return what the progress display shows."""

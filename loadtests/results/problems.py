@@ -171,6 +171,29 @@ USAGE = Problem(
     "See the available options: sherpa-load --help",
     Severity.ERROR,
 )
+COST = Problem(
+    "LOAD-COST",
+    "What the run cost",
+    "Tokens and transcribed speech of all responses and transcripts that callers were told of, at the prices of the "
+    "date that the row names. With the simulator, the numbers of tokens are estimates, and nothing is paid.",
+    "Nothing to do",
+    Severity.INFO,
+)
+COST_UNKNOWN = Problem(
+    "LOAD-COST-UNKNOWN",
+    "The cost of the run is not known",
+    "A model has no known price, or the session never named its model. Tokens are counted all the same.",
+    "Multiply the tokens in the report by the price that your provider names for the model",
+    Severity.INFO,
+)
+CAPACITY_COST = Problem(
+    "LOAD-CAPACITY-COST",
+    "What this many callers cost in an hour",
+    "The cost per caller and hour of the largest trial that passed, times the callers. Calls that last longer than "
+    "a trial cost more: each response is charged for the conversation before it.",
+    "Measure calls as long as yours with --duration; docs/capacity.md turns the number into the cost of a fleet",
+    Severity.INFO,
+)
 CAPACITY_FOUND = Problem(
     "LOAD-CAPACITY-FOUND",
     "The maximum number of callers within the budgets",

@@ -21,6 +21,7 @@ from loadtests.results.proof import LATE_MS
 from loadtests.results.redaction import redact_report
 from loadtests.results.report_metrics import metrics, series, tables
 from loadtests.results.resources import TARGET_PROCESS
+from loadtests.results.spending import spending_findings
 from reports.model import EXIT_INTERRUPTED, Evidence, Finding, Moment, Report, Timeline
 from reports.provenance import current_time, format_time, installed_version
 from reports.store.reader import StoredReport
@@ -102,6 +103,7 @@ def _findings(run: FinishedRun) -> Iterator[Finding]:
     yield from _generator_findings(aggregator)
     if run.had_sessions and not aggregator.is_down:  # otherwise it is shown above
         yield from _received_errors(aggregator)
+    yield from spending_findings(aggregator)
 
 
 def _target_findings(run: FinishedRun) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from loadtests.metrics.histograms import PLOTTED_PERCENTILES
 from loadtests.metrics.measures import FIRST_PHASE, MEASURES, MIN_US, MeasureKind
+from loadtests.results.spending import spending_metrics
 from reports.model import ReportMetric, Series, Table, TableRow
 
 if TYPE_CHECKING:
@@ -33,8 +34,10 @@ _RENAMED = {"dials_per_second_max": "dials_peak"}
 def metrics(aggregator: RunAggregator) -> tuple[ReportMetric, ...]:
     """Return every measured value, in the order of `MEASURES`."""
     measurements = aggregator.measurements
-    return tuple(metric for name in MEASURES for metric in _metrics_for(name, measurements)) + tuple(
-        _resource_metrics(aggregator)
+    return (
+        *(metric for name in MEASURES for metric in _metrics_for(name, measurements)),
+        *spending_metrics(aggregator),
+        *_resource_metrics(aggregator),
     )
 
 
@@ -75,6 +78,8 @@ def _metrics_for(name: str, measurements: RunMeasurements) -> Iterator[ReportMet
 
 def _count_metric(name: str, total: float) -> ReportMetric:
     if name.endswith("_ms"):
+        return ReportMetric(f"load_{name}", total)
+    if name.endswith("_usd"):
         return ReportMetric(f"load_{name}", total)
     if name.endswith("_mb"):
         return ReportMetric(f"load_{name.removesuffix('_mb')}_bytes", total * _BYTES_PER_MB)

@@ -84,6 +84,7 @@ METRIC_RULES: tuple[tuple[str, MetricRule], ...] = (
     # Amounts and times of speech, not durations.
     ("spoken", MetricRule(Direction.NEITHER)),
     ("sent", MetricRule(Direction.NEITHER)),
+    ("transcribed", MetricRule(Direction.NEITHER)),
     ("heard", MetricRule(Direction.NEITHER)),
     ("timestamp", MetricRule(Direction.NEITHER)),
     ("seconds", MetricRule(Direction.LOWER, floor=0.03)),

@@ -98,5 +98,6 @@ _UNITS: Mapping[str, Callable[[float], str]] = {
     "ratio": lambda value: f"{format_number(value * 100)} %",
     "bytes": format_bytes,
     "days": lambda value: f"{format_number(value)} d",
+    "usd": lambda value: f"${format_number(value)}",
     "total": format_number,
 }

@@ -21,6 +21,7 @@ from loadtests.callers.client_events import (
     OpenedEvent,
     ReadyEvent,
     StaleEvent,
+    TranscribedEvent,
 )
 from loadtests.callers.protocols import ClientEndpointProtocol, EndpointProtocol, NativeEndpointProtocol, protocol_for
 from loadtests.scenarios.behaviour import CallerBehaviour, TargetEndpoint
@@ -223,6 +224,55 @@ def test_fields_of_the_wrong_kind_break_nothing(odd: object) -> None:
 )
 def test_what_an_sdk_hears(frame: str, signal: ClientEvent | None) -> None:
     assert native().decode(frame) == signal
+
+
+SESSION = {
+    "model": "gpt-realtime-2.1",
+    "audio": {"input": {"transcription": {"model": "whisper-1"}}},
+}
+USAGE = {"input_tokens": 1_000_000, "output_tokens": 0}
+HALF_A_MINUTE = {"type": "duration", "seconds": 30}
+TRANSCRIBED = message("conversation.item.input_audio_transcription.completed", usage=HALF_A_MINUTE)
+
+
+@pytest.mark.parametrize("protocol", [client(), native()], ids=["client", "native"])
+def test_what_responses_and_transcripts_took_is_priced_by_the_models_of_the_session(protocol: EndpointProtocol) -> None:
+    protocol.decode(message("session.updated", session=SESSION))
+    done = protocol.decode(message("response.done", response={"status": "completed", "usage": USAGE}))
+    transcribed = protocol.decode(TRANSCRIBED)
+    assert isinstance(done, AnswerDoneEvent)
+    assert done.charge is not None
+    assert done.charge.cost_usd == pytest.approx(4.0)
+    assert isinstance(transcribed, TranscribedEvent)
+    assert transcribed.charge.model == "whisper-1"
+    assert transcribed.charge.cost_usd == pytest.approx(0.003)
+
+
+def test_a_bridge_that_forwards_no_session_event_names_the_model_when_it_is_ready() -> None:
+    protocol = client()
+    protocol.decode(message("session_ready", model="gpt-realtime-2.1"))
+    done = protocol.decode(message("response.done", response={"usage": USAGE}))
+    assert isinstance(done, AnswerDoneEvent)
+    assert done.charge is not None
+    assert done.charge.model == "gpt-realtime-2.1"
+
+
+@pytest.mark.parametrize("odd", [None, 7, [], {"model": 7}, {"audio": {"input": 3}}, {"audio": []}])
+def test_a_session_without_a_known_model_has_no_price(odd: object) -> None:
+    protocol = native()
+    protocol.decode(message("session.created", session=odd))
+    protocol.decode(message("session.updated", session=odd))
+    transcribed = protocol.decode(TRANSCRIBED)
+    assert isinstance(transcribed, TranscribedEvent)
+    assert transcribed.charge.cost_usd is None
+
+
+@pytest.mark.parametrize("usage", [None, "much", {}, {"input_tokens": "many"}])
+def test_usage_that_says_nothing_is_no_charge(usage: object) -> None:
+    protocol = client()
+    done = protocol.decode(message("response.done", response={"usage": usage}))
+    assert done == AnswerDoneEvent()
+    assert protocol.decode(message("conversation.item.input_audio_transcription.completed", usage=usage)) is None
 
 
 def test_a_reconnection_shows_an_sdk_one_more_session_updated() -> None:

@@ -46,6 +46,18 @@ def test_latency_counts_from_when_the_last_word_was_due() -> None:
     assert harness.ms("first_audio") == pytest.approx((harness.now - due) * 1000, rel=0.03)
 
 
+def test_what_answers_and_transcripts_took_is_recorded_whether_or_not_a_turn_waits() -> None:
+    harness = ready_session()
+    harness.receive(
+        message("session.updated", session={"model": "gpt-realtime-2.1"}),
+        message("response.done", response={"status": "cancelled", "usage": {"output_tokens": 1000}}),
+        message("conversation.item.input_audio_transcription.completed", usage={"type": "duration", "seconds": 2}),
+    )
+    assert harness.total("output_tokens") == 1000
+    assert harness.total("cost_usd") == pytest.approx(0.024)
+    assert (harness.total("transcribed_ms"), harness.total("unpriced")) == (2000, 1)
+
+
 def test_a_target_that_stalls_the_caller_is_not_flattered() -> None:
     harness = ready_session(CallerBehaviour(chunk_ms=20, speech_ms=100, answer_timeout_ms=8000))
     due = harness.session.speech_clock.due + 0.08

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from loadtests.capacity.capacity_report import Trial, saturated_resources, search_findings, trials_series, trials_table
+from loadtests.capacity.capacity_report import (
+    Trial,
+    cost_metrics,
+    saturated_resources,
+    search_findings,
+    trials_series,
+    trials_table,
+)
 from loadtests.capacity.search import CapacitySearch, SearchStage
 from loadtests.results import problems
 from loadtests.results.findings import brief_finding, make_finding
@@ -54,6 +61,28 @@ def test_a_limit_is_reported_with_what_fails_above_it() -> None:
     titles_by_code = titles(*run_search(lambda callers: callers <= 40))
     assert titles_by_code["LOAD-CAPACITY-FOUND"] == f"40 callers passed, 42 failed: {BROKEN}"
     assert "LOAD-CAPACITY-UNCONFIRMED" not in titles_by_code
+
+
+def test_what_the_callers_cost_is_that_of_the_largest_trial_that_passed() -> None:
+    search, trials = CapacitySearch(start=10, maximum=20), []
+    for callers, cost, passed in ((10, 3.0, True), (20, 2.0, True), (40, 9.0, False)):
+        trials.append(trial(callers, {"caller_hour_cost_usd": cost}, passed=passed))
+    search.record(passed=True)
+    search.record(passed=True)
+    search.record(passed=True)
+    assert search.result == 20
+    metrics = {metric.name: metric.value for metric in cost_metrics(search, trials)}
+    assert metrics == {"load_caller_hour_cost_usd": 2.0, "load_capacity_hour_cost_usd": 40.0}
+    assert titles(search, trials)["LOAD-CAPACITY-COST"].startswith(
+        "$40 an hour for 20 callers: $2 per caller; prices of"
+    )
+    assert ("cost", "USD") in [(one.plot, one.unit) for one in trials_series(trials, "capacity")]
+
+
+def test_without_a_known_cost_none_is_told() -> None:
+    search, trials = run_search(lambda callers: callers <= 40)
+    assert cost_metrics(search, trials) == ()
+    assert "LOAD-CAPACITY-COST" not in titles(search, trials)
 
 
 def test_a_target_that_handles_no_caller_has_failed() -> None:

@@ -36,6 +36,18 @@ def test_the_remaining_zones_are_large_enough_and_not_much_too_large(
     assert held < callers + (zones - 1) * fleet.callers_per_instance * 2
 
 
+def test_a_fleet_costs_what_its_callers_and_its_instances_cost() -> None:
+    fleet = Fleet(callers=1000, callers_per_core=80, cores=8, caller_hour_usd=2.5, instance_hour_usd=0.4)
+    assert fleet.service_usd_per_hour == 2500
+    assert fleet.instances_usd_per_hour == pytest.approx(fleet.instances * 0.4)
+
+
+@pytest.mark.parametrize("name", ["caller_hour_usd", "instance_hour_usd"])
+def test_nothing_costs_less_than_nothing(name: str) -> None:
+    with pytest.raises(ValueError, match="must not be negative"):
+        Fleet(callers=1, callers_per_core=1, **{name: -0.1})  # type: ignore[arg-type]  # any of its numbers
+
+
 @pytest.mark.parametrize("wrong", [{"callers": 0}, {"headroom": 1.0}, {"zones": 0}])
 def test_a_fleet_of_nothing_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must be positive, and 0 <= headroom < 1"):

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from bridge.core.spending.charges import Charge
+from bridge.core.spending.usage import ResponseUsage
 from loadtests.metrics.histograms import RunMeasurements
 from loadtests.metrics.measures import MEASURES
 from loadtests.metrics.recorder import CountsOnlyRecorder, ProcessRecorder, SentAudio
@@ -133,6 +135,40 @@ def test_those_apart_count_and_how_long_they_take_does_not() -> None:
         "failed_calls",
     }
     assert "turn" not in {fired["name"] for fired in locust.fired}
+
+
+def charge(model: str, cost: float | None, seconds: float = 0.0) -> Charge:
+    return Charge(
+        model=model,
+        usage=ResponseUsage(input_audio=300, cached_audio=100, output_audio=50),
+        seconds=seconds,
+        cost_usd=cost,
+    )
+
+
+def test_what_a_response_took_is_counted_by_callers_of_both_kinds() -> None:
+    recorder, _, _ = make_recorder()
+    recorder.record_charge(charge("gpt-realtime-2.1", 0.25))
+    CountsOnlyRecorder(recorder).record_charge(charge("gpt-realtime-2.1", 0.5, seconds=2))
+    counts = {name: amount for _, name, amount in recorder.export_and_clear()["measurements"]["counts"]}
+    assert counts == {
+        "input_tokens": 600,
+        "cached_tokens": 200,
+        "output_tokens": 100,
+        "transcribed_ms": 2000,
+        "cost_usd": 0.75,
+    }
+    assert set(counts) <= set(MEASURES)
+
+
+def test_what_has_no_price_is_counted_and_its_model_kept() -> None:
+    recorder, _, locust = make_recorder()
+    recorder.record_charge(charge("mine", None))
+    recorder.record_charge(charge("", None))
+    assert recorder.measurements.total("unpriced") == 2
+    assert recorder.measurements.total("cost_usd") is None
+    named = [(fired["request_type"], fired["name"], fired["exception"]) for fired in locust.fired]
+    assert named == [("no known price", "mine", None), ("no known price", "(model not told)", None)]
 
 
 def test_every_recorded_name_is_a_measure() -> None:

@@ -24,6 +24,29 @@ def test_counts_that_no_caller_increased_are_0() -> None:
     assert nobody.measurements.total("errors") is None
 
 
+def test_a_cost_that_is_known_in_part_is_not_the_cost_of_the_run() -> None:
+    aggregator = aggregated(worker_report(calls=2, input_tokens=10, cost_usd=0.5, unpriced=1))
+    aggregator.finish(10)
+    assert aggregator.measurements.total("cost_usd") is None
+    assert aggregator.priced_usd == 0.5
+    assert aggregator.measurements.counts_by_second("cost_usd") == {}
+
+
+def test_usage_that_no_response_told_is_not_0() -> None:
+    silent, told = aggregated(worker_report(calls=2)), aggregated(worker_report(calls=2, input_tokens=10))
+    silent.finish(10)
+    told.finish(10)
+    assert silent.measurements.total("cost_usd") is None
+    assert (told.measurements.total("cost_usd"), told.measurements.total("output_tokens")) == (0, 0)
+
+
+def test_callers_are_counted_for_as_long_as_they_are_active() -> None:
+    aggregator = aggregated()
+    for at, callers in ((0.0, 1), (2.0, 3), (3.0, 0), (9.0, 0)):
+        aggregator.tick(at, callers)
+    assert aggregator.caller_seconds == 5
+
+
 def test_in_every_phase_of_the_scenario_it_is_none_of_it() -> None:
     aggregator = aggregated(worker_report(calls=2), scenario="reconnect-storm")
     aggregator.finish(10)
