@@ -107,6 +107,7 @@ TABLES: Mapping[str, Mapping[str, SettingType]] = {
         "dials_per_second": SettingType.NUMBER,
         "sessions_per_ip": SettingType.NUMBER,
         "trusted_proxies": SettingType.TEXTS,
+        "proxy_protocol": SettingType.FLAG,
         "used_tickets_dir": SettingType.TEXT,
         "workers": SettingType.NUMBER,
         "tls_cert": SettingType.TEXT,

@@ -64,20 +64,3 @@ def is_in(address: str, networks: Iterable[Network]) -> bool:
     """Whether an address belongs to one of the networks."""
     parsed = parse_address(address)
     return parsed is not None and any(parsed in network for network in networks)
-
-
-def client_behind(peer: str, forwarded_for: Iterable[str], proxies: Iterable[Network]) -> str:
-    """Return the address of the client by the values of X-Forwarded-For: the last one that is no trusted proxy.
-
-    A proxy appends the address it was called from, so only what trusted proxies wrote is believed: from the end up to
-    the first address that is not trusted. Where that is no address, the client is unknown, and the peer counts.
-    """
-    trusted, peer = tuple(proxies), str(parse_address(peer) or peer)
-    if not is_in(peer, trusted):
-        return peer
-    hops = [hop for value in forwarded_for for hop in value.split(",") if hop.strip()]
-    for hop in reversed(hops):
-        if not is_in(hop, trusted):
-            address = parse_address(hop)
-            return peer if address is None else str(address)
-    return peer

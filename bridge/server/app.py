@@ -8,7 +8,6 @@ from __future__ import annotations
 import random
 import re
 import uuid
-from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -26,9 +25,10 @@ from bridge.client_protocol.endpoints import (
 from bridge.driver.driver import run_session
 from bridge.protocol.dialects.detection import GA_SUBPROTOCOL, KEY_SUBPROTOCOL_PREFIX
 from bridge.server.addresses import counted_as, is_loopback
-from bridge.server.admission.policy import TOO_MANY_OF_ONE, Admitted, Rejection, host_from_peer
+from bridge.server.admission.policy import TOO_MANY_OF_ONE, Admitted, Rejection
 from bridge.server.clients.json_client import JsonClient
 from bridge.server.clients.native_client import NativeClient, session_options_from_query
+from bridge.server.connections import ConnectionGate
 from bridge.server.fallback.service import Fallback, FallbackTelemetry
 from bridge.server.http.responses import (
     READ_ONLY,
@@ -44,7 +44,6 @@ from bridge.telemetry.metrics import CONTENT_TYPE, render_prometheus
 from bridge.transport.carriers import carrier_for
 from bridge.transport.http_server import WebSocketUpgrade, serve_connection
 from bridge.transport.push_link import PushLink
-from bridge.transport.sockets import peer_name, reset_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,13 +64,6 @@ _UPGRADE_REQUIRED: Final = Rejection(
     "UPGRADE_REQUIRED",
     "This endpoint requires a WebSocket upgrade. A proxy may have removed the request's Upgrade header.",
 )
-
-
-#: Connections from one address that have no session: handshakes, half-open connections, keep-alive connections. A
-#: trusted proxy has as many as there are places: its clients are counted when they are known.
-_MAX_IDLE_PER_ADDRESS: Final = 1024
-#: The same over all addresses.
-_SPARE_CONNECTIONS: Final = 4096
 #: A valid subprotocol name (RFC 6455 4.1, RFC 9110 5.6.2); the response never repeats an invalid one.
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 #: RFC 6455 7.4.1: the server hit an unexpected condition.
@@ -84,7 +76,7 @@ class Bridge:
     def __init__(self, dependencies: Dependencies) -> None:
         self._deps = dependencies
         self.shedding = Shedding(dependencies.admission.overload, dependencies.metrics)
-        self._connections: Counter[str] = Counter()
+        self._gate = ConnectionGate(lambda: self._deps)
         self._draining = trio.Event()
         self._empty = trio.Event()
         self._fallback = Fallback(
@@ -105,28 +97,18 @@ class Bridge:
 
     async def serve_stream(self, stream: trio.abc.Stream) -> None:
         """Serve one connection to its end. Raises only Cancelled."""
-        peer = host_from_peer(peer_name(stream))
-        host = counted_as(peer)
-        idle = self._connections[host] - self._deps.active_sessions.in_process_from(host)
-        trusted = self._deps.admission.is_trusted_proxy(peer)
-        too_many = idle >= _MAX_IDLE_PER_ADDRESS and not trusted
-        too_often = not (trusted or self._deps.rates.may_connect(host, self._deps.now()))
-        full = self._connections.total() >= self._deps.rules.max_sessions + _SPARE_CONNECTIONS
-        if too_many or too_often or full:
-            await reset_stream(stream)
-            return
-        self._connections[host] += 1
-        try:
-            await serve_connection(
-                stream,
-                http=self.http,
-                websocket=self.websocket,
-                on_error=self.on_error,
-                takes_body=self._takes_body,
-                word_rejection=self._word_rejection,
-            )
-        finally:
-            self._connections -= Counter([host])
+        await self._gate.serve(stream, self._serve_connection)
+
+    async def _serve_connection(self, stream: trio.abc.Stream, peer: str) -> None:
+        await serve_connection(
+            stream,
+            http=self.http,
+            websocket=self.websocket,
+            on_error=self.on_error,
+            takes_body=self._takes_body,
+            word_rejection=self._word_rejection,
+            peer=peer,
+        )
 
     def apply(self, rules: ClientRules, driver: DriverSettings) -> None:
         """Serve clients that come from now on by these rules."""
@@ -211,7 +193,7 @@ class Bridge:
     def snapshot(self) -> MetricsSnapshot:
         """Return this process's metrics as they are now."""
         self._deps.observer.update_gauges()
-        self._deps.metrics.set("connections", self._connections.total())
+        self._deps.metrics.set("connections", self._gate.total)
         self._deps.metrics.set("prewarmed", self._deps.count_prewarmed())
         self._deps.metrics.set("workers", 1)
         self._deps.metrics.set("log_lines_dropped_total", self._deps.log.dropped)

@@ -77,13 +77,20 @@ class HttpConnection:
     """Requests in, responses out, one after the other. After cancelling any method, only close the stream."""
 
     def __init__(
-        self, stream: trio.abc.Stream, limits: HttpLimits, takes_body: Callable[[HttpRequest], bool] = lambda _: True
+        self,
+        stream: trio.abc.Stream,
+        limits: HttpLimits,
+        takes_body: Callable[[HttpRequest], bool] = lambda _: True,
+        peer: str | None = None,
     ) -> None:
-        """`takes_body` is asked with a request whose body has not been read. If not, it is read and not kept."""
+        """`takes_body` is asked with a request whose body has not been read. If not, it is read and not kept.
+
+        `peer` is who is at the other end, if that is not the peer of the socket.
+        """
         self.stream = stream
         self._takes_body = takes_body
         self.limits = limits
-        self.peer = peer_name(stream)
+        self.peer = peer_name(stream) if peer is None else peer
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.head_bytes)
         self._first = True
         self._head_only = False

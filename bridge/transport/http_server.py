@@ -143,13 +143,15 @@ async def serve_connection(
     on_error: ErrorHandler = log_error,
     takes_body: Callable[[HttpRequest], bool] = lambda _: True,
     word_rejection: RejectionHandler = lambda rejected: rejected.response,
+    peer: str | None = None,
 ) -> None:
     """Serve one connection until it ends, then close it. Raises only Cancelled, which closes it at once.
 
-    `takes_body` says by a request's head whether its handler wants the body; if not, the handler gets none.
+    `takes_body` says by a request's head whether its handler wants the body; if not, the handler gets none. `peer` is
+    the client's address and port, if a proxy that forwards TCP told them.
     """
     connection = _ServerConnection(
-        HttpConnection(stream, limits, takes_body), http, websocket, on_error, word_rejection
+        HttpConnection(stream, limits, takes_body, peer), http, websocket, on_error, word_rejection
     )
     try:
         while await connection.serve_request():

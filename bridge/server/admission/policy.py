@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from bridge.protocol.dialects.detection import KEY_SUBPROTOCOL_PREFIX
-from bridge.server.addresses import client_behind, counted_as, is_in, is_loopback
+from bridge.server.addresses import counted_as, is_in, is_loopback
 from bridge.server.admission.rates import AddressRates
 from bridge.server.admission.tickets import TicketStatus, check_ticket, looks_like_ticket
+from bridge.server.forwarded import client_behind
 from bridge.server.overload import MESSAGES, Overload
 
 if TYPE_CHECKING:
@@ -133,8 +134,12 @@ class AdmissionPolicy:
 
     def client_address(self, request: HttpRequest) -> str:
         """Return the client's address: the peer's, or the one that a trusted proxy forwards."""
-        forwarded = request.header_values("x-forwarded-for")
-        return client_behind(host_from_peer(request.peer), forwarded, self._rules.trusted_proxies)
+        return client_behind(
+            host_from_peer(request.peer),
+            request.header_values("x-forwarded-for"),
+            request.header_values("forwarded"),
+            self._rules.trusted_proxies,
+        )
 
     def is_trusted_proxy(self, host: str) -> bool:
         """Whether this address is a proxy's, behind which there are many clients."""

@@ -42,6 +42,8 @@ def client_rules(
     for text in resolved["trusted_proxies"].value:
         with errors.collect():
             proxies.append(_proxy(text, resolved["trusted_proxies"].source))
+    with errors.collect():
+        _check_proxy_protocol(resolved)
     tickets_dir = None
     with errors.collect():
         tickets_dir = _folder(resolved["used_tickets_dir"])
@@ -59,6 +61,7 @@ def client_rules(
         dials_per_ip=float(resolved["dials_per_ip_per_second"].value),
         dials=float(resolved["dials_per_second"].value),
         trusted_proxies=tuple(proxies),
+        proxy_protocol=resolved["proxy_protocol"].value,
         used_tickets_dir=tickets_dir,
         no_session_seconds=float(resolved["no_session_seconds"].value),
         caps=_caps(resolved),
@@ -119,6 +122,15 @@ def _origin(text: str, source: str) -> str:
     parts = urlsplit(origin)
     default = {"http": ":80", "https": ":443"}[parts.scheme]
     return f"{parts.scheme}://{parts.netloc.removesuffix(default)}"
+
+
+def _check_proxy_protocol(resolved: Mapping[str, SourcedValue]) -> None:
+    """Raise ConfigError if nobody could connect: a PROXY header is read from trusted proxies only."""
+    wanted = resolved["proxy_protocol"]
+    if wanted.value and not resolved["trusted_proxies"].value:
+        raise ConfigError(
+            f"{wanted.source}: needs trusted_proxies, the addresses of the proxies that send the PROXY header"
+        )
 
 
 def _proxy(text: str, source: str) -> Network:

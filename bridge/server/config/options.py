@@ -100,6 +100,7 @@ OPTIONS: Mapping[str, Option] = {
     "dials_per_second": Option(type=OptionType.NUMBER, default=200.0, maximum=1e6),
     "sessions_per_ip": _whole(100, 0, 1_000_000),
     "trusted_proxies": _TEXTS,
+    "proxy_protocol": _FLAG_OFF,
     "used_tickets_dir": Option(),
     "workers": _whole(1, 1, 64),
     "node": Option(default="bridge"),

@@ -54,7 +54,9 @@ class ClientRules:
     dials: float = 0.0
     """The same for all clients of a worker."""
     trusted_proxies: tuple[Network, ...] = ()
-    """Networks of proxies whose X-Forwarded-For header is trusted."""
+    """Networks of proxies that are believed who their clients are."""
+    proxy_protocol: bool = False
+    """Whether each connection begins with a header of the PROXY protocol, and trusted proxies alone may connect."""
     used_tickets_dir: str | None = None
     """The folder that remembers used tickets. None: they are forgotten with the bridge, and no other one knows them."""
     no_session_seconds: float = 60.0

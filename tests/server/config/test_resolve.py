@@ -68,6 +68,7 @@ allow_origin = ["https://App.example.com:443/", "http://localhost:3000"]
 client_token_env = "TOKEN"
 sessions_per_ip = 5
 trusted_proxies = ["10.0.0.1", "10.1.2.3/16"]
+proxy_protocol = true
 mint = true
 rollover = false
 voice = "marin"
@@ -91,6 +92,7 @@ log_level = "debug"
     assert rules.token is not None
     assert rules.token.reveal() == TOKEN
     proxies = (parse_network("10.0.0.1"), parse_network("10.1.0.0/16"))
+    assert rules.proxy_protocol
     assert (rules.sessions_per_ip, rules.trusted_proxies, rules.max_message_bytes) == (5, proxies, 100_000)
     assert rules.caps == Caps(idle_seconds=120, max_session_seconds=3000, max_cost_usd=0.5, max_tokens=100_000)
     assert (rules.rates.burst_bytes, rules.rates.burst_frames) == (800_000, 400)
@@ -202,6 +204,12 @@ def test_the_address_of_a_service_is_passed_over_as_a_port_only(tmp_path: Path) 
 def test_a_trusted_proxy_that_is_no_address_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError, match=f"trusted_proxies: '{text}' is neither an address nor a network"):
         read(tmp_path, f"[bridge]\ntrusted_proxies = ['10.0.0.1', '{text}']\n")
+
+
+def test_the_proxy_protocol_needs_proxies_to_trust(tmp_path: Path) -> None:
+    assert not read(tmp_path).clients.proxy_protocol
+    with pytest.raises(ConfigError, match="proxy_protocol: needs trusted_proxies"):
+        read(tmp_path, "[bridge]\nproxy_protocol = true\n")
 
 
 def test_beyond_loopback_a_token_or_allow_anonymous_is_required(tmp_path: Path) -> None:
