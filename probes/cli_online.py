@@ -219,6 +219,8 @@ def smoke(
 )
 @click.option("--listen", metavar="HOST:PORT", help="Serve /metrics and /probe?target=NAME&module=NAME for Prometheus.")
 @click.option("--target", "targets", metavar="NAME=URL", multiple=True, help="Another target for /probe; repeatable.")
+@click.option("--notify", metavar="URL", help="Post each change of the verdict to this webhook, as Slack reads it.")
+@click.option("--notify-env", metavar="NAME", help="The same; the environment variable NAME holds the URL, a secret.")
 @_REQUIRE
 @_WARN_DAYS
 @_SCRIPT
@@ -236,7 +238,7 @@ def watch(json_: bool, strict: bool, verbose: bool, simulate: str | None, **valu
     from probes.watch.command import WatchOptions, run_watch
     from probes.watch.lines import line_writer
 
-    own = ("every", "count", "modules", "listen", "targets", "require", "warn_days")
+    own = ("every", "count", "modules", "listen", "targets", "notify", "notify_env", "require", "warn_days")
     options = WatchOptions(
         flags=Flags(**{name: value for name, value in values.items() if name not in (*own, "script")}),
         simulate=simulate,

@@ -30,6 +30,7 @@ from probes.watch.http import ListenAddress, WatchServer, parse_listen
 from probes.watch.lines import OutputClosedError, end_document, end_line, run_document, run_line
 from probes.watch.loop import WatchResult, WatchTally, watch
 from probes.watch.modules import DEFAULT_TARGET, MODULES, ModuleSettings, check_modules, named_targets
+from probes.watch.notify import VerdictNotifier, secret_part, webhook_from
 from reports.model import EXIT_INTERRUPTED
 from reports.provenance import current_time
 
@@ -62,6 +63,10 @@ class WatchOptions:
     require: tuple[str, ...] = ()
     warn_days: int = 60
     script: str = "text"
+    notify: str | None = None
+    """The URL of a webhook to tell changes of the verdict."""
+    notify_env: str | None = None
+    """The name of the environment variable that holds the URL."""
     json: bool = False
     strict: bool = False
     verbose: bool = False
@@ -82,10 +87,13 @@ def run_watch(
     ConfigError before anything is sent.
     """
     listen = _checked(options)
+    webhook = webhook_from(options.notify, options.notify_env, environment)
     with INTERRUPTS.holding():
         with INTERRUPTS.raising():
             config = read_config(options.flags, environment, folder or Path(), with_key=options.simulate is None)
         secrets = Secrets(config.secrets())
+        if webhook is not None:
+            secrets.add(secret_part(webhook))
         opened = service_opener().prepare(
             OpenerInput(
                 config=config,
@@ -96,7 +104,8 @@ def run_watch(
             )
         )
         more = named_targets(options.targets, config, environment)
-        watching = _Watching(options, write_line, write_note)
+        notifier = None if webhook is None else VerdictNotifier(webhook=webhook, secrets=secrets, note=write_note)
+        watching = _Watching(options, write_line, write_note, notifier)
         with redirect_logs(secrets, show=options.verbose):
             trio.run(partial(watching.go, opened, more, listen))
         return watching.finished()
@@ -125,9 +134,13 @@ class _Watching:
     """One watch, from the first run to the last line."""
 
     def __init__(
-        self, options: WatchOptions, write_line: Callable[[str], None], write_note: Callable[[str], None]
+        self,
+        options: WatchOptions,
+        write_line: Callable[[str], None],
+        write_note: Callable[[str], None],
+        notifier: VerdictNotifier | None,
     ) -> None:
-        self._options = options
+        self._options, self._notifier = options, notifier
         self._write_line, self._write_note = write_line, write_note
         self._tally = WatchTally()
         self._wanted = ModuleSettings(
@@ -155,7 +168,11 @@ class _Watching:
                     nursery.start_soon(self._end_on_sigterm)
                     if listen is not None:
                         await self._listen(nursery, {DEFAULT_TARGET: target, **more}, listen)
+                    if self._notifier is not None:
+                        nursery.start_soon(self._notifier.deliver)
                     await self._loop(target)
+                    if self._notifier is not None:
+                        await self._notifier.finish()
                     nursery.cancel_scope.cancel()
             except ExceptionGroup as group:
                 usage = find_usage_error(group)
@@ -200,6 +217,8 @@ class _Watching:
             self._scope.cancel()
 
     def _write_result(self, done: WatchResult) -> None:
+        if self._notifier is not None:
+            self._notifier.offer(done)
         self._write(run_document(done) if self._options.json else run_line(done))
 
     def _write(self, line: str) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from probes.watch.loop import WatchResult, WatchTally
 
 #: The word for each verdict, as in the rows of a report.
-_WORDS: Mapping[Severity, str] = {
+VERDICT_WORDS: Mapping[Severity, str] = {
     Severity.PASS: "ok",
     Severity.WARNING: "warn",
     Severity.ERROR: "ERR",
@@ -31,12 +31,12 @@ _MAX_CODES = 4
 
 def run_line(done: WatchResult) -> str:
     """Return a run as text: its start, verdict, duration, and the codes of its problems."""
-    codes = list(dict.fromkeys(finding.code for finding in _reported(done)))
+    codes = list(dict.fromkeys(finding.code for finding in reported_findings(done)))
     more = f" and {len(codes) - _MAX_CODES} more" if len(codes) > _MAX_CODES else ""
     missed = f"  ({_times(done.missed)} missed)" if done.missed else ""
     codes_text = sanitize(f"{' '.join(codes[:_MAX_CODES])}{more}{missed}")
     took = format_milliseconds(done.report.seconds)
-    return f"{done.report.started}  {_WORDS[done.verdict]:<4}  {took:>8}  {codes_text}".rstrip()
+    return f"{done.report.started}  {VERDICT_WORDS[done.verdict]:<4}  {took:>8}  {codes_text}".rstrip()
 
 
 def run_document(done: WatchResult) -> str:
@@ -51,7 +51,7 @@ def run_document(done: WatchResult) -> str:
             "verdict": done.verdict,
             "exit_code": done.exit_code,
             "missed": done.missed,
-            "findings": [_finding(finding) for finding in _reported(done)],
+            "findings": [_finding(finding) for finding in reported_findings(done)],
             "metrics": {metric.name: metric.value for metric in report.metrics},
         }
     )
@@ -80,7 +80,8 @@ _ENDED: Mapping[Severity, str] = {
 }
 
 
-def _reported(done: WatchResult) -> tuple[Finding, ...]:
+def reported_findings(done: WatchResult) -> tuple[Finding, ...]:
+    """Return the findings of a run that are problems."""
     return tuple(finding for finding in done.report.findings if finding.severity in _REPORTED)
 
 
