@@ -73,6 +73,8 @@ class ResponseTracker:
     """How much audio of it was sent to the client, in bytes of base64."""
     outstanding_since: float = float("-inf")
     """When something was last requested, committed or created."""
+    asked_at: float | None = None
+    """Since when the caller waits for the first audio of an answer: their turn ended, or the client asked for one."""
 
     @property
     def busy(self) -> bool:
@@ -83,6 +85,11 @@ class ResponseTracker:
     def outstanding(self) -> bool:
         """Whether the caller waits for a response that has not begun or is not complete."""
         return self.busy or bool(self.queued)
+
+    @property
+    def audio_is_awaited(self) -> bool:
+        """Whether the next audio is the first of an answer that the caller waits for."""
+        return self.asked_at is not None and not self.spoken_bytes
 
     # Requests
 
@@ -102,7 +109,7 @@ class ResponseTracker:
         """Record a `response.create` that went upstream."""
         self.pending_request = request
         self.cancelled = False
-        self.outstanding_since = now
+        self.outstanding_since = self.asked_at = now
 
     def request_refused(self) -> bool:
         """Queue the request again: the service said that a response is active already. False if there is none.

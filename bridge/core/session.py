@@ -43,6 +43,7 @@ from bridge.core.events import (
     UpstreamEvent,
     UpstreamLost,
 )
+from bridge.core.responses import AUDIO_EVENTS
 from bridge.core.session_data import SessionData
 from bridge.core.settings import CoreSettings
 from bridge.core.spending import enforcement
@@ -154,6 +155,8 @@ class Session:
             return False
         if generation != data.generation.number:
             return False
+        if event_type in AUDIO_EVENTS and data.generation.responses.audio_is_awaited:
+            return False  # it is told, and there are no commands here
         data.now = now
         to_client.record(data, event_type, frame)
         return True

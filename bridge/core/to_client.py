@@ -63,9 +63,12 @@ def record(data: SessionData, event_type: str, frame: bytes, body: Mapping[str, 
 
 
 def _audio_begins(data: SessionData) -> None:
-    item_id = data.generation.responses.spoken_item
-    if item_id is not None:
-        data.generation.interruptions.audio_begins(item_id, data.now)
+    responses = data.generation.responses
+    if responses.asked_at is not None:  # see `Session.relay_event`: never on the short way
+        data.log("answer.first_audio", seconds=data.now - responses.asked_at)
+        responses.asked_at = None
+    if responses.spoken_item is not None:
+        data.generation.interruptions.audio_begins(responses.spoken_item, data.now)
 
 
 def _output(generation: Generation) -> None:
@@ -168,6 +171,7 @@ def _transcribed(data: SessionData, body: Mapping[str, Any]) -> None:
 def _speech_started(data: SessionData, body: Mapping[str, Any]) -> None:
     data.active_at = data.now
     generation = data.generation
+    generation.responses.asked_at = None  # whoever goes on speaking does not wait
     generation.replay.speech_started(as_number(body.get("audio_start_ms")))
     sent_ms = audio_ms(generation.responses.spoken_bytes)
     answer = generation.interruptions.speech_started(str(body.get("item_id")), sent_ms, data.now)
@@ -176,7 +180,7 @@ def _speech_started(data: SessionData, body: Mapping[str, Any]) -> None:
 
 
 def _speech_stopped(data: SessionData, body: Mapping[str, Any]) -> None:
-    data.active_at = data.now
+    data.active_at = data.generation.responses.asked_at = data.now
     data.generation.replay.speech_stopped(as_number(body.get("audio_end_ms")))
 
 

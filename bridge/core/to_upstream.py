@@ -21,6 +21,7 @@ from bridge.core.events import (
 from bridge.core.json_access import as_number, as_object, as_text, loggable_id, read_object
 from bridge.core.responses import event_id_of
 from bridge.core.speech.heard import audio_ms
+from bridge.core.speech.interruptions import SLOW_BARGE_IN_MS
 from bridge.core.spending.caps import BUDGET_ERROR
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def _item_sent(data: SessionData, body: Mapping[str, Any], frame: bytes) -> None
 
 def _truncated(data: SessionData, body: Mapping[str, Any], _: bytes) -> None:
     played_ms = as_number(body.get("audio_end_ms"))
-    _note_slow_barge_in(data, data.generation.interruptions.silenced(as_text(body.get("item_id")), played_ms))
+    _note_barge_in(data, data.generation.interruptions.silenced(as_text(body.get("item_id")), played_ms))
 
 
 #: What must be remembered of a native event that the client sent.
@@ -226,7 +227,7 @@ def interrupt(data: SessionData, event: Interrupt) -> None:
         data.history.record_played(item_id, played_ms)
         position = {"item_id": item_id, "content_index": 0, "audio_end_ms": played_ms}
         _send_event(data, {"type": "conversation.item.truncate", **position})
-    _note_slow_barge_in(data, data.generation.interruptions.silenced(item_id, played_ms))
+    _note_barge_in(data, data.generation.interruptions.silenced(item_id, played_ms))
     data.log("client.interrupted", item=None if item_id is None else loggable_id(item_id))
 
 
@@ -243,11 +244,14 @@ def note_playback(data: SessionData, playback: PlaybackProgress) -> None:
     note_spoken(data)
     data.history.record_played(playback.item_id, playback.played_ms)
     played_on = data.generation.interruptions.played(playback.item_id, playback.played_ms, data.now)
-    _note_slow_barge_in(data, played_on)
+    _note_barge_in(data, played_on)
 
 
-def _note_slow_barge_in(data: SessionData, played_on_ms: float | None) -> None:
-    if played_on_ms is not None:
+def _note_barge_in(data: SessionData, played_on_ms: float | None) -> None:
+    if played_on_ms is None:
+        return
+    data.log("barge_in.silent", seconds=played_on_ms / 1000)
+    if played_on_ms > SLOW_BARGE_IN_MS:
         data.log("barge_in.slow", ms=round(played_on_ms))
 
 

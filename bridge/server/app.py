@@ -40,7 +40,13 @@ from bridge.server.http.responses import (
 )
 from bridge.server.page.routes import page_route
 from bridge.server.shedding import Shedding
-from bridge.telemetry.metrics import CONTENT_TYPE, render_prometheus
+from bridge.telemetry.metrics import (
+    CONTENT_TYPE,
+    OPENMETRICS_TYPE,
+    render_openmetrics,
+    render_prometheus,
+    wants_openmetrics,
+)
 from bridge.transport.carriers import carrier_for
 from bridge.transport.http_server import WebSocketUpgrade, serve_connection
 from bridge.transport.push_link import PushLink
@@ -176,19 +182,22 @@ class Bridge:
         route = self._routes.get(request.path)
         if route is None:
             return None
-        return route(self) if request.method == "GET" else problem_response(READ_ONLY)
+        return route(self, request) if request.method == "GET" else problem_response(READ_ONLY)
 
-    def _healthz(self) -> HttpResponse:
+    def _healthz(self, _: HttpRequest) -> HttpResponse:
         return status_response(200, "ok")
 
-    def _readyz(self) -> HttpResponse:
+    def _readyz(self, _: HttpRequest) -> HttpResponse:
         if self._draining.is_set():
             return status_response(503, "draining")
         problem = self._deps.health.upstream_problem(self._deps.merge_workers(self.snapshot()).outcomes)
         return status_response(503, "upstream", problem) if problem else status_response(200, "ready")
 
-    def _metrics(self) -> HttpResponse:
-        return metrics_response(render_prometheus(self._deps.merge_workers(self.snapshot())), CONTENT_TYPE)
+    def _metrics(self, request: HttpRequest) -> HttpResponse:
+        merged = self._deps.merge_workers(self.snapshot())
+        if wants_openmetrics(request.header("accept") or ""):
+            return metrics_response(render_openmetrics(merged), OPENMETRICS_TYPE)
+        return metrics_response(render_prometheus(merged), CONTENT_TYPE)
 
     def snapshot(self) -> MetricsSnapshot:
         """Return this process's metrics as they are now."""
@@ -202,7 +211,7 @@ class Bridge:
         snapshot.outcomes = self._deps.health.outcomes
         return snapshot
 
-    def _openapi(self) -> HttpResponse:
+    def _openapi(self, _: HttpRequest) -> HttpResponse:
         return openapi_response()
 
     _routes: Final = {HEALTH_PATH: _healthz, READY_PATH: _readyz, METRICS_PATH: _metrics, OPENAPI_PATH: _openapi}

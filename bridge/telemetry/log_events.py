@@ -31,6 +31,8 @@ TOKEN_KINDS = (
     "output_text",
     "output_audio",
 )
+#: The field with the client's id, which the observer adds to those of the core's event.
+CLIENT_FIELD = "clientId"
 #: The states in the `sessions` metric: those of the core, in lower case.
 SESSION_STATES = ("idle", "initializing", "ready", "reconnecting", "failed", "closed")
 
@@ -77,6 +79,8 @@ LOG_MESSAGES: Mapping[str, LogMessage] = {
     "client.interrupted": LogMessage("debug", "The client interrupted the answer"),
     "caller.spoke_over_answer": LogMessage("debug", "Speech started while an answer was playing"),
     "caller.echo": LogMessage("warning", "The caller's transcript repeats the answer: the assistant hears itself"),
+    "answer.first_audio": LogMessage("debug", "The first audio of an answer goes to the client"),
+    "barge_in.silent": LogMessage("debug", "The client fell silent after speech started"),
     "answer.cut_short": LogMessage("warning", "An answer was cancelled less than 300 ms after its start"),
     "barge_in.slow": LogMessage("warning", "The client played an answer for over 300 ms after speech started"),
     "client.gone": LogMessage("info", "The client disconnected"),
@@ -122,13 +126,22 @@ def _dropped(metrics: Metrics, fields: Mapping[str, Any]) -> None:
 
 def _reconnected(metrics: Metrics, fields: Mapping[str, Any]) -> None:
     metrics.increment("reconnections_total")
-    metrics.observe("reconnect_seconds", _number(fields, "seconds"))
+    metrics.observe("reconnect_seconds", _number(fields, "seconds"), client_id=str(fields.get(CLIENT_FIELD) or ""))
     metrics.increment("resent_seconds_total", _number(fields, "resentMs") / MS_PER_SECOND)
 
 
 def _ready(metrics: Metrics, fields: Mapping[str, Any]) -> None:
     metrics.increment("sessions_ready_total")
     metrics.increment("buffered_seconds_total", _number(fields, "bufferedMs") / MS_PER_SECOND)
+
+
+def _seconds(name: str) -> Callable[[Metrics, Mapping[str, Any]], None]:
+    """Add the event's `seconds` to a histogram."""
+
+    def observe(metrics: Metrics, fields: Mapping[str, Any]) -> None:
+        metrics.observe(name, _number(fields, "seconds"), client_id=str(fields.get(CLIENT_FIELD) or ""))
+
+    return observe
 
 
 def _usage(metrics: Metrics, fields: Mapping[str, Any]) -> None:
@@ -172,6 +185,8 @@ METRIC_UPDATES: Mapping[str, Callable[[Metrics, Mapping[str, Any]], None]] = {
     "response.failed": _increment("responses_failed_total"),
     "caller.spoke_over_answer": _increment("speech_over_answers_total"),
     "caller.echo": _increment("echoes_total"),
+    "answer.first_audio": _seconds("first_audio_seconds"),
+    "barge_in.silent": _seconds("barge_in_seconds"),
     "answer.cut_short": _increment("answers_cut_short_total", "cause"),
     "barge_in.slow": _increment("slow_barge_ins_total"),
     "usage.counted": _usage,

@@ -1,7 +1,7 @@
 """Every metric of the bridge: name, type, label, help. To add one, add a row here and a call that updates it.
 
 Label values come from closed sets (codes, reasons, states, endpoints). Names, addresses and ids of clients are never
-labels.
+labels of a series; an exemplar has the id that the log has.
 """
 
 from __future__ import annotations
@@ -57,6 +57,11 @@ class MetricDefinition:
 _FAST = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 #: For opening sessions: 50 ms to a minute.
 _SLOW = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 10.0, 15.0, 30.0, 60.0)
+
+#: For the first audio of an answer: people notice 300 ms, and hang up after some seconds.
+_ANSWER = (0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
+#: For a player that falls silent: 20 ms to 2 s.
+_BARGE_IN = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.0)
 
 _C, _G, _H = MetricType.COUNTER, MetricType.GAUGE, MetricType.HISTOGRAM
 
@@ -125,6 +130,12 @@ METRICS: Mapping[str, MetricDefinition] = {
     "internal_errors_total": MetricDefinition(_C, "Errors of the bridge itself; the log has a traceback of each"),
     "loop_lag_seconds": MetricDefinition(_H, "How late the event loop was, at most, in each 50 ms", buckets=_FAST),
     "ready_seconds": MetricDefinition(_H, "Time from the first attempt to the ready session", buckets=_SLOW),
+    "first_audio_seconds": MetricDefinition(
+        _H, "Time from the end of a caller's turn, as the bridge learns of it, to the first audio", buckets=_ANSWER
+    ),
+    "barge_in_seconds": MetricDefinition(
+        _H, "Time for which clients that report playback played on after speech started", buckets=_BARGE_IN
+    ),
     "reconnect_seconds": MetricDefinition(_H, "Time from the loss to the new ready session", buckets=_SLOW),
     "forward_seconds": MetricDefinition(
         _H, "Time that the bridge adds between upstream and client, per event", buckets=_FAST

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bridge.telemetry.log_events import METRIC_UPDATES, SESSION_STATES, write_left_out, write_log_event
+from bridge.telemetry.log_events import CLIENT_FIELD, METRIC_UPDATES, SESSION_STATES, write_left_out, write_log_event
 from bridge.telemetry.log_limits import NOTHING_LEFT_OUT, OF_ALL_SESSIONS, LogLimiter
 from bridge.telemetry.metric_table import MS_PER_SECOND
 
@@ -74,7 +74,7 @@ class TelemetryObserver:
             write_log_event(self._log, client_id, event, left_out)
         count = METRIC_UPDATES.get(event.name)
         if count is not None:
-            count(self._metrics, event.fields)
+            count(self._metrics, {**event.fields, CLIENT_FIELD: client_id})
         self._time(client_id, event.name)
         self._traces.log_event(client_id, event)
         for watcher in self._watchers:
@@ -138,5 +138,5 @@ class TelemetryObserver:
             client.opening_since = self._now()
         elif name in ("session.ready", "session.reconnected", "session.failed", "session.closed"):
             if name == "session.ready" and client.opening_since is not None:
-                self._metrics.observe("ready_seconds", self._now() - client.opening_since)
+                self._metrics.observe("ready_seconds", self._now() - client.opening_since, client_id=client_id)
             client.opening_since = None

@@ -48,7 +48,7 @@ INTERRUPTION_MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "to_upstream",
-        "    _note_slow_barge_in(data, data.generation.interruptions.silenced(item_id, played_ms))\n",
+        "    _note_barge_in(data, data.generation.interruptions.silenced(item_id, played_ms))\n",
         "",
         "an interruption ends nothing",
     ),

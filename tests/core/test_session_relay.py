@@ -15,6 +15,7 @@ from hypothesis.stateful import precondition, rule
 from bridge.core import deadlines
 from bridge.core.commands import EndResponse, Forward, LogEvent, SendAudio, SendMessage
 from bridge.core.events import ClientAudio, ClientCommit, ClientGone, EndSession, UpstreamEvent
+from bridge.core.speech.heard import FRAME_BYTES
 from bridge.core.to_client import PARSED_EVENTS
 from tests.core.builders import (
     audio,
@@ -135,6 +136,19 @@ def test_speech_is_sent_at_once_and_kept_until_it_is_answered() -> None:
 def test_a_piece_of_an_answer_is_forwarded_and_what_it_answers_is_not_replayed() -> None:
     session = ready_session(vad=False)
     play(session, audio(100), ClientCommit(), native("input_audio_buffer.committed", item_id="i1"), response_created())
+    assert session.statistics().replay_ms == 100
+    assert not session.relay_event(1, DELTA, b"delta", 0.0), "the first audio of an answer is told"
+    assert session.statistics().replay_ms == 100
+    long = b"." * (FRAME_BYTES + 4)
+    play(session, UpstreamEvent(1, DELTA, long))
+    assert session.statistics().replay_ms == 0
+    assert session.relay_event(1, DELTA, long, 0.0)
+
+
+def test_a_piece_that_nobody_waited_for_is_forwarded_and_what_it_answers_is_not_replayed() -> None:
+    session = ready_session(vad=False)
+    play(session, audio(100), ClientCommit(), native("input_audio_buffer.committed", item_id="i1"), response_created())
+    session._data.generation.responses.asked_at = None
     assert session.statistics().replay_ms == 100
     assert session.relay_event(1, DELTA, b"delta", 0.0)
     assert session.statistics().replay_ms == 0

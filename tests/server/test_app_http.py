@@ -21,6 +21,18 @@ if TYPE_CHECKING:
     import trio.testing
 
 
+async def test_a_scraper_that_prefers_openmetrics_gets_it() -> None:
+    async with running_bridge() as bridge:
+        wire = bridge.stream()
+        accept = "Accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5"
+        await wire.send_all(f"GET /metrics HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{accept}\r\n\r\n".encode())
+        answer = b""
+        while piece := await wire.receive_some():
+            answer += piece
+    assert b"content-type: application/openmetrics-text; version=1.0.0; charset=utf-8" in answer.lower()
+    assert answer.endswith(b"# EOF\n")
+
+
 @pytest.mark.parametrize(
     ("path", "status", "words"),
     [

@@ -64,6 +64,8 @@ def test_the_states_that_are_counted_are_the_phases_of_the_core() -> None:
         ("caller.spoke_over_answer", {"item": "i"}, "speech_over_answers_total", "", 1),
         ("caller.echo", {"item": "i"}, "echoes_total", "", 1),
         ("answer.cut_short", {"cause": "turn_detected", "ms": 80}, "answers_cut_short_total", "turn_detected", 1),
+        ("answer.first_audio", {"seconds": 0.5}, "first_audio_seconds", "", 1),
+        ("barge_in.silent", {"seconds": 0.2}, "barge_in_seconds", "", 1),
         ("barge_in.slow", {"ms": 700}, "slow_barge_ins_total", "", 1),
         ("upstream.unreadable", {}, "unreadable_frames_total", "", 1),
         ("upstream.harmless_error", {}, "harmless_errors_total", "", 1),

@@ -6,11 +6,22 @@ import json
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families
 
 from bridge.telemetry.metric_table import METRICS, PREFIX, MetricType
-from bridge.telemetry.metrics import MAX_SERIES, Metrics, MetricsSnapshot, merge_snapshots, render_prometheus
+from bridge.telemetry.metrics import (
+    MAX_SERIES,
+    Exemplar,
+    Metrics,
+    MetricsSnapshot,
+    merge_snapshots,
+    render_openmetrics,
+    render_prometheus,
+    wants_openmetrics,
+)
 from tests.prometheus_lint import lint_problems
 
 
@@ -33,7 +44,7 @@ def test_what_was_counted_is_what_prometheus_reads() -> None:
     assert found["sessions", (("state", "ready"),)] == 3
     assert found["ready_seconds_bucket", (("le", "0.05"),)] == 1
     assert found["ready_seconds_bucket", (("le", "0.1"),)] == 2
-    assert found["ready_seconds_bucket", (("le", "60"),)] == 3
+    assert found["ready_seconds_bucket", (("le", "60.0"),)] == 3
     assert found["ready_seconds_bucket", (("le", "+Inf"),)] == 4
     assert found["ready_seconds_count", ()] == 4
     assert found["ready_seconds_sum", ()] == pytest.approx(1007.11)
@@ -128,3 +139,58 @@ def test_the_dashboard_asks_for_metrics_that_there_are() -> None:
     )
     assert asked
     assert {name.removesuffix("_bucket") for name in asked} <= set(METRICS)
+
+
+def test_openmetrics_has_the_same_series_and_exemplars_besides() -> None:
+    metrics = Metrics(unix_now=lambda: 1_795_248_000.25)
+    metrics.increment("refused_total", 2, "SERVER_BUSY")
+    metrics.observe("first_audio_seconds", 0.42, client_id="c-1")
+    metrics.observe("first_audio_seconds", 0.45, client_id="c-2")
+    metrics.observe("first_audio_seconds", 99, client_id="c-3")
+    metrics.observe("forward_seconds", 0.001, count=3)
+    snapshot = metrics.snapshot()
+    families = openmetrics_families(render_openmetrics(snapshot).decode())  # type: ignore[no-untyped-call]
+    samples = [one for family in families for one in family.samples]
+    found = {(one.name.removeprefix(PREFIX), tuple(one.labels.items())): one.value for one in samples}
+    assert found == parsed(snapshot)
+    exemplars = {one.labels["le"]: one.exemplar for one in samples if one.exemplar is not None}
+    assert {le: (one.labels["client_id"], one.value, float(one.timestamp)) for le, one in exemplars.items()} == {
+        "0.5": ("c-2", 0.45, 1_795_248_000.25),
+        "+Inf": ("c-3", 99, 1_795_248_000.25),
+    }
+    assert b" # " not in render_prometheus(snapshot), "the older format has no exemplars"
+
+
+def test_of_several_processes_the_newest_exemplar_is_kept_also_through_a_file() -> None:
+    old, new = Metrics(unix_now=lambda: 1.0), Metrics(unix_now=lambda: 2.0)
+    for metrics, client in ((old, "c-old"), (new, "c-new")):
+        metrics.observe("ready_seconds", 0.07, client_id=client)
+    old.observe("ready_seconds", 7, client_id="c-slow")
+    written = msgspec.json.decode(msgspec.json.encode(old.snapshot()), type=MetricsSnapshot)
+    for order in ([new.snapshot(), written], [written, new.snapshot()]):
+        merged = merge_snapshots(order, without_gauges=True).exemplars["ready_seconds"]
+        assert sorted(merged.items()) == [(1, Exemplar(0.07, 2.0, "c-new")), (8, Exemplar(7, 1.0, "c-slow"))]
+
+
+PROMETHEUS = (
+    "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+)
+
+
+@pytest.mark.parametrize(
+    ("accept", "wanted"),
+    [
+        (PROMETHEUS, True),
+        ("application/openmetrics-text", True),
+        ("Application/OpenMetrics-Text; q=0.5 , text/plain;q=0.4", True),
+        ("", False),
+        ("*/*", False),
+        ("text/plain, application/openmetrics-text;q=0.9", False),
+        ("application/openmetrics-text;q=0", False),
+        ("application/openmetrics-text;q=nan", False),
+        ("application/openmetrics-text;q=7", False),
+    ],
+)
+def test_openmetrics_is_written_for_those_who_prefer_it(accept: str, *, wanted: bool) -> None:
+    assert wants_openmetrics(accept) == wanted

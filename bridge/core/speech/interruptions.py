@@ -64,10 +64,17 @@ class Interruptions:
         """Record a report of the client. Returns for how many ms too many it has gone on, once."""
         if self._position is not None and self._position.item_id == item_id:
             self._position = _Position(item_id, ms, now, reported=True)
-        return self._played_on(item_id, ms)
+        played_on = self._played_on(item_id, ms)
+        if played_on is None or played_on <= SLOW_BARGE_IN_MS:
+            return None
+        self._spoke_up = None
+        return played_on
 
     def silenced(self, item_id: str | None, ms: float | None) -> float | None:
-        """Record that the client stopped an answer. Returns for how many ms it went on, if those were too many."""
+        """Record that the client stopped an answer. Returns for how many ms it went on after the caller spoke up.
+
+        None: the caller did not, the client doesn't report what it plays, or `played` has returned it.
+        """
         played_on = None if item_id is None or ms is None else self._played_on(item_id, ms)
         self._position = self._spoke_up = None
         return played_on
@@ -90,8 +97,4 @@ class Interruptions:
     def _played_on(self, item_id: str, ms: float) -> float | None:
         if self._spoke_up is None or self._spoke_up[0] != item_id:
             return None
-        played_on = ms - self._spoke_up[1]
-        if played_on <= SLOW_BARGE_IN_MS:
-            return None
-        self._spoke_up = None
-        return played_on
+        return max(0.0, ms - self._spoke_up[1])
