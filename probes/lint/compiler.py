@@ -6,11 +6,14 @@ about the file are lifted out: a rule becomes a list of alternatives, each with 
 for, and with queries that are answered once per file. `any`, `all` and `not` around a condition are multiplied out:
 
     all(A, any(B, fileContains(Q)))   becomes   all(A, B)   or   A, if the file contains Q
+
+A search compiles its pattern and walks the whole tree, so alternatives with the same conditions become one pattern.
 """
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import product
@@ -29,8 +32,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class FileQuery:
-    """A pattern that is searched for once in the whole file. Queries with the same pattern are equal."""
+class Search:
+    """A pattern that is searched for once in the whole file. Searches for the same pattern are equal."""
 
     key: str
     config: Config = field(compare=False)
@@ -40,16 +43,21 @@ class FileQuery:
 class CompiledPattern:
     """One alternative of a rule: a node pattern, the queries that must match in the file, and those that must not."""
 
-    config: Config
-    requires: tuple[FileQuery, ...]
-    unless: tuple[FileQuery, ...]
+    nodes: Search
+    requires: tuple[Search, ...]
+    unless: tuple[Search, ...]
 
 
 @cache
 def compile_rule(rule_id: str, language: Language) -> tuple[CompiledPattern, ...]:
     """Return the alternatives of a rule; empty if it has no pattern for the language."""
     pattern = RULES[rule_id].patterns.get(language.family)
-    return () if pattern is None else tuple(each.compile(language) for each in _alternatives(pattern))
+    if pattern is None:
+        return ()
+    by_conditions: dict[str, list[_Alternative]] = defaultdict(list)
+    for each in _alternatives(pattern):
+        by_conditions[repr((each.requires, each.unless))].append(each)
+    return tuple(_compile(same, language) for same in by_conditions.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +68,18 @@ class _Alternative:
     requires: tuple[Pattern, ...] = ()
     unless: tuple[Pattern, ...] = ()
 
-    def compile(self, language: Language) -> CompiledPattern:
-        return CompiledPattern(
-            _config({"all": list(self.patterns)}, language),
-            tuple(_query(pattern, language) for pattern in self.requires),
-            tuple(_query(pattern, language) for pattern in self.unless),
-        )
-
     def __add__(self, other: _Alternative) -> _Alternative:
         return _Alternative(self.patterns + other.patterns, self.requires + other.requires, self.unless + other.unless)
+
+
+def _compile(alternatives: list[_Alternative], language: Language) -> CompiledPattern:
+    """Compile alternatives that have the same conditions."""
+    patterns: list[Pattern] = [{"all": list(each.patterns)} for each in alternatives]
+    return CompiledPattern(
+        _search(patterns[0] if len(patterns) == 1 else {"any": patterns}, language),
+        tuple(_search(pattern, language) for pattern in alternatives[0].requires),
+        tuple(_search(pattern, language) for pattern in alternatives[0].unless),
+    )
 
 
 def _alternatives(pattern: Pattern) -> Iterator[_Alternative]:
@@ -93,13 +104,9 @@ def _has_file_condition(pattern: Any) -> bool:
     return isinstance(pattern, list) and any(map(_has_file_condition, pattern))
 
 
-def _query(pattern: Pattern, language: Language) -> FileQuery:
-    config = _config(pattern, language)
-    return FileQuery(repr(config), config)
-
-
-def _config(pattern: Pattern, language: Language) -> Config:
-    return cast("Config", {"rule": _adapt(pattern, language)})
+def _search(pattern: Pattern, language: Language) -> Search:
+    config = cast("Config", {"rule": _adapt(pattern, language)})
+    return Search(repr(config), config)
 
 
 def _adapt(pattern: Any, language: Language) -> Any:

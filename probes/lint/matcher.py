@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ast_grep_py import Range, SgNode
 
     from probes.lint.analysis.service import SourceContext
-    from probes.lint.compiler import CompiledPattern, FileQuery
+    from probes.lint.compiler import CompiledPattern, Search
     from probes.lint.rule import Rule
     from reports.model import Severity
 
@@ -111,11 +111,14 @@ def _is_python(text: str) -> bool:
 
 
 _NO_PATH = PurePath()
-#: A file without any of these words says nothing about the service, so most files are searched for little.
-_ABOUT_SERVICE = re.compile(
-    r"realtime|input_audio_buffer|conversation\.item|session\.(?:update|created)|transcription_session|openai.?ws"
-    r"|response\.(?:create|done|audio|output|function_call|text\.(?:delta|done))|api\.openai\.com|openai.?socket"
+#: A file without any of these words says nothing about the service, so most files are searched for little. Looking for
+#: words takes a tenth of the time that one regular expression with all of them does.
+_ABOUT_SERVICE = (
+    *("realtime", "input_audio_buffer", "conversation.item", "session.update", "session.created", "api.openai.com"),
+    *("transcription_session", "response.create", "response.done", "response.audio", "response.output"),
+    *("response.function_call", "response.text."),
 )
+_SERVICE_SOCKET = re.compile(r"openai.?(?:ws|socket)")
 
 
 def find_matches(
@@ -134,9 +137,9 @@ def find_matches(
     code, parsed = RealtimeCode(root, text, language, path, file), _ParsedFile(root)
     found = []
     context = None
-    about_service = bool(_ABOUT_SERVICE.search(code.lowered))
+    about_service = _is_about_service(code.lowered)
     for rule in rules:
-        if (about_service or rule.scope is Scope.LANGUAGE) and any(word in code.lowered for word in rule.keywords):
+        if (about_service or rule.scope is Scope.LANGUAGE) and rule.may_match(code.lowered):
             for place in _places(rule, code, parsed):
                 context = context or _context(text, path, file)
                 severity = certain_severity(rule, place, context)
@@ -144,6 +147,12 @@ def find_matches(
                     found.append(RuleMatch(rule, place.node, severity, place.word or _word_in(rule, place.node)))
     unique = {(match.range.start.index, match.range.end.index, match.rule.id): match for match in reversed(found)}
     return [unique[place] for place in sorted(unique, key=lambda place: (place[0], place[2]))]
+
+
+def _is_about_service(lowered: str) -> bool:
+    if any(word in lowered for word in _ABOUT_SERVICE):
+        return True
+    return "openai" in lowered and _SERVICE_SOCKET.search(lowered) is not None
 
 
 def _context(text: str, path: PurePath, file: Path | None) -> SourceContext:
@@ -166,13 +175,14 @@ def _word_in(rule: Rule, node: SgNode) -> str:
 
 
 class _ParsedFile:
-    """One parsed file, which answers each query once."""
+    """One parsed file, which makes each search once."""
 
-    __slots__ = ("_answers", "_root")
+    __slots__ = ("_answers", "_found", "_root")
 
     def __init__(self, root: SgNode) -> None:
         self._root = root
-        self._answers: dict[FileQuery, frozenset[str] | None] = {}
+        self._found: dict[Search, list[SgNode]] = {}
+        self._answers: dict[Search, frozenset[str] | None] = {}
 
     def find(self, alternatives: Iterable[CompiledPattern]) -> Iterable[SgNode]:
         """Return the nodes that match an alternative, each range once."""
@@ -185,15 +195,20 @@ class _ParsedFile:
         answers = [self._answer(query) for query in pattern.requires]
         if None in answers:
             return
-        for node in self._root.find_all(pattern.config):
+        for node in self._search(pattern.nodes):
             same = node.get_match(SAME)
             if same is None or any(same.text() in names for names in answers if names):
                 yield node
 
-    def _answer(self, query: FileQuery) -> frozenset[str] | None:
+    def _answer(self, query: Search) -> frozenset[str] | None:
         """Return the texts that `$SAME` matched in the file; None if the file doesn't contain the pattern."""
         if query not in self._answers:
-            found = self._root.find_all(query.config)
+            found = self._search(query)
             names = (node.get_match(SAME) for node in found)
             self._answers[query] = frozenset(name.text() for name in names if name) if found else None
         return self._answers[query]
+
+    def _search(self, search: Search) -> list[SgNode]:
+        if search not in self._found:
+            self._found[search] = self._root.find_all(search.config)
+        return self._found[search]

@@ -6,6 +6,7 @@ import tomllib
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from enum import Enum, auto
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pathspec import GitIgnoreSpec
@@ -57,8 +58,7 @@ class LintOptions:
 
     def rules(self) -> tuple[Rule, ...]:
         """Return the rules to check. Raises UsageError if none is left."""
-        chosen = (name for name in RULES if not self.select or name in self.select)
-        rules = tuple(RULES[name] for name in chosen if name not in self.ignore)
+        rules = _chosen(self.select, self.ignore)
         if not rules:
             raise UsageError("--select and --ignore leave no rule to check")
         return rules
@@ -67,6 +67,11 @@ class LintOptions:
         """Return the rules that are ignored in a file."""
         fitting = (names for pattern, names in self.per_file_ignores if _fits(pattern, path))
         return frozenset(name for names in fitting for name in names)
+
+
+@cache
+def _chosen(select: tuple[str, ...], ignore: tuple[str, ...]) -> tuple[Rule, ...]:
+    return tuple(rule for name, rule in RULES.items() if (not select or name in select) and name not in ignore)
 
 
 def _fits(pattern: str, path: PurePath) -> bool:

@@ -96,6 +96,8 @@ class Rule:
     """Whether the project around a file makes the code right, by its lock files or settings. None: none does."""
     keywords: tuple[str, ...] = ()
     """Lower-case words. A file that contains none of them, in any case, is not searched, which saves time."""
+    and_keywords: tuple[tuple[str, ...], ...] = ()
+    """Further lists of such words: a file that contains none of one of the lists is not searched either."""
     replacements: Mapping[str, str] = field(default_factory=dict)
     """The correct text for each wrong word, for rules about many words."""
     autofix: tuple[AutofixStep, ...] = ()
@@ -108,6 +110,10 @@ class Rule:
         """The languages that the rule is for."""
         found_by_function = self.families if self.find else ()
         return tuple(family for family in LanguageFamily if family in self.patterns or family in found_by_function)
+
+    def may_match(self, lowered: str) -> bool:
+        """Whether a text in lower case contains the words without which the rule can't match."""
+        return all(any(word in lowered for word in words) for words in (self.keywords, *self.and_keywords))
 
     @property
     def slug(self) -> str:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
+
+from ast_grep_py import SgRoot
 
 from probes.lint.languages import PYTHON, SCRIPT, Grammar, Language, LanguageFamily
 
@@ -26,8 +28,18 @@ _LAST_NAME = re.compile(r"([A-Za-z_$][\w$]*)[\])'\"!]*$")
 _LONGEST_NAME = 100
 #: Kinds of functions and of what encloses names, in both families.
 _FUNCTIONS = frozenset({*SCRIPT.functions, *PYTHON.functions, "generator_function_declaration"})
-_TYPED_PARAMETERS = ("required_parameter", "optional_parameter")
 _FIELD_DEFINITIONS = ("public_field_definition", "field_definition")
+#: Kinds of nodes that give values to names.
+_SCRIPT_BINDINGS = ("variable_declarator", *_FIELD_DEFINITIONS, "required_parameter", "optional_parameter")
+_SCRIPT_ASSIGNMENTS = ("assignment_expression", "assignment_pattern")
+_PYTHON_BINDINGS = ("assignment", "named_expression", "default_parameter", "typed_default_parameter")
+#: Kinds that the tables below are made of.
+_USUAL_KINDS = {
+    LanguageFamily.SCRIPT: frozenset(
+        {*SCRIPT.string_kinds, SCRIPT.call, *SCRIPT.functions, *_SCRIPT_BINDINGS, *_SCRIPT_ASSIGNMENTS}
+    ),
+    LanguageFamily.PYTHON: frozenset({*PYTHON.string_kinds, PYTHON.call, *PYTHON.functions, *_PYTHON_BINDINGS}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +59,7 @@ class Code:
         self.text = text
         self.language = language
         self.path = path
+        self._by_kind: dict[str, list[SgNode]] = {}
         self.looked_up: dict[str, bool] = {}
         """Names of lists in which something is looked up, as far as that was asked."""
 
@@ -70,20 +83,21 @@ class Code:
                 found[string_value(node)].append(node)
         return found
 
-    @cached_property
-    def _by_kind(self) -> Mapping[str, list[SgNode]]:
-        """All named nodes by kind, in order. One walk in Python costs less than a search for each kind."""
-        found: dict[str, list[SgNode]] = defaultdict(list)
-        waiting = [self.root]
-        while waiting:
-            node = waiting.pop()
-            found[node.kind()].append(node)
-            waiting.extend(child for child in reversed(node.children()) if child.is_named())
-        return found
-
     def of_kind(self, *kinds: str) -> list[SgNode]:
         """Return all nodes of these kinds, kind by kind; kinds that the grammar lacks give nothing."""
-        return [node for kind in kinds for node in self._by_kind.get(kind, ())]
+        missing = {kind for kind in kinds if kind not in self._by_kind}
+        if missing:
+            # Each search walks the whole tree, so the kinds that most files are asked for are found in one.
+            usual = _USUAL_KINDS[self.language.family]
+            self._search(missing if missing.isdisjoint(usual) else missing | usual)
+        return [node for kind in kinds for node in self._by_kind[kind]]
+
+    def _search(self, kinds: set[str]) -> None:
+        new = [kind for kind in sorted(kinds) if kind not in self._by_kind]
+        self._by_kind.update((kind, []) for kind in new)
+        patterns = [{"kind": kind} for kind in new if _has_kind(self.language, kind)]
+        for node in self.root.find_all({"rule": {"any": patterns}}) if patterns else ():
+            self._by_kind[node.kind()].append(node)
 
     @cached_property
     def calls(self) -> Mapping[str, list[SgNode]]:
@@ -136,21 +150,19 @@ class Code:
         if self.grammar is PYTHON:
             yield from self._assigned_in_python()
             return
-        for node in self.of_kind(
-            "variable_declarator", *_FIELD_DEFINITIONS, "required_parameter", "optional_parameter"
-        ):
+        for node in self.of_kind(*_SCRIPT_BINDINGS):
             name = node.field("name") or node.field("property") or node.field("pattern")
             value = node.field("value")
             if name is not None and value is not None:
                 prefix = "this." if node.kind() in _FIELD_DEFINITIONS else ""
                 yield prefix + name.text(), value
-        for node in self.of_kind("assignment_expression", "assignment_pattern"):
+        for node in self.of_kind(*_SCRIPT_ASSIGNMENTS):
             name, value = node.field("left"), node.field("right")
             if name is not None and value is not None:
                 yield name.text(), value
 
     def _assigned_in_python(self) -> Iterator[tuple[str, SgNode]]:
-        for node in self.of_kind("assignment", "named_expression", "default_parameter", "typed_default_parameter"):
+        for node in self.of_kind(*_PYTHON_BINDINGS):
             name, value = node.field("left") or node.field("name"), node.field("right") or node.field("value")
             if name is None or value is None:
                 continue
@@ -179,6 +191,16 @@ class Code:
     def functions_around(self, node: SgNode) -> list[SgNode]:
         """Return all functions around a node, from the inside out."""
         return [each for each in node.ancestors() if each.kind() in _FUNCTIONS]
+
+
+@cache
+def _has_kind(language: Language, kind: str) -> bool:
+    """Whether a grammar has a kind of node; a search for one that it lacks is refused."""
+    try:
+        SgRoot("", language.value).root().find(kind=kind)
+    except RuntimeError:
+        return False
+    return True
 
 
 def is_function(node: SgNode) -> bool:

@@ -1,4 +1,4 @@
-"""Rules about connecting: URLs, headers, subprotocols and models. Values only.
+"""Rules about connecting: URLs, and the models that they name. Values only.
 
 Sources: the OpenAPI description of 2026-08, recordings of 2026-09, Azure's migration guide of 2026-02.
 """
@@ -8,18 +8,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from bridge.protocol.dialects.detection import BETA_SUBPROTOCOL
 from probes.lint.analysis.calls import arguments_of
 from probes.lint.analysis.code import string_value
 from probes.lint.languages import PYTHON, SCRIPT, Grammar, Pattern
-from probes.lint.rule import Found, RemoveElement, RewriteText, Rule, Scope
+from probes.lint.rule import Found, RewriteText, Rule, Scope
 from probes.lint.rules.patterns import (
     all_of,
     any_of,
     call_of,
     entry,
     file_contains,
-    file_names_other_service,
     for_all_languages,
     has_ancestor,
     has_child,
@@ -46,85 +44,10 @@ def arguments_kind(g: Grammar) -> Pattern:
     return kind("arguments" if g is SCRIPT else "argument_list")
 
 
-_BETA_REFUSED = "The service has refused the beta dialect since 2026-05-12: beta_api_shape_disabled, close 4000."
-#: Regexes of the header's name and value.
-_HEADER_NAME, _HEADER_VALUE = "(?i:openai-beta)", r"realtime=v1"
 #: The start of a string with a URL below the socket's.
 _BELOW_SOCKET_URL = r"^[A-Za-z]{0,2}['\"`]wss://api\.openai\.com/v1/realtime/"
 #: Ids of models; those of realtime models contain that word, which is excluded separately.
 _OTHER_MODEL = r"(?:gpt|whisper|o[1-9])[\w.-]*"
-
-
-def _set_header(g: Grammar) -> Pattern:
-    """Match `headers["OpenAI-Beta"] = "realtime=v1"`."""
-    sides = [
-        {"has": {"field": "left", "regex": rf"\[['\"`]{_HEADER_NAME}['\"`]\]$"}},
-        {"has": {"field": "right", **string_literal(g, _HEADER_VALUE)}},
-    ]
-    return {"kind": "assignment_expression" if g is SCRIPT else "assignment", "all": sides}
-
-
-def _beta_header(g: Grammar) -> Pattern:
-    in_list = all_of(string_matching(g, quoted(rf"{_HEADER_NAME}:\s*{_HEADER_VALUE}")), {"inside": kind(*g.list_kinds)})
-    pair = all_of(
-        kind(*g.list_kinds),
-        has_child(string_matching(g, quoted(_HEADER_NAME))),
-        has_child(string_literal(g, _HEADER_VALUE)),
-    )
-    as_pair = all_of(pair, has_parent(kind(*g.list_kinds)))
-    arguments = kind("arguments" if g is SCRIPT else "argument_list")
-    as_call = all_of(
-        method_call(g, "set|append|setHeader|header|add_header|putheader|update_header"),
-        has_child(
-            all_of(
-                arguments,
-                has_child(string_matching(g, quoted(_HEADER_NAME))),
-                has_child(string_literal(g, _HEADER_VALUE)),
-            )
-        ),
-    )
-    asked = any_of(entry(g, _HEADER_NAME, string_literal(g, _HEADER_VALUE)), in_list, as_pair, as_call, _set_header(g))
-    return all_of(asked, none_of(file_names_other_service(g)))
-
-
-BETA_HEADER = Rule(
-    id="beta-header",
-    severity=Severity.FAIL,
-    scope=Scope.BETA,
-    title="A header requests the beta dialect",
-    cause=f"{_BETA_REFUSED} The upgrade itself still succeeds, so the connection seems to fail for no reason.",
-    fix="Remove the header, then migrate the beta's session fields and event names: sherpa-probe explain 4000",
-    patterns=for_all_languages(_beta_header),
-    keywords=(_HEADER_VALUE,),
-    autofix=(RemoveElement(),),
-)
-
-BETA_SUBPROTOCOL_RULE = Rule(
-    id="beta-subprotocol",
-    severity=Severity.FAIL,
-    scope=Scope.BETA,
-    title="A subprotocol requests the beta dialect",
-    cause=f"{_BETA_REFUSED} In a browser the subprotocol takes the place of the header.",
-    fix="Offer only realtime and openai-insecure-api-key.<client secret>",
-    patterns=for_all_languages(
-        lambda g: all_of(
-            string_literal(g, BETA_SUBPROTOCOL),
-            {
-                "inside": all_of(
-                    kind(*g.list_kinds),
-                    any_of(
-                        has_child(string_matching(g, quoted(r"realtime|openai-insecure-api-key\..*"))),
-                        {"inside": kind("argument_list", "keyword_argument", "pair")}
-                        if g is not SCRIPT
-                        else {"inside": kind("arguments", "pair")},
-                    ),
-                )
-            },
-        )
-    ),
-    keywords=(BETA_SUBPROTOCOL,),
-    autofix=(RemoveElement(),),
-)
 
 AUTHORIZATION_IN_URL = Rule(
     id="authorization-in-url",
@@ -155,6 +78,7 @@ KEY_IN_URL = Rule(
         )
     ),
     keywords=("api.openai.com",),
+    and_keywords=(("key=", "token=", "secret="),),
 )
 
 SESSION_ID_IN_PATH = Rule(
@@ -206,6 +130,7 @@ MODEL_WITH_INTENT = Rule(
         )
     ),
     keywords=("transcription",),
+    and_keywords=(("intent",),),
 )
 
 
@@ -244,6 +169,9 @@ WRONG_MODEL = Rule(
         )
     ),
     keywords=("gpt-", "whisper"),
+    and_keywords=(
+        ("/v1/realtime?", "realtime.connect", "realtimesession", "create_realtime_session", "openairealtime"),
+    ),
 )
 
 SDP_ADDRESS = Rule(

@@ -178,4 +178,5 @@ ERROR_ENDS_SESSION = Rule(
     fix="Log the error and continue; end the session when the service closes it",
     patterns=for_all_languages(_ends_on_error),
     keywords=('"error"', "'error'"),
+    and_keywords=(("close",),),
 )

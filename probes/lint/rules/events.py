@@ -201,6 +201,10 @@ UNKNOWN_EVENT = Rule(
     fix="Send one of its events: session.update to configure; for keepalive rely on WebSocket pings",
     patterns=for_all_languages(_unknown_event),
     keywords=("openai", "upstream", "oai", "transcription_session.create"),
+    and_keywords=(
+        ("json.stringify", "json.dumps", "transcription_session.create"),
+        ("send", "transcription_session.create"),
+    ),
 )
 
 _RAW_AUDIO_NAME = r"(?i)^(?:\w+\.)*\w*(?:chunk|pcm|audio_?(?:data|buffer|bytes)|audio)(?:16)?(?:\.buffer)?$"
@@ -249,6 +253,7 @@ BINARY_AUDIO = Rule(
     fix='Send {"type": "input_audio_buffer.append", "audio": <base64 of PCM16>}',
     patterns=for_all_languages(_sends_binary),
     keywords=("openai", "upstream", "oai"),
+    and_keywords=(("send",),),
 )
 
 

@@ -52,7 +52,7 @@ KEY_IN_SOURCE = Rule(
             none_of(matches_regex(r"(?i)xxxx|0000|your|example|placeholder|test|fake|dummy|should|1234567|abcdef")),
         )
     ),
-    keywords=("sk-",),
+    keywords=("'sk-", '"sk-', "`sk-", "bearer sk-"),
 )
 
 _PUBLISHED_VARIABLE = (
@@ -74,6 +74,7 @@ KEY_IN_BUNDLE = Rule(
         )
     ),
     keywords=("openai",),
+    and_keywords=(("vite_", "public_", "react_app_", "gatsby_", "vue_app_"),),
 )
 
 KEY_IN_SUBPROTOCOL = Rule(
@@ -157,6 +158,7 @@ SESSION_ID_AS_TOKEN = Rule(
         )
     ),
     keywords=("/realtime", "realtime?model="),
+    and_keywords=(("token", "secret", "ephemeral"), ("session",)),
 )
 
 _GA_MINT_PATH = "/realtime/client_secrets"

@@ -101,6 +101,7 @@ HEADERS_IN_BROWSER = Rule(
         )
     ),
     keywords=("headers",),
+    and_keywords=(("websocket",), ("navigator.mediadevices", "window.", "document", "use client")),
 )
 
 
@@ -148,6 +149,7 @@ MESSAGE_DATA = Rule(
         )
     ),
     keywords=("message",),
+    and_keywords=(("'ws'", '"ws"', "websocket.messageevent"),),
 )
 
 _WEBSOCKETS_IMPORT = all_of(kind("import_statement", "import_from_statement"), matches_regex(r"\bwebsockets\b"))
@@ -186,6 +188,7 @@ EXTRA_HEADERS = Rule(
     ),
     is_right_in=lambda file: (major_version(file, "websockets") or _RENAMED_IN) < _RENAMED_IN,
     keywords=("extra_headers",),
+    and_keywords=(("websockets",),),
     autofix=(RewriteText("^extra_headers$", "additional_headers"),),
 )
 
@@ -239,7 +242,7 @@ BETA_SDK_IMPORT = Rule(
             has_ancestor(kind("import_from_statement", "import_statement")),
         ),
     },
-    keywords=("beta",),
+    keywords=("openai/beta/realtime", "@openai/realtime-api-beta", "openai.resources.beta.realtime"),
     autofix=(
         RewriteText("openai/beta/realtime", "openai/realtime"),
         RewriteText(r"^openai\.resources\.beta\.realtime(?=$|\.realtime$)", "openai.resources.realtime"),

@@ -48,6 +48,10 @@ def _open_handler(g: Grammar) -> Pattern:
     return {"kind": "function_definition", "has": {"field": "name", "regex": "^_?on_open$"}}
 
 
+#: What a file with such a handler says.
+_OPEN_WORDS = ("onopen", "on_open", '"open"', "'open'", "`open`")
+
+
 def _directly_in(function: Pattern, functions: tuple[str, ...]) -> Pattern:
     """Match a node in this function, but not in a function inside it, such as a listener that it registers."""
     return {"inside": {**function, "stopBy": kind(*functions)}}
@@ -63,7 +67,8 @@ AUDIO_ON_OPEN = Rule(
     patterns=for_all_languages(
         lambda g: all_of(message(g, "input_audio_buffer.append"), _directly_in(_open_handler(g), g.functions))
     ),
-    keywords=("open",),
+    keywords=_OPEN_WORDS,
+    and_keywords=(("input_audio_buffer.append",),),
 )
 
 #: `ready`, `isReady`, `client.openaiReadyState`, `self.session_ready`, `readyRef.current`.
@@ -87,6 +92,7 @@ OPEN_IS_NOT_READY = Rule(
         lambda g: all_of(_ready_is_set(g), _directly_in(_open_handler(g), g.functions), file_uses_realtime(g))
     ),
     keywords=("ready",),
+    and_keywords=(_OPEN_WORDS,),
 )
 
 _FLUSH_NAME = r"(?i)^(?:(?:this|self)\.)?_?(?:flush|drain|process|send)_?\w*(?:buffer|queue|pending|held)\w*$"
@@ -114,6 +120,7 @@ READY_BEFORE_FLUSH = Rule(
         )
     ),
     keywords=("ready",),
+    and_keywords=(("flush", "drain", "process", "send"), ("buffer", "queue", "pending", "held")),
 )
 
 
@@ -124,6 +131,12 @@ _AUDIO_QUEUE = (
     r"|(?:mic|microphone|input_?audio|speech_?in|outgoing|upstream)_?\w*(?:queue|buffer|pending|backlog)"
     r"|(?:audio|pcm)_?(?:chunks?_?)?(?:pending|backlog|to_?send))"
 )
+#: Each of these names has one of these words; `mic` stands for the microphone as well.
+_QUEUE_WORDS = (
+    *("pending", "queued", "buffered", "held", "early", "waiting", "outgoing", "mic", "inputaudio", "input_audio"),
+    *("speechin", "speech_in", "upstream", "backlog", "tosend", "to_send"),
+)
+_EVENT_FAMILIES = ("input_audio_buffer.", "response.", "session.")
 _QUEUE_NAME = f"(?:{_AUDIO_QUEUE})" + r"\w*(?:\.current)?$"
 
 
@@ -177,6 +190,7 @@ UNBOUNDED_AUDIO_QUEUE = Rule(
         LanguageFamily.PYTHON: any_of(_grows_unbounded(PYTHON), _queue_without_limit()),
     },
     keywords=("audio", "chunk", "pcm", "mic", "outgoing", "upstream", "speech"),
+    and_keywords=(_QUEUE_WORDS, ("push", "append", "queue", "memory"), ("openai", "realtime", *_EVENT_FAMILIES)),
 )
 
 _SINCE_ERROR = r"(?i)-\s*(?:\w+\.)*_?last_?(?:error|err)\w*\s*>=?|-\s*(?:\w+\.)*\w*error_?(?:time|at|sent)\w*\s*>=?"

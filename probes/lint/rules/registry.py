@@ -10,6 +10,7 @@ from probes.lint.rules import (
     closing,
     errors,
     events,
+    handshake,
     keys,
     libraries,
     models,
@@ -22,7 +23,7 @@ from probes.lint.rules import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_MODULES = (address, models, keys, session, events, responses, errors, ordering, closing, sockets, libraries)
+_MODULES = (handshake, address, models, keys, session, events, responses, errors, ordering, closing, sockets, libraries)
 
 #: From connecting to closing, as in the documentation.
 RULES: Mapping[str, Rule] = {

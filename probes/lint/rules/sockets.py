@@ -157,7 +157,8 @@ FOREIGN_MESSAGE_SENT = Rule(
     "no audio reaches it.",
     fix='Send {"type": "input_audio_buffer.append", "audio": <payload of the media frame>}',
     find=_foreign_messages,
-    keywords=("media",),
+    keywords=("'media'", '"media"', "`media`"),
+    and_keywords=(("send",),),
 )
 
 

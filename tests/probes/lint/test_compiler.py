@@ -19,7 +19,7 @@ def test_alternatives_keep_their_own_queries() -> None:
     (assembled,) = [
         pattern
         for pattern in compile_rule("azure-preview-address", Language.PYTHON)
-        if "append" in repr(pattern.config)
+        if "append" in repr(pattern.nodes.config)
     ]
     assert any("openai/realtime" in query.key for query in assembled.requires)
     assert not assembled.unless

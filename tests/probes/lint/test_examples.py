@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from probes.lint.matcher import find_matches, first_syntax_error, parse
 from probes.lint.rules.registry import RULES
 
 ALL = read_examples()
+OTHER_QUOTES = str.maketrans("'\"", "\"'")
 FIXED_PAIRS = [(before, after) for before, after in itertools.pairwise(ALL) if after.kind is ExampleKind.FIXED]
 
 
@@ -29,6 +31,19 @@ def found_in(example: Example) -> Counter[str]:
 @pytest.mark.parametrize("example", [one for one in ALL if one.kind is ExampleKind.WRONG], ids=example_id)
 def test_a_wrong_example_is_matched_by_its_rule_and_no_other(example: Example) -> None:
     assert set(found_in(example)) == {example.rule}
+
+
+def ids_without_keywords(example: Example, code: str) -> set[str]:
+    ungated = replace(RULES[example.rule], keywords=("",), and_keywords=())
+    found = find_matches(parse(code, example.language), code, example.language, [ungated])
+    return {match.rule.id for match in found}
+
+
+@pytest.mark.parametrize("example", [one for one in ALL if one.kind is ExampleKind.WRONG], ids=example_id)
+def test_the_words_that_a_rule_waits_for_stand_in_whatever_it_matches(example: Example) -> None:
+    for code in (example.code, example.code.translate(OTHER_QUOTES), example.code.replace(" = ", "=")):
+        if ids_without_keywords(example, code):
+            assert RULES[example.rule].may_match(code.lower())
 
 
 @pytest.mark.parametrize("example", [one for one in ALL if one.kind is not ExampleKind.WRONG], ids=example_id)

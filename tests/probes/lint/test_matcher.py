@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -121,3 +122,10 @@ def test_a_query_that_several_rules_share_is_evaluated_once() -> None:
     (uses_realtime,) = compile_rule("open-is-not-ready", Language.TYPESCRIPT)[0].requires
     assert uses_realtime in compile_rule("unbounded-audio-queue", Language.TYPESCRIPT)[0].requires
     assert searches(LINE).count(uses_realtime.key) == 1
+
+
+def test_a_file_is_searched_if_it_has_one_word_of_each_list() -> None:
+    rule = replace(RULES["beta-header"], keywords=("a", "b"), and_keywords=(("c", "d"), ("e",)))
+    assert rule.may_match("b d e")
+    assert not rule.may_match("a e")
+    assert not rule.may_match("c d e")

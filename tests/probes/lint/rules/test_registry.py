@@ -29,14 +29,15 @@ def test_a_rule_has_a_title_a_cause_and_a_fix(rule: Rule) -> None:
     assert rule.title[0].isupper()
     assert rule.cause
     assert rule.fix
-    assert rule.keywords == tuple(word.lower() for word in rule.keywords)
+    assert all(word == word.lower() for words in (rule.keywords, *rule.and_keywords) for word in words)
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_a_rule_compiles_in_each_grammar_of_its_families(rule: Rule) -> None:
+    words = " ".join(["realtime", *rule.keywords, *(word for words in rule.and_keywords for word in words)])
     for language in Language:
         if language.family in rule.languages:
-            assert find_matches(parse("x", language), " ".join(rule.keywords), language, [rule]) == []
+            assert find_matches(parse("x", language), words, language, [rule]) == []
 
 
 def test_there_is_a_rule_for_each_family_of_languages() -> None:
