@@ -190,12 +190,14 @@ class _ParsedFile:
         return {(node.range().start.index, node.range().end.index): node for node in found}.values()
 
     def _matching(self, pattern: CompiledPattern) -> Iterator[SgNode]:
-        if any(self._answer(query) is not None for query in pattern.unless):
+        nodes = self._search(pattern.nodes)
+        # Most files have no such node, and then none of the questions about the file needs an answer.
+        if not nodes or any(self._answer(query) is not None for query in pattern.unless):
             return
         answers = [self._answer(query) for query in pattern.requires]
         if None in answers:
             return
-        for node in self._search(pattern.nodes):
+        for node in nodes:
             same = node.get_match(SAME)
             if same is None or any(same.text() in names for names in answers if names):
                 yield node
