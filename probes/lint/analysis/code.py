@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ast_grep_py import SgRoot
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import PurePath
 
-    from ast_grep_py import SgNode
+    from ast_grep_py import Config, SgNode
 
 _QUOTED = re.compile(r"^[A-Za-z]{0,2}(\"\"\"|'''|['\"`])(.*)\1$", re.DOTALL)
 _LAST_NAME = re.compile(r"([A-Za-z_$][\w$]*)[\])'\"!]*$")
@@ -96,7 +96,8 @@ class Code:
         new = [kind for kind in sorted(kinds) if kind not in self._by_kind]
         self._by_kind.update((kind, []) for kind in new)
         patterns = [{"kind": kind} for kind in new if _has_kind(self.language, kind)]
-        for node in self.root.find_all({"rule": {"any": patterns}}) if patterns else ():
+        config = cast("Config", {"rule": {"any": patterns}})
+        for node in self.root.find_all(config) if patterns else ():
             self._by_kind[node.kind()].append(node)
 
     @cached_property
