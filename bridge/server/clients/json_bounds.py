@@ -23,6 +23,8 @@ MAX_TEXT_BYTES: Final = 2**20
 MAX_DIGITS: Final = 40
 #: Where every digit is `0`, `E` is `e` and `+` is `-`, what takes long to read: many digits, or a long exponent.
 _TOO_MANY_DIGITS: Final = b"0" * (MAX_DIGITS + 1)
+#: Numbers with an exponent of three digits or more. A few of them cost little, and a tool's schema may have one.
+MAX_LONG_EXPONENTS: Final = 4
 _AS_DIGITS: Final = bytes.maketrans(b"123456789E+", b"000000000e-")
 #: Up to this length, looking for costly numbers in strings too is faster than leaving the strings out.
 _SHORT_BYTES: Final = 256
@@ -50,7 +52,10 @@ def exceeded_bound(frame: bytes) -> str | None:
     if outside is None or _values(outside) > MAX_VALUES:
         return f"The message has too many values: at most {MAX_VALUES} are allowed."
     if _has_costly_number(outside):
-        return f"The message has a number of more than {MAX_DIGITS} digits, or with an exponent of more than two."
+        return (
+            f"The message has a number of more than {MAX_DIGITS} digits, or more than {MAX_LONG_EXPONENTS} numbers"
+            " with an exponent of more than two."
+        )
     if _depth(outside) > MAX_DEPTH:
         return f"The message's JSON is nested too deeply: at most {MAX_DEPTH} levels are allowed."
     return None
@@ -73,7 +78,8 @@ def _values(outside: bytes) -> int:
 
 def _has_costly_number(text: bytes) -> bool:
     alike = text.translate(_AS_DIGITS)
-    return b"0e000" in alike or b"0e-000" in alike or _TOO_MANY_DIGITS in alike
+    exponents = alike.count(b"0e000") + alike.count(b"0e-000")
+    return exponents > MAX_LONG_EXPONENTS or _TOO_MANY_DIGITS in alike
 
 
 def extra_frames(frame: bytes) -> int:

@@ -36,8 +36,8 @@ def event(value: bytes) -> bytes:
         (event(b"[" + b'"",' * 50_000 + b"1]"), "too many values: at most 20000"),
         (event(b"9" * (MAX_DIGITS + 1)), "a number of more than 40 digits"),
         (event(b"[" + b"1.5e300," * 1000 + b"1]"), "an exponent of more than two"),
-        (event(b'{"e":[1E+100]}'), "an exponent of more than two"),
-        (event(b'["\\"",1e-308]'), "an exponent of more than two"),
+        (event(b'{"e":[1E+100,1E+100,1E+100,1E+100,1E+100]}'), "an exponent of more than two"),
+        (event(b'["\\"",1e-308,1e-308,1e-308,1e-308,1E308]'), "an exponent of more than two"),
         (event(b'"' + b"x" * MAX_TEXT_BYTES + b'"'), "without images and audio it must have at most 1048576"),
     ],
 )
@@ -62,13 +62,23 @@ def test_what_exceeds_a_bound_is_refused_with_the_bound_and_never_parsed(
         event(b"[" + b"1," * (MAX_VALUES - 10) + b"1]"),
         event(json.dumps("[{," * 30_000).encode()),
         event(b"[" + b"9" * MAX_DIGITS + b",-1.5e-99,1E99,2e+05,1e1]"),
+        event(b"[1e308,2E-300,4.7e+250,1e100]"),
         event(json.dumps(["1e308", "7" * 500, '\\"1e-308']).encode()),
         event(json.dumps('\\"[{,\\\\' * 10_000).encode()),
         b'{"type":"conversation.item.create","item":{"content":[{"type":"input_image","image_url":"data:image/png;base64,'
         + b"A" * 2 * MAX_TEXT_BYTES
         + b'"}]}}',
     ],
-    ids=["depth", "values", "numbers", "numbers in strings", "brackets in a string", "escapes in a string", "an image"],
+    ids=[
+        "depth",
+        "values",
+        "numbers",
+        "long exponents",
+        "numbers in strings",
+        "brackets in a string",
+        "escapes in a string",
+        "an image",
+    ],
 )
 def test_what_is_within_the_bounds_passes(frame: bytes) -> None:
     assert isinstance(parse_native_frame(frame, frozenset()), ClientNative)
