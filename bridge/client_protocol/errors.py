@@ -240,7 +240,7 @@ CLOSE_CODES: Final[Mapping[int, str]] = {
     1001: "The bridge is shutting down: connect again.",
     1008: "The client sent too fast (RATE_EXCEEDED).",
     1009: "A message was too large (MESSAGE_TOO_LARGE).",
-    1011: "The bridge failed, or the client answered no ping for a minute: connect again.",
+    1011: "The bridge failed, or the client answered no ping for 30 s: connect again.",
     1013: "The client read too slowly (SLOW_CONSUMER), or the bridge is busy (SERVER_BUSY): connect again later.",
 }
 """How a bridge closes a client's socket on its own account."""

@@ -194,7 +194,8 @@ class HttpConnection:
             except h11.RemoteProtocolError as error:
                 if self._http.trailing_data[1]:
                     raise Disconnected from error
-                raise RequestRejected(error.error_status_hint, f"this is not valid HTTP/1.1: {error}") from error
+                reason = str(error).partition(":")[0]  # what follows is quoted, and may be a credential
+                raise RequestRejected(error.error_status_hint, f"this is not valid HTTP/1.1: {reason}") from error
             if event is not h11.NEED_DATA:
                 return event  # type: ignore[return-value]  # NEED_DATA is ruled out by the line above
             await self._read()

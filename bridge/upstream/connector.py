@@ -108,6 +108,7 @@ class RealtimeConnector:
             upstream.dialect,
             redact=redact,
             hide=hide,
+            keys=keys,
             unix_time=self._unix_time,
             session_id=session_id,
         )

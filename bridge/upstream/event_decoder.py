@@ -2,7 +2,7 @@
 
 Text frames come as their UTF-8, which the transport has checked, and what is forwarded is the same bytes. The hot path
 is audio for the client: only its type and its last byte are checked, and it is forwarded unparsed. A frame that is
-truncated or otherwise not JSON is never forwarded.
+truncated or otherwise not JSON is never forwarded, and a key that the upstream repeats in any event never either.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ from bridge.upstream.failures import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from bridge.core.events import Failure
     from bridge.transport.link import LinkClosed
+    from reports.redaction import Secret
 
 #: What an upstream link returns to the core.
 DecodedEvent = SessionCreated | SessionConfigured | UpstreamEvent | UpstreamError
@@ -61,6 +62,7 @@ class EventDecoder:
         "_detail",
         "_fatal_error",
         "_hide",
+        "_keys",
         "_redact",
         "_unix_time",
         "configure_sent",
@@ -76,12 +78,13 @@ class EventDecoder:
         *,
         redact: Callable[[str], str],
         hide: Callable[[str], str] = hide_keys,
+        keys: Sequence[Secret] = (),
         unix_time: Callable[[], float],
         session_id: str | None = None,
     ) -> None:
         """`redact` makes a text fit for logs, `hide` only removes the keys from one that the client gets as it is.
 
-        `session_id` is that of the minted secret, until the first event.
+        `keys` are those that no frame may hold. `session_id` is that of the minted secret, until the first event.
         """
         self.generation = generation
         self.dialect = dialect
@@ -91,8 +94,19 @@ class EventDecoder:
         self.configured = False
         self._created = False
         self._redact, self._hide, self._unix_time = redact, hide, unix_time
+        self._keys = tuple((key.reveal().encode(), key.hint.encode()) for key in keys if key)
         self._detail: dict[str, Any] = {} if session_id is None else {"sessionId": session_id}
         self._fatal_error: Failure | None = None
+
+    def without_keys(self, frame: bytes) -> bytes:
+        """Return a frame with a hint in place of each key: an upstream may quote them in any event that failed.
+
+        Audio needs no look: it quotes nothing.
+        """
+        for key, hint in self._keys:
+            if key in frame:
+                frame = frame.replace(key, hint)
+        return frame
 
     def decode(self, frame: bytes, now: float) -> DecodedEvent:
         """Decode one text frame; `now` is the core's time.

@@ -12,6 +12,7 @@ import msgspec
 import trio
 
 from bridge.core.events import UpstreamError
+from bridge.protocol.events.groups import AUDIO_DELTAS
 from bridge.transport.link import LinkClosed
 from bridge.upstream.event_decoder import EventDecoder, relayed_type
 from bridge.upstream.failures import UpstreamClosed
@@ -103,6 +104,12 @@ class RealtimeLink:
         if self._over is not None:
             return
         event_type = relayed_type(data)
+        if event_type is not None and event_type in AUDIO_DELTAS:
+            self._receiver.on_frame(event_type, data, self._link.now)
+        else:
+            self._pass_on_text(event_type, self._decoder.without_keys(data))
+
+    def _pass_on_text(self, event_type: str | None, data: bytes) -> None:
         if event_type is not None:
             self._receiver.on_frame(event_type, data, self._link.now)
         else:

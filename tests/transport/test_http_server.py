@@ -114,6 +114,13 @@ async def test_a_malformed_request_gets_400_and_a_closed_connection(name: str) -
     assert (server.requests, server.errors) == ([], [])
 
 
+async def test_a_rejection_quotes_nothing_that_was_sent() -> None:
+    answer = await HttpHarness().exchange(b"GET / HTTP/1.1\r\nHost: h\r\nAuthorization : Bearer tok-123\r\n\r\n")
+    assert statuses(answer) == [400]
+    assert b"illegal header line" in answer
+    assert b"tok-123" not in answer
+
+
 @pytest.mark.parametrize("odd", ["\x1e", "\x85", "\xa0"])
 async def test_only_blanks_and_tabs_surround_the_elements_of_a_list(odd: str) -> None:
     server = HttpHarness()

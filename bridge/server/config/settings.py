@@ -7,6 +7,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from bridge.config.prices_file import known_prices
+from bridge.config.toml_file import ConfigError
 from bridge.core.spending.caps import Caps
 from bridge.server.clients.rate_limit import RateLimits
 from bridge.server.overload import LoadMarks
@@ -134,8 +135,13 @@ class BridgeSettings:
         """Return these settings with what a running bridge can take over from fresh ones.
 
         That is the rules for clients, and the files of the certificate. Locks belong to the sessions' configuration,
-        which stays, and TLS can't be switched on or off.
+        which stays, and TLS can't be switched on or off. Raises ConfigError if no client would need a token any more: a
+        file that was read half written must not open a bridge.
         """
+        if self.clients.token is not None and fresh.clients.token is None:
+            raise ConfigError(
+                "a reload can't take away the client token: restart the bridge to serve clients without one"
+            )
         clients = replace(fresh.clients, locked=self.clients.locked)
         if self.tls_cert is None or fresh.tls_cert is None:
             return replace(self, clients=clients)

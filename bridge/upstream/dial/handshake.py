@@ -35,6 +35,8 @@ MAX_HEAD_BYTES: Final = 64 * 1024
 MAX_BODY_BYTES: Final = 64 * 1024
 #: The time limit for a refusal's body. The status is known by then, and a body that never ends must not hide it.
 BODY_SECONDS: Final = 2.0
+#: Interim responses (100, 103) before the response. A proxy or two may each send a few.
+MAX_INTERIM: Final = 16
 USER_AGENT: Final = "sherpa-realtime"
 _READ_BYTES: Final = 16 * 1024
 _SWITCHING = 101
@@ -171,13 +173,14 @@ class _Exchange:
             raise self._closed_early() from error
 
     async def head(self) -> h11.InformationalResponse | h11.Response:
-        """Wait for the head of the response, after any 100 and 103."""
-        while True:
+        """Wait for the head of the response, after any 100 and 103, of which there may be MAX_INTERIM."""
+        for _ in range(MAX_INTERIM + 1):
             event = await self._next()
             if isinstance(event, h11.Response):
                 return event
             if isinstance(event, h11.InformationalResponse) and event.status_code == _SWITCHING:
                 return event
+        raise self._not_http(": more than 16 interim responses came before it")
 
     async def body(self) -> bytes:
         """Read the body, up to MAX_BODY_BYTES and BODY_SECONDS."""
@@ -213,8 +216,9 @@ class _Exchange:
             raise self._not_http()
         self._http.receive_data(data)
 
-    def _not_http(self) -> DialFailed:
-        hint = ": the server speaks TLS, so use wss://" if self._start.startswith(_TLS_ALERT) else ""
+    def _not_http(self, hint: str = "") -> DialFailed:
+        if self._start.startswith(_TLS_ALERT):
+            hint = ": the server speaks TLS, so use wss://"
         return DialFailed(self._phase, FailureReason.NOT_WEBSOCKET, f"{self._where}: the response is not HTTP{hint}")
 
     def _closed_early(self) -> DialFailed:

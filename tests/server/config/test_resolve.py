@@ -296,3 +296,14 @@ def test_the_folder_of_used_tickets_must_be_there(tmp_path: Path) -> None:
     assert read(tmp_path, used_tickets_dir=str(tmp_path)).clients.used_tickets_dir == str(tmp_path)
     with pytest.raises(ConfigError, match="is not a folder in which the bridge may write"):
         read(tmp_path, used_tickets_dir=str(tmp_path / "missing"))
+
+
+def test_a_reload_cannot_take_away_the_client_token(tmp_path: Path) -> None:
+    environment = {"OPENAI_API_KEY": KEY, "CLIENT_TOKEN": "t" * 20}
+    asks = read(tmp_path, '[bridge]\nclient_token_env = "CLIENT_TOKEN"\n', environment)
+    (tmp_path / "sherpa.toml").unlink(missing_ok=True)
+    asks_nobody = read(tmp_path, "", environment)
+    with pytest.raises(ConfigError, match="can't take away the client token"):
+        asks.reloaded(asks_nobody)
+    assert asks_nobody.reloaded(asks).clients.token is not None
+    assert asks.reloaded(asks) == asks

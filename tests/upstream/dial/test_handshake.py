@@ -15,7 +15,7 @@ from trio_websocket import WebSocketRequest, wrap_server_stream
 
 from bridge.transport.link import HandshakeRefused, LinkClosed
 from bridge.upstream.dial.dial import DialFailed, DialPhase, FailureReason, Proxy, UpgradedConnection, parse_url
-from bridge.upstream.dial.handshake import BODY_SECONDS, MAX_BODY_BYTES, open_tunnel, upgrade
+from bridge.upstream.dial.handshake import BODY_SECONDS, MAX_BODY_BYTES, MAX_INTERIM, open_tunnel, upgrade
 from reports.redaction import Secret
 
 if TYPE_CHECKING:
@@ -126,6 +126,14 @@ async def test_the_servers_choice_of_subprotocol_is_given() -> None:
 async def test_early_hints_are_passed_over() -> None:
     upgraded = await Server(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + GOOD).meet()
     assert isinstance(upgraded, UpgradedConnection)
+
+
+async def test_early_hints_without_end_end_the_handshake() -> None:
+    hint = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+    assert isinstance(await Server(hint * MAX_INTERIM + GOOD).meet(), UpgradedConnection)
+    failed = await fails(hint * (MAX_INTERIM + 1) + GOOD)
+    assert failed.reason is FailureReason.NOT_WEBSOCKET
+    assert "more than 16 interim responses" in failed.detail
 
 
 async def test_an_end_before_the_answer_is_closed_early() -> None:
