@@ -44,9 +44,10 @@ def simulator() -> Iterator[SimulatorThread]:
 
 @pytest.fixture(scope="module")
 def bridge(simulator: SimulatorThread, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BridgeProcess]:
-    with bridge_process(
-        tmp_path_factory.mktemp("bridge"), "--upstream", simulator.url, "--api-key-env", "BRIDGE_KEY", BRIDGE_KEY=KEY
-    ) as running:
+    # A browser complains of each refusal, and a crowded machine is no reason to refuse here.
+    environment = {"BRIDGE_KEY": KEY, "SHERPA_BRIDGE_SHED_LAG_MS": "0"}
+    words = ("--upstream", simulator.url, "--api-key-env", "BRIDGE_KEY")
+    with bridge_process(tmp_path_factory.mktemp("bridge"), *words, **environment) as running:
         yield running
 
 
