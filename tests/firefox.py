@@ -74,8 +74,10 @@ class Firefox:
         self._call("script.addPreloadScript", functionDeclaration=function)
 
     def open(self, url: str) -> None:
-        """Load a page."""
-        self._call("browsingContext.navigate", context=self._tab, url=url, wait="complete")
+        """Load a page; what the one before complained of is forgotten."""
+        for target in ("about:blank", url):
+            self.complaints.clear()
+            self._call("browsingContext.navigate", context=self._tab, url=target, wait="complete")
 
     def evaluate(self, script: str) -> Any:
         """Return the value of a JavaScript expression, as JSON can say it, with a person's click behind it."""

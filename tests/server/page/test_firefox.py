@@ -118,7 +118,6 @@ def test_a_broken_connection_is_replaced_and_the_conversation_goes_on(firefox: F
     wait_for_badge(firefox, "Connected")
     say(firefox, "Are you still there?")
     assert len(firefox.wait_for(ANSWER)) > 1
-    firefox.complaints.clear()  # the broken socket, which Firefox reports itself
 
 
 def test_where_websockets_are_blocked_the_fallback_speaks_and_answers(firefox: Firefox, proxy: NoWebSockets) -> None:
