@@ -104,12 +104,8 @@ class RealtimeLink:
         if self._over is not None:
             return
         event_type = relayed_type(data)
-        if event_type is not None and event_type in AUDIO_DELTAS:
-            self._receiver.on_frame(event_type, data, self._link.now)
-        else:
-            self._pass_on_text(event_type, self._decoder.without_keys(data))
-
-    def _pass_on_text(self, event_type: str | None, data: bytes) -> None:
+        if event_type is None or event_type not in AUDIO_DELTAS:
+            data = self._decoder.without_keys(data)
         if event_type is not None:
             self._receiver.on_frame(event_type, data, self._link.now)
         else:

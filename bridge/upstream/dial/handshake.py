@@ -180,7 +180,7 @@ class _Exchange:
                 return event
             if isinstance(event, h11.InformationalResponse) and event.status_code == _SWITCHING:
                 return event
-        raise self._not_http(": more than 16 interim responses came before it")
+        raise self._not_http(f": more than {MAX_INTERIM} interim responses came before it")
 
     async def body(self) -> bytes:
         """Read the body, up to MAX_BODY_BYTES and BODY_SECONDS."""
