@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from bridge.config.prices_file import known_prices
+from bridge.core.json_access import as_object, as_text
 from bridge.core.spending.charges import Charge, make_charge
 
 if TYPE_CHECKING:
@@ -34,19 +35,19 @@ class ChargeReader:
 
     def session_told(self, event: Mapping[str, Any]) -> None:
         """Take the models from `session.created` or `session.updated`."""
-        session = _object(event.get("session"))
+        session = as_object(event.get("session"))
         self.model_told(session.get("model"))
-        audio_input = _object(_object(session.get("audio")).get("input"))
+        audio_input = as_object(as_object(session.get("audio")).get("input"))
         transcription = audio_input.get("transcription") or session.get("input_audio_transcription")
-        self.transcriber = _text(_object(transcription).get("model"))
+        self.transcriber = as_text(as_object(transcription).get("model")) or ""
 
     def model_told(self, model: object) -> None:
         """Take the model that answers, if a name was told."""
-        self.model = _text(model) or self.model
+        self.model = as_text(model) or self.model
 
     def of_response(self, event: Mapping[str, Any]) -> Charge | None:
         """Return what a `response.done` took; None if it doesn't say, or took nothing."""
-        return _charge(_object(event.get("response")), self.model)
+        return _charge(as_object(event.get("response")), self.model)
 
     def of_transcript(self, event: Mapping[str, Any]) -> Charge | None:
         """Return what a transcript took; None if it doesn't say, or took nothing."""
@@ -54,13 +55,5 @@ class ChargeReader:
 
 
 def _charge(told: Mapping[str, Any], model: str) -> Charge | None:
-    charge = make_charge(_object(told.get("usage")), _prices(), model)
+    charge = make_charge(as_object(told.get("usage")), _prices(), model)
     return None if charge.is_nothing else charge
-
-
-def _object(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
